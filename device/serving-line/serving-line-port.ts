@@ -1,0 +1,168 @@
+import type { TimeTrust } from "../journal/journal-port.ts";
+import type { EpochMs, Fen } from "../platform/units.ts";
+import type { PersonKind } from "../roster/roster-port.ts";
+
+/** Two languages, Chinese first. */
+export interface Bilingual {
+  readonly zh: string;
+  readonly en: string;
+}
+
+export type Pricing =
+  | { readonly kind: "fixed"; readonly priceFen: Fen }
+  | { readonly kind: "menu" }
+  | { readonly kind: "keyed"; readonly amountFenMax: Fen };
+
+export interface MealPeriod {
+  readonly id: string;
+  readonly name: Bilingual;
+  /** Local time of day in minutes, start included, end excluded; never past midnight. */
+  readonly fromMinute: number;
+  readonly toMinute: number;
+  readonly pricing: Pricing;
+  /** Taken off the price and paid by the school, never below zero. */
+  readonly subsidyFen: Readonly<Record<PersonKind, Fen>>;
+}
+
+export interface MenuItem {
+  readonly id: string;
+  readonly name: Bilingual;
+  readonly priceFen: Fen;
+  readonly allergens: readonly string[];
+}
+
+export interface MealPlan {
+  readonly version: string;
+  /** IANA name, e.g. Asia/Shanghai; the business date and the period are computed in it. */
+  readonly zone: string;
+  readonly periods: readonly MealPeriod[];
+  readonly menu: readonly MenuItem[];
+}
+
+/** Why the answer is no: the first that applies, in this order. Texts are in refusal-text.ts. */
+export const REFUSAL_REASONS = [
+  "till-closed",
+  "clock-untrusted",
+  "no-meal-now",
+  "person-unknown",
+  "person-inactive",
+  "person-kind-not-served",
+  "meal-already-charged",
+  "period-blocked-by-guardian",
+  "allergy-not-confirmed",
+  "amount-missing",
+  "amount-out-of-range",
+  "charge-limit",
+  "day-limit",
+  "balance-too-low",
+  "offline-too-long",
+  "offline-person-limit",
+  "offline-total-limit",
+  "disk-unsafe",
+] as const;
+export type RefusalReason = (typeof REFUSAL_REASONS)[number];
+
+export type PaymentMethod = "face" | "card" | "pin";
+export type Activation = "touch" | "presence";
+
+export interface Receipt {
+  readonly chargeId: string;
+  readonly seq: number;
+  readonly personId: string;
+  readonly displayName: string;
+  readonly groupName: string;
+  readonly period: { readonly id: string; readonly name: Bilingual };
+  readonly businessDate: string;
+  /** What the meal costs, what the school pays of it, what the person pays. */
+  readonly priceFen: Fen;
+  readonly subsidyFen: Fen;
+  readonly amountFen: Fen;
+  readonly balanceFen: Fen;
+  readonly method: PaymentMethod;
+  readonly atMs: EpochMs;
+  readonly timeTrust: TimeTrust;
+  readonly allergyWarning: readonly string[];
+}
+
+/** What the diner's screen shows. One variant at a time; every text comes from codes, never from here. */
+export type CheckoutView =
+  | { readonly kind: "closed"; readonly reason: RefusalReason }
+  | { readonly kind: "idle" }
+  | { readonly kind: "looking"; readonly hint: LookHint | null }
+  | {
+      readonly kind: "confirm";
+      readonly personId: string;
+      readonly displayName: string;
+      readonly amountFen: Fen;
+      readonly balanceFen: Fen;
+      readonly allergyWarning: readonly string[];
+    }
+  | { readonly kind: "paid"; readonly receipt: Receipt }
+  | {
+      readonly kind: "refused";
+      readonly reason: RefusalReason;
+      readonly displayName: string | null;
+      readonly amountFen: Fen | null;
+      readonly balanceFen: Fen | null;
+      /** For "already paid": the receipt of the first charge. */
+      readonly earlier: Receipt | null;
+    }
+  | {
+      readonly kind: "other-way";
+      readonly reason: "unknown-face" | "ambiguous" | "liveness" | "camera-lost";
+    };
+
+export type LookHint = "one-at-a-time" | "come-closer" | "look-here" | "more-light" | "hold-still";
+
+export interface ServingLineStatus {
+  readonly view: CheckoutView;
+  readonly activation: Activation;
+  readonly mealPeriod: MealPeriod | null;
+  readonly businessDate: string;
+  readonly menu: readonly MenuItem[];
+  /** The order being built by staff: menu items or a keyed amount. */
+  readonly order: {
+    readonly itemIds: readonly string[];
+    readonly keyedFen: Fen | null;
+    readonly totalFen: Fen | null;
+  };
+  readonly servedCount: number;
+}
+
+/** What a person does at the terminal. */
+export type ServingLineCommand =
+  | { readonly kind: "activate" }
+  | { readonly kind: "confirm" }
+  | { readonly kind: "cancel" }
+  | { readonly kind: "set-order"; readonly itemIds: readonly string[]; readonly keyedFen: Fen | null }
+  | { readonly kind: "card"; readonly cardToken: string }
+  | { readonly kind: "pin"; readonly number: string; readonly pin: string };
+
+export type VoidResult =
+  | { readonly kind: "voided"; readonly seq: number; readonly balanceFen: Fen }
+  | { readonly kind: "refused"; readonly reason: "charge-unknown" | "already-voided" | "meal-period-over" };
+
+export type OverrideResult =
+  | { readonly kind: "paid"; readonly receipt: Receipt }
+  | { readonly kind: "refused"; readonly reason: RefusalReason };
+
+export interface ServingLine {
+  status(): ServingLineStatus;
+  /** Called at each change of status; must not throw. */
+  onStatus(listener: (status: ServingLineStatus) => void): () => void;
+  command(command: ServingLineCommand): Promise<void>;
+  /** Newest first; for the operator's page. */
+  recentCharges(countMax: number): readonly (Receipt & { readonly voided: boolean })[];
+  voidCharge(request: {
+    readonly chargeId: string;
+    readonly operatorId: string;
+    readonly reason: string;
+  }): VoidResult;
+  /** A second meal in the same period, under an operator's name. */
+  chargeAgain(request: {
+    readonly personId: string;
+    readonly operatorId: string;
+    readonly reason: string;
+  }): OverrideResult;
+  close(): Promise<void>;
+}
