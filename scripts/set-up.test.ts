@@ -36,6 +36,7 @@ function putProject(dependency = "a"): void {
   const manifest = {
     name: "planted",
     version: "1.0.0",
+    type: "module",
     dependencies: { [dependency]: `file:${dependency}` },
   };
   put(`${dependency}/package.json`, JSON.stringify({ name: dependency, version: "1.0.0" }));
