@@ -65,6 +65,10 @@ export function databaseFault(error: unknown): CanteenError | undefined {
   return new CanteenError(`${code}: ${message}`, { code, ...FAULTS[code], cause: error });
 }
 
+export function databaseDamaged(message: string, cause: unknown): CanteenError {
+  return new CanteenError(message, { code: "database-damaged", ...FAULTS["database-damaged"], cause });
+}
+
 /** Runs `work`; an error of the disk leaves as a `CanteenError`, any other unchanged. */
 export function withDatabaseFaults<T>(work: () => T): T {
   try {
