@@ -48,7 +48,10 @@ const advice: Record<FaceEngineErrorCode, { readonly retry: Retry; readonly hint
   },
   "queue-full": {
     retry: "backoff",
-    hint: { zh: "画面过多，已丢弃旧画面", en: "Frames come faster than they are read: an old one was dropped." },
+    hint: {
+      zh: "画面过多，已丢弃旧画面",
+      en: "Frames come faster than they are read: an old one was dropped.",
+    },
   },
   "weights-missing": {
     retry: "after-operator",

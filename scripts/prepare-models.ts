@@ -24,15 +24,23 @@ async function main(): Promise<void> {
     onProgress: (progress) => console.log(progressLine(progress)),
   });
   const tookS = ((performance.now() - startedMs) / 1000).toFixed(1);
-  console.log(written.length === 0 ? "models: all there" : `models: ${written.length} prepared in ${tookS} s`);
+  console.log(
+    written.length === 0 ? "models: all there" : `models: ${written.length} prepared in ${tookS} s`,
+  );
 }
 
 if (import.meta.main) {
   main().catch((error: unknown) => {
-    const { code, message, hint, cause } = error as { code?: string; message?: string; hint?: { zh: string; en: string }; cause?: unknown };
+    const { code, message, hint, cause } = error as {
+      code?: string;
+      message?: string;
+      hint?: { zh: string; en: string };
+      cause?: unknown;
+    };
     console.error(`models: ${message ?? String(error)}`);
     if (cause instanceof Error) console.error(cause.message.trim());
-    if (code !== undefined && isFaceEngineErrorCode(code) && hint !== undefined) console.error(`${hint.zh}\n${hint.en}`);
+    if (code !== undefined && isFaceEngineErrorCode(code) && hint !== undefined)
+      console.error(`${hint.zh}\n${hint.en}`);
     process.exitCode = 1;
   });
 }

@@ -84,7 +84,10 @@ export function int64Tensor(name: string, values: readonly number[]): OnnxTensor
 }
 
 export function floatValue(name: string, shape: readonly number[]): OnnxValueInfo {
-  return { name, type: { tensorType: { elemType: onnxFloat, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } } };
+  return {
+    name,
+    type: { tensorType: { elemType: onnxFloat, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
+  };
 }
 
 export function intAttribute(name: string, i: number): OnnxAttribute {

@@ -12,7 +12,10 @@ const memberBytesMax = 64 * 1024 * 1024;
  * @param names paths inside the package, without npm's leading `package/`.
  * @throws Error when a member is missing, too large or cut short.
  */
-export async function readTarball(file: string, names: ReadonlySet<string>): Promise<ReadonlyMap<string, Uint8Array>> {
+export async function readTarball(
+  file: string,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Uint8Array>> {
   const found = new Map<string, Uint8Array>();
   let pending: Buffer = Buffer.alloc(0);
   /** Bytes of the current member, its padding included, that are still to come; they are kept in `parts` if wanted. */
@@ -27,7 +30,8 @@ export async function readTarball(file: string, names: ReadonlySet<string>): Pro
         restBytes -= part.length;
         pending = pending.subarray(part.length);
         if (restBytes > 0) break;
-        if (wanted !== null) found.set(wanted.name, Buffer.concat(wanted.parts).subarray(0, wanted.sizeBytes));
+        if (wanted !== null)
+          found.set(wanted.name, Buffer.concat(wanted.parts).subarray(0, wanted.sizeBytes));
         wanted = null;
         continue;
       }
@@ -37,7 +41,8 @@ export async function readTarball(file: string, names: ReadonlySet<string>): Pro
       if (header === null) continue;
       restBytes = Math.ceil(header.sizeBytes / blockBytes) * blockBytes;
       if (!names.has(header.name)) continue;
-      if (header.sizeBytes > memberBytesMax) throw new Error(`${header.name} is larger than ${memberBytesMax} bytes`);
+      if (header.sizeBytes > memberBytesMax)
+        throw new Error(`${header.name} is larger than ${memberBytesMax} bytes`);
       wanted = { name: header.name, sizeBytes: header.sizeBytes, parts: [] };
     }
   }
@@ -53,5 +58,8 @@ function readHeader(block: Buffer): { name: string; sizeBytes: number } | null {
   const field = (from: number, to: number) => block.toString("latin1", from, to).replace(/\0.*$/s, "");
   const prefix = field(257, 262) === "ustar" ? field(345, 500) : "";
   const name = prefix === "" ? field(0, 100) : `${prefix}/${field(0, 100)}`;
-  return { name: name.replace(/^package\//, ""), sizeBytes: Number.parseInt(field(124, 136).trim() || "0", 8) };
+  return {
+    name: name.replace(/^package\//, ""),
+    sizeBytes: Number.parseInt(field(124, 136).trim() || "0", 8),
+  };
 }

@@ -103,7 +103,11 @@ function readOperator(operator: Table, kinds: readonly TfliteOperatorKind[]): Tf
     inputs: operator.int32s(1),
     outputs: operator.int32s(2),
     option: (field, width, fallback) =>
-      options === null ? fallback : width === "int8" ? options.int8(field, fallback) : options.int32(field, fallback),
+      options === null
+        ? fallback
+        : width === "int8"
+          ? options.int8(field, fallback)
+          : options.int32(field, fallback),
   };
 }
 
@@ -167,13 +171,18 @@ class Table {
   int32s(field: number): number[] {
     const vector = this.vector(field);
     if (vector === null) return [];
-    return Array.from({ length: vector.length }, (_, i) => this.buffer.view.getInt32(vector.at + 4 * i, true));
+    return Array.from({ length: vector.length }, (_, i) =>
+      this.buffer.view.getInt32(vector.at + 4 * i, true),
+    );
   }
 
   tables(field: number): Table[] {
     const vector = this.vector(field);
     if (vector === null) return [];
-    return Array.from({ length: vector.length }, (_, i) => new Table(this.buffer, this.follow(vector.at + 4 * i)));
+    return Array.from(
+      { length: vector.length },
+      (_, i) => new Table(this.buffer, this.follow(vector.at + 4 * i)),
+    );
   }
 
   private vector(field: number): { at: number; length: number } | null {

@@ -70,7 +70,11 @@ class Converter {
       add.inputs[1] === mul.outputs[0];
     if (!wiredAsPrelu || x === undefined || !(slope instanceof Float32Array)) return null;
     // For x < 0 the source computes a·(x − |x|) = 2a·x.
-    const weight = this.weight(`slope_${slopeIndex}`, [slope.length, 1, 1], slope.map((a) => 2 * a));
+    const weight = this.weight(
+      `slope_${slopeIndex}`,
+      [slope.length, 1, 1],
+      slope.map((a) => 2 * a),
+    );
     this.node("PRelu", [this.value(x), weight], add, []);
     return 5;
   }
@@ -86,7 +90,12 @@ class Converter {
         this.convolution(operator, this.tensorOf(operator.inputs[1]).shape[3] ?? 0);
         return 1;
       case "add":
-        this.node("Add", operator.inputs.map((index) => this.value(index)), operator, []);
+        this.node(
+          "Add",
+          operator.inputs.map((index) => this.value(index)),
+          operator,
+          [],
+        );
         return 1;
       case "reshape":
         this.reshape(operator);
