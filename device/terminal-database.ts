@@ -1,0 +1,15 @@
+import { join } from "node:path";
+import type { MigrationSet } from "./journal/database.ts";
+import type { Projection } from "./journal/journal-port.ts";
+import { journalMigrations } from "./journal/journal-tables.ts";
+
+/** The terminal's one database; everything else in the data folder can be made again or lies beside it by name. */
+export function databaseFile(dataFolder: string): string {
+  return join(dataFolder, "terminal.db");
+}
+
+/** Every folder's tables, in the order in which they are made. */
+export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [journalMigrations];
+
+/** Every table that follows from the entries alone: `journal verify` computes them again. */
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [];
