@@ -39,7 +39,10 @@ const code = z
   .string()
   .regex(/^[a-z0-9][a-z0-9-]{0,63}$/)
   .describe("Stable code in kebab-case.");
-const kind = z.string().regex(/^[a-z][a-z-]{0,30}\.[a-z][a-z-]{0,30}$/);
+const kind = z
+  .string()
+  .max(128)
+  .regex(/^[a-z][a-z-]*(\.[a-z][a-z-]*)+$/);
 const timeTrust = z.enum(["synced", "held", "unknown"]);
 const scalar = z.union([z.number(), z.boolean(), z.string().max(256), z.null()]);
 const facts = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/), scalar);
@@ -49,11 +52,14 @@ const bilingual = z.strictObject({ zh: z.string().min(1).max(40), en: z.string()
 
 export const journalEntrySchema = z.strictObject({
   seq: safeSeq.min(1),
-  id: z.uuid(),
+  id: z
+    .string()
+    .regex(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+    .describe("UUID, version 7 unless it is derived from the content (8)."),
   kind,
   atMs: epochMs,
   timeTrust,
-  body: z.record(z.string().max(128), z.json()),
+  body: z.record(z.string(), z.json()),
   prevHash: hash,
   hash: hash.describe("SHA-256 over the other fields of the entry in canonical JSON (RFC 8785)."),
 });
