@@ -48,7 +48,7 @@ const scalar = z.union([z.number(), z.boolean(), z.string().max(256), z.null()])
 const facts = z.record(z.string().regex(/^[A-Za-z][A-Za-z0-9]{0,63}$/), scalar);
 const version = z.int().min(0).max(Number.MAX_SAFE_INTEGER);
 const fen = z.int().min(0).max(100_000_00);
-const bilingual = z.strictObject({ zh: z.string().min(1).max(40), en: z.string().min(1).max(80) });
+const bilingual = z.strictObject({ zh: z.string().min(1).max(80), en: z.string().min(1).max(160) });
 
 export const journalEntrySchema = z.strictObject({
   seq: safeSeq.min(1),
@@ -183,12 +183,16 @@ export const mealPlanSchema = z
         }),
       )
       .min(1)
-      .max(12),
+      .max(24),
     menu: z
       .array(z.strictObject({ id: code, name: bilingual, priceFen: fen, allergens: z.array(code).max(20) }))
-      .max(200),
+      .max(500),
   })
   .describe("Desired meal plan; answered in up/reported.");
+
+export const rosterSchema = z
+  .looseObject({ v: v1, version })
+  .describe("People, accounts, limits and consent: versioned deltas, a snapshot where there is a gap.");
 
 const reportedCommon = { v: v1, atMs: epochMs };
 
@@ -251,6 +255,7 @@ export type ReceiptMessage = z.infer<typeof receiptSchema>;
 export type OnlineMessage = z.infer<typeof onlineSchema>;
 export type HealthMessage = z.infer<typeof healthSchema>;
 export type RosterRequestMessage = z.infer<typeof rosterRequestSchema>;
+export type RosterMessage = z.infer<typeof rosterSchema>;
 export type TemplateUpMessage = z.infer<typeof templateUpSchema>;
 export type TemplateDownMessage = z.infer<typeof templateDownSchema>;
 export type MealPlanMessage = z.infer<typeof mealPlanSchema>;

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import {
   commandResultSchema,
   commandSchema,
@@ -9,6 +9,7 @@ import {
   receiptSchema,
   reportedSchema,
   rosterRequestSchema,
+  rosterSchema,
   templateDownSchema,
   templateUpSchema,
 } from "./messages.ts";
@@ -39,7 +40,7 @@ export const CHANNELS = {
   online: channel("state/online", onlineSchema, "Birth, death and will."),
   health: channel("state/health", healthSchema, "Current state, once a minute."),
   rosterRequest: channel("up/roster-request", rosterRequestSchema, "Asks for people, accounts and consent."),
-  roster: channel("down/roster", z.looseObject({ v: z.literal(1) }), "People, accounts, limits and consent."),
+  roster: channel("down/roster", rosterSchema, "People, accounts, limits and consent."),
   templateUp: channel("up/template", templateUpSchema, "Sealed templates for the site's other terminals."),
   templateDown: channel(
     "down/template",
