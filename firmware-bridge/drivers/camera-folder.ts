@@ -22,6 +22,7 @@ export interface FolderCamera extends Camera {
   next(): void;
   /** The scene stays empty until this is called with false. */
   keepEmpty(isEmpty: boolean): void;
+  isKeptEmpty(): boolean;
   /** Path of the photo that stands before the camera, relative to the folder; null while the scene is empty. */
   current(): string | null;
 }
@@ -95,6 +96,10 @@ class PhotoFolderCamera implements FolderCamera {
 
   keepEmpty(isEmpty: boolean): void {
     this.#isKeptEmpty = isEmpty;
+  }
+
+  isKeptEmpty(): boolean {
+    return this.#isKeptEmpty;
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<void> {
