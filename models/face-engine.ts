@@ -72,25 +72,28 @@ export async function createFaceEngine(options: FaceEngineOptions): Promise<Face
 function started(worker: Worker): Promise<{ readonly model: string; readonly embeddingLength: number }> {
   return new Promise((resolve, reject) => {
     const fail = (error: FaceEngineError) => {
-      worker.removeAllListeners();
-      // A worker that failed to start may fail again while it ends; that error has no reader.
-      worker.on("error", () => undefined);
+      settle();
       void worker.terminate().then(() => reject(error));
     };
-    worker.once("error", (cause) =>
-      fail(new FaceEngineError("engine-crashed", "the face worker failed to start", { cause })),
-    );
-    worker.once("exit", (exitCode) =>
-      fail(new FaceEngineError("engine-crashed", `the face worker ended with ${exitCode}`)),
-    );
-    worker.once("message", (message: WorkerMessage) => {
+    const onError = (cause: unknown) =>
+      fail(new FaceEngineError("engine-crashed", "the face worker failed to start", { cause }));
+    const onExit = (exitCode: number) =>
+      fail(new FaceEngineError("engine-crashed", `the face worker ended with ${exitCode}`));
+    const onMessage = (message: WorkerMessage) => {
       if (message.kind === "ready") {
-        worker.removeAllListeners();
+        settle();
         resolve(message);
       } else if (message.kind === "start-failed") {
         fail(new FaceEngineError(message.error.code, message.error.message));
       }
-    });
+    };
+    // Named listeners: removeAllListeners() on a Worker also silences its messages for good.
+    const settle = () => {
+      worker.off("error", onError).off("exit", onExit).off("message", onMessage);
+      // Between this and the engine's own listeners, or while a failed worker ends, an error has no other reader.
+      worker.on("error", () => undefined);
+    };
+    worker.on("error", onError).on("exit", onExit).on("message", onMessage);
   });
 }
 
