@@ -33,7 +33,7 @@ export const receiptSchema = z.object({
   subsidyFen: fenAmount,
   amountFen: fenAmount,
   balanceFen: fenAmount,
-  method: z.enum(["face", "card", "pin"]),
+  method: z.enum(["face", "card", "pin", "staff"]),
   atMs: epoch,
   timeTrust: z.enum(["synced", "held", "unknown"]),
   allergyWarning: allergens,
@@ -68,6 +68,12 @@ export const checkoutViewSchema = z.discriminatedUnion("kind", [
     amountFen: fenAmount.nullable(),
     balanceFen: fenAmount.nullable(),
     earlier: receiptSchema.nullable(),
+    pin: z
+      .discriminatedUnion("kind", [
+        z.object({ kind: z.literal("wrong"), attemptsLeft: z.int() }),
+        z.object({ kind: z.literal("locked"), untilMs: z.number() }),
+      ])
+      .optional(),
   }),
   z.object({
     kind: z.literal("other-way"),
