@@ -24,6 +24,11 @@ export const chargesQuerySchema = z.strictObject({
   countMax: z.coerce.number().int().min(1).max(500).default(100),
 });
 export const reasonBodySchema = z.strictObject({ reason });
+export const chargeAgainBodySchema = z.strictObject({
+  reason,
+  /** Made by the page at the press: the same request sent again is the same meal. */
+  chargeId: z.uuid(),
+});
 export const consentScopeSchema = z.enum(["face", "share-template"]);
 export const grantedBySchema = z.enum(["self", "guardian"]);
 export const consentBodySchema = z.strictObject({

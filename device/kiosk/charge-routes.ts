@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { chargesQuerySchema, idParamsSchema, reasonBodySchema } from "./api-schema.ts";
+import { chargeAgainBodySchema, chargesQuerySchema, idParamsSchema, reasonBodySchema } from "./api-schema.ts";
 import type { KioskServerOptions } from "./kiosk-ports.ts";
 import { COUNTER_ROLES, operatorOf } from "./operator-session.ts";
 import { parseRequest } from "./problems.ts";
@@ -26,7 +26,7 @@ export function chargeRoutes(server: FastifyInstance, options: KioskServerOption
   server.post("/api/people/:id/charge-again", async (request) => {
     const { operatorId } = operatorOf(operators, request, COUNTER_ROLES);
     const { id } = parseRequest(idParamsSchema, request.params);
-    const { reason } = parseRequest(reasonBodySchema, request.body);
-    return servingLine.chargeAgain({ personId: id, operatorId, reason });
+    const { reason, chargeId } = parseRequest(chargeAgainBodySchema, request.body);
+    return servingLine.chargeAgain({ chargeId, personId: id, operatorId, reason });
   });
 }

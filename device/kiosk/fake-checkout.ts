@@ -45,7 +45,7 @@ export function fakeReceipt(change: Partial<Receipt> = {}): Receipt {
 export class FakeServingLine implements ServingLine {
   readonly commands: ServingLineCommand[] = [];
   readonly voids: { chargeId: string; operatorId: string; reason: string }[] = [];
-  readonly chargedAgain: { personId: string; operatorId: string; reason: string }[] = [];
+  readonly chargedAgain: { chargeId?: string; personId: string; operatorId: string; reason: string }[] = [];
   charges: (Receipt & { voided: boolean })[] = [];
   /** What a test wants to happen at a command. */
   onCommand: (command: ServingLineCommand) => void | Promise<void> = () => {};
@@ -105,7 +105,7 @@ export class FakeServingLine implements ServingLine {
     return { kind: "voided", seq: 99, balanceFen: fen(charge.balanceFen + charge.amountFen) };
   }
 
-  chargeAgain(request: { personId: string; operatorId: string; reason: string }) {
+  chargeAgain(request: { chargeId?: string; personId: string; operatorId: string; reason: string }) {
     this.chargedAgain.push(request);
     return { kind: "paid", receipt: fakeReceipt({ personId: request.personId }) } as const;
   }

@@ -256,8 +256,11 @@ describe("kiosk server: charges", () => {
     expect(first.json()).toMatchObject({ kind: "voided" });
     const second = await ask("POST", "/api/charges/c1/void", { reason: "打错了" });
     expect(second.json()).toEqual({ kind: "refused", reason: "already-voided" });
-    await ask("POST", "/api/people/p1/charge-again", { reason: "第二份" });
-    expect(world.servingLine.chargedAgain).toEqual([{ personId: "p1", operatorId: "m1", reason: "第二份" }]);
+    const chargeId = "0198c0de-0000-7000-8000-0000000000aa";
+    await ask("POST", "/api/people/p1/charge-again", { reason: "第二份", chargeId });
+    expect(world.servingLine.chargedAgain).toEqual([
+      { chargeId, personId: "p1", operatorId: "m1", reason: "第二份" },
+    ]);
   });
 
   it("needs a reason to void", async () => {

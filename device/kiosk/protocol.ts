@@ -71,9 +71,9 @@ export const checkoutViewSchema = z.discriminatedUnion("kind", [
     pin: z
       .discriminatedUnion("kind", [
         z.object({ kind: z.literal("wrong"), attemptsLeft: z.int() }),
-        z.object({ kind: z.literal("locked"), untilMs: z.int() }),
+        z.object({ kind: z.literal("locked"), untilMs: z.number() }),
       ])
-      .exactOptional(),
+      .optional(),
   }),
   z.object({
     kind: z.literal("other-way"),
