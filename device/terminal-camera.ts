@@ -15,7 +15,11 @@ export interface TerminalCamera {
 const BROWSER_SILENCE_MS_MAX = 3000;
 
 /** The configured camera, and the browser's webcam beside it, which needs no configuration. */
-export function createTerminalCamera(settings: Config["camera"], clock: Clock, entropy: Entropy): TerminalCamera {
+export function createTerminalCamera(
+  settings: Config["camera"],
+  clock: Clock,
+  entropy: Entropy,
+): TerminalCamera {
   let folder: FolderCamera | null = null;
   const browser = (): ReturnType<typeof createPushCamera> =>
     createPushCamera({ label: "browser", silenceMsMax: BROWSER_SILENCE_MS_MAX, clock });
