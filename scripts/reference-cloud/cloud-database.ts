@@ -52,6 +52,9 @@ CREATE TABLE IF NOT EXISTS entry (
   UNIQUE (site, device, seq)
 ) STRICT;
 
+CREATE INDEX IF NOT EXISTS entry_by_kind ON entry (kind, arrival);
+CREATE INDEX IF NOT EXISTS entry_void ON entry (body ->> '$.chargeId') WHERE kind = 'charge.voided';
+
 CREATE TABLE IF NOT EXISTS conflict (
   site TEXT NOT NULL,
   device TEXT NOT NULL,

@@ -28,6 +28,7 @@ export class DeviceBook {
   readonly #seen: Statement<[number, ...Where]>;
   readonly #get: Statement<Where, DeviceRow>;
   readonly #all: Statement<[], DeviceRow>;
+  readonly #forget: Statement<[]>;
 
   constructor(db: Database, now: () => number) {
     this.#now = now;
@@ -45,7 +46,13 @@ export class DeviceBook {
     );
     this.#seen = db.prepare(`UPDATE device SET seen_at_ms = ? WHERE ${here}`);
     this.#get = db.prepare(`SELECT * FROM device WHERE ${here}`);
+    this.#forget = db.prepare("UPDATE device SET online = 0");
     this.#all = db.prepare("SELECT * FROM device ORDER BY site, device");
+  }
+
+  /** After a start nobody is known to be there until they say so. */
+  forgetOnline(): void {
+    this.#forget.run();
   }
 
   online({ site, device }: TerminalAddress, message: OnlineMessage): void {
