@@ -61,7 +61,7 @@ class MachineLoop implements CheckoutLoop {
   #checkout: Checkout = INITIAL_CHECKOUT;
   #running = false;
   #broken = false;
-  #closed = false;
+  readonly #closing = new AbortController();
   #deadline: { readonly atMono: number; readonly timer: Timer } | null = null;
 
   constructor(options: CheckoutLoopOptions) {
@@ -77,7 +77,7 @@ class MachineLoop implements CheckoutLoop {
   }
 
   dispatch(input: CheckoutInput, pinEntry: PinEntry | null = null): void {
-    if (this.#closed || this.#broken) return;
+    if (this.#closing.signal.aborted || this.#broken) return;
     if (this.#queue.length >= QUEUE_MAX)
       throw this.#breakDown(new Error("inputs to the checkout go in a circle"));
     this.#queue.push({ input, pinEntry });
@@ -101,7 +101,7 @@ class MachineLoop implements CheckoutLoop {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
+    this.#closing.abort();
     this.#deadline?.timer.cancel();
     await Promise.allSettled(this.#pinChecks);
   }
@@ -137,16 +137,35 @@ class MachineLoop implements CheckoutLoop {
   }
 
   async #checkPin(attempt: number, entry: PinEntry | null): Promise<void> {
-    const { pinVerifier, gate, clock } = this.#options;
-    let outcome: PinOutcome = { kind: "failed" };
+    const { gate, clock } = this.#options;
+    let outcome: PinOutcome | null = null;
     try {
-      if (entry !== null) outcome = await pinVerifier.check(entry.number, entry.pin);
+      outcome = await this.#pinOutcome(entry);
     } catch (error) {
       const fault = databaseFault(error);
       if (fault === undefined) throw this.#breakDown(error);
       gate.stop(fault, null);
+      outcome = { kind: "failed" };
     }
-    this.dispatch({ kind: "pin-checked", attempt, outcome, atMono: clock.mono() });
+    if (outcome !== null) this.dispatch({ kind: "pin-checked", attempt, outcome, atMono: clock.mono() });
+  }
+
+  /** Null when the answer did not come in time or the line was closed; the machine has its own time-out for that. */
+  async #pinOutcome(entry: PinEntry | null): Promise<PinOutcome | null> {
+    if (entry === null) return { kind: "failed" };
+    const { pinVerifier, clock, settings } = this.#options;
+    const answered = new AbortController();
+    const closing = this.#closing.signal;
+    const signal = AbortSignal.any([answered.signal, closing]);
+    const givenUp = clock.delay(settings.pinMsMax, { signal }).then(
+      () => null,
+      () => null,
+    );
+    try {
+      return await Promise.race([pinVerifier.check(entry.number, entry.pin), givenUp]);
+    } finally {
+      answered.abort();
+    }
   }
 
   #armDeadline(): void {

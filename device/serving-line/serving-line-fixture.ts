@@ -1,7 +1,8 @@
 import { onTestFinished } from "vitest";
 import type { Face, FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
 import { type JournalFixture, journalFixture } from "../journal/journal-fixture.ts";
-import type { Journal, TimeTrust } from "../journal/journal-port.ts";
+import type { Journal, Projection, TimeTrust } from "../journal/journal-port.ts";
+import { CanteenError } from "../platform/errors.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { type Fen, fen, monoMs } from "../platform/units.ts";
 import type { AccountBase, Person, PinCheck, PinVerifier, Roster } from "../roster/roster-port.ts";
@@ -280,17 +281,36 @@ export interface LineFixtureOptions {
   /** Puts something between the line and the journal. */
   readonly journalOf?: (journal: Journal) => Journal;
   readonly rosterOf?: (roster: Roster) => Roster;
-  readonly folder?: string;
+  readonly ledgerOf?: (ledger: Ledger) => Ledger;
+  readonly projection?: Projection;
+  /** Of a fixture before, whose database is opened again. */
+  readonly after?: LineFixture;
+}
+
+export function diskFault(code: string): CanteenError {
+  return new CanteenError(code, { code, retry: "after-operator", hint: { zh: "磁盘", en: "disk" } });
+}
+
+/** A port whose every call goes through `around`, which may let it happen, throw before it or throw after it. */
+export function intercepted<Port extends object>(
+  port: Port,
+  around: (method: string, call: () => unknown) => unknown,
+): Port {
+  return new Proxy(port, {
+    get(target, method) {
+      const value: unknown = Reflect.get(target, method, target);
+      if (typeof value !== "function" || typeof method !== "string") return value;
+      return (...given: unknown[]) => around(method, () => Reflect.apply(value, target, given));
+    },
+  });
 }
 
 /** A whole serving line on a real SQLite journal, with p-1, p-2 and p-3 enrolled, 100 yuan each. */
 export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
-  const base = journalFixture({
-    projections: [ledgerProjection],
-    ...(options.folder === undefined ? {} : { folder: options.folder }),
-  });
-  const roster = new TestRoster();
-  for (const personId of ["p-1", "p-2", "p-3"]) roster.add(person(personId));
+  const base =
+    options.after?.reopen() ?? journalFixture({ projections: [options.projection ?? ledgerProjection] });
+  const roster = options.after?.roster ?? new TestRoster();
+  if (options.after === undefined) for (const personId of ["p-1", "p-2", "p-3"]) roster.add(person(personId));
   const frames = new TestFrames();
   const pins = new TestPins(roster);
   const ledger = createLedger(base.db);
@@ -300,7 +320,7 @@ export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
     ids: base.ids,
     logger: silentLogger,
     journal: options.journalOf?.(base.journal) ?? base.journal,
-    ledger,
+    ledger: options.ledgerOf?.(ledger) ?? ledger,
     roster: options.rosterOf?.(roster) ?? roster,
     pinVerifier: pins,
     timeTrust: { current: () => world.timeTrust },
