@@ -1,5 +1,5 @@
-import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { APP_VERSION } from "./app-version.ts";
 import { type CommandIo, CommandRun, EXIT, reportFailure } from "./commands/command-context.ts";
 import { addDemoCommand } from "./commands/demo-command.ts";
 import { addDoctorCommand } from "./commands/doctor/doctor-command.ts";
@@ -31,7 +31,7 @@ export async function runCli(argv: readonly string[], io: CommandIo = processIo(
 function createProgram(run: CommandRun, json: boolean): Command {
   const program = new Command("canteen-edge")
     .description("学校食堂终端 / edge runtime of school-canteen terminals")
-    .version(version(), "--version")
+    .version(APP_VERSION, "--version")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => void run.io.stdout.write(text),
@@ -52,13 +52,6 @@ function usageJson(text: string): string {
   const message = text.replace(/^error: /, "").trim();
   const hint = { zh: "命令有误，用 --help 查看用法", en: "Wrong command line: see --help." };
   return `${JSON.stringify({ error: { code: "usage", message, hint } })}\n`;
-}
-
-function version(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8"));
-  return typeof manifest === "object" && manifest !== null && "version" in manifest
-    ? String(manifest.version)
-    : "unknown";
 }
 
 function processIo(): CommandIo {

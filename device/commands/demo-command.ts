@@ -1,5 +1,5 @@
+import { join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { demoConfig } from "../config/demo-config.ts";
 import { type CommandContext, type JsonOption, withJsonOption } from "./command-context.ts";
 import { untilStopped } from "./until-stopped.ts";
 import { demoDefaults } from "./which-config.ts";
@@ -8,6 +8,7 @@ interface DemoCommandOptions extends JsonOption {
   readonly webcam?: boolean;
   readonly activation: "presence" | "touch";
   readonly port: number;
+  readonly cloudPort: number;
 }
 
 export function addDemoCommand(program: Command, context: CommandContext): void {
@@ -26,7 +27,8 @@ export function addDemoCommand(program: Command, context: CommandContext): void 
           .choices(["presence", "touch"])
           .default("presence"),
       )
-      .option("--port <port>", "终端页面端口 / port of the kiosk", portNumber, 8080),
+      .option("--port <port>", "终端页面端口 / port of the kiosk", portNumber, 8080)
+      .option("--cloud-port <port>", "参考云端页面端口 / port of the reference cloud", portNumber, 8081),
   ).action((options: DemoCommandOptions) => demo(options, context));
 }
 
@@ -39,13 +41,16 @@ function portNumber(text: string): number {
 }
 
 async function demo(options: DemoCommandOptions, context: CommandContext): Promise<void> {
-  const defaults = demoDefaults();
-  const config = demoConfig({
-    ...defaults,
-    cameraFolder: options.webcam === true ? null : defaults.cameraFolder,
+  const { dataFolder, cameraFolder } = demoDefaults();
+  const { startDemoSystem } = await import("./demo-system.ts");
+  const system = await startDemoSystem({
+    dataFolder,
+    cameraFolder: options.webcam === true ? null : cameraFolder,
+    peopleFolder: join(dataFolder, "..", "people"),
     activation: options.activation,
     kioskPort: options.port,
+    cloudPort: options.cloudPort,
+    onProgress: (text) => context.note(text),
   });
-  const { startTerminal } = await import("../main.ts");
-  await untilStopped(await startTerminal({ config }), options, context);
+  await untilStopped(system, options, context);
 }

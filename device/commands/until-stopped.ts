@@ -26,7 +26,7 @@ export async function untilStopped(
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     if (options.json === true) await context.json({ event: "started", urls: terminal.urls });
-    else for (const { label, url } of terminal.urls) await context.line(`${label.zh} / ${label.en}: ${url}`);
+    else await greet(terminal, context);
     await once(stop, "signal");
     if (options.json !== true) await context.line("正在停止… / stopping…");
     await terminal.close();
@@ -34,4 +34,10 @@ export async function untilStopped(
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
+}
+
+async function greet({ urls, notes }: RunningTerminal, context: CommandContext): Promise<void> {
+  for (const { label, url } of urls) await context.line(`${label.zh} / ${label.en}: ${url}`);
+  for (const { zh, en } of notes) await context.line(`  · ${zh}\n    ${en}`);
+  await context.line("按 Ctrl-C 停止 / Ctrl-C stops");
 }

@@ -74,14 +74,14 @@ describe("a wrapped key", () => {
 
 describe("SiteSealing", () => {
   it("opens in the same site under the same name only", () => {
-    const name = { personId: "p-1", modelId: "m", templateId: "t", enrolmentId: "e" };
+    const name = { personId: "p-1", modelId: "m", shareId: "s" };
     const here = new SiteSealing("north", key, seededEntropy(1));
     const sealed = here.seal(name, Uint8Array.of(1, 2, 3));
     expect(new SiteSealing("north", key, seededEntropy(2)).open(name, sealed)).toEqual(
       Uint8Array.of(1, 2, 3),
     );
     expect(() => new SiteSealing("south", key, seededEntropy(1)).open(name, sealed)).toThrow(damaged);
-    for (const part of ["personId", "modelId", "templateId", "enrolmentId"] as const) {
+    for (const part of ["personId", "modelId", "shareId"] as const) {
       expect(() => here.open({ ...name, [part]: "other" }, sealed)).toThrow(damaged);
     }
   });

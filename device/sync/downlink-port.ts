@@ -1,4 +1,5 @@
-import type { MealPlanMessage, RosterMessage, TemplateDownMessage, TemplateUpMessage } from "./messages.ts";
+import type { RosterMessage } from "../roster/roster-delta.ts";
+import type { MealPlanMessage, TemplateDownMessage, TemplateUpMessage } from "./messages.ts";
 
 /** Who keeps people, accounts and consent. What `apply` answers `applied` has reached the disk. */
 export interface RosterDownlink {

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs } from "../platform/units.ts";
+import type { RosterMessage } from "../roster/roster-delta.ts";
 import type { MealPlanDownlink, RosterDownlink, ShareAccepted, TemplateExchange } from "./downlink-port.ts";
 import {
   type CommandMessage,
@@ -10,7 +11,6 @@ import {
   parseMessage,
   type ReceiptMessage,
   type ReportedMessage,
-  type RosterMessage,
   type TemplateDownMessage,
 } from "./messages.ts";
 import type { IncomingMessage } from "./mqtt-connection.ts";

@@ -190,10 +190,6 @@ export const mealPlanSchema = z
   })
   .describe("Desired meal plan; answered in up/reported.");
 
-export const rosterSchema = z
-  .looseObject({ v: v1, version })
-  .describe("People, accounts, limits and consent: versioned deltas, a snapshot where there is a gap.");
-
 const reportedCommon = { v: v1, atMs: epochMs };
 
 export const reportedSchema = z
@@ -255,7 +251,6 @@ export type ReceiptMessage = z.infer<typeof receiptSchema>;
 export type OnlineMessage = z.infer<typeof onlineSchema>;
 export type HealthMessage = z.infer<typeof healthSchema>;
 export type RosterRequestMessage = z.infer<typeof rosterRequestSchema>;
-export type RosterMessage = z.infer<typeof rosterSchema>;
 export type TemplateUpMessage = z.infer<typeof templateUpSchema>;
 export type TemplateDownMessage = z.infer<typeof templateDownSchema>;
 export type MealPlanMessage = z.infer<typeof mealPlanSchema>;

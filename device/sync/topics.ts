@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import { rosterMessageSchema } from "../roster/roster-delta.ts";
 import {
   commandResultSchema,
   commandSchema,
@@ -9,7 +10,6 @@ import {
   receiptSchema,
   reportedSchema,
   rosterRequestSchema,
-  rosterSchema,
   templateDownSchema,
   templateUpSchema,
 } from "./messages.ts";
@@ -40,7 +40,7 @@ export const CHANNELS = {
   online: channel("state/online", onlineSchema, "Birth, death and will."),
   health: channel("state/health", healthSchema, "Current state, once a minute."),
   rosterRequest: channel("up/roster-request", rosterRequestSchema, "Asks for people, accounts and consent."),
-  roster: channel("down/roster", rosterSchema, "People, accounts, limits and consent."),
+  roster: channel("down/roster", rosterMessageSchema, "People, accounts, limits and consent."),
   templateUp: channel("up/template", templateUpSchema, "Sealed templates for the site's other terminals."),
   templateDown: channel(
     "down/template",
