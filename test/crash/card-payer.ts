@@ -27,9 +27,10 @@ export class CardPayer {
       this.#socket.addEventListener("error", () => resolve());
     });
     this.#socket.addEventListener("open", () => this.#send({ type: "hello", page: "pay" }));
-    this.#socket.addEventListener("message", ({ data }) =>
-      this.#see(JSON.parse(String(data)) as ServerMessage),
-    );
+    this.#socket.addEventListener("message", ({ data }) => {
+      // Binary messages are pictures of the camera.
+      if (typeof data === "string") this.#see(JSON.parse(data) as ServerMessage);
+    });
   }
 
   /** Resolves when the terminal is gone. */
