@@ -49,7 +49,7 @@ export class CardPayer {
     if (view.kind === "paid") this.#paid(view.receipt);
     else if (view.kind === "refused" && view.reason === "meal-already-charged")
       this.#done(view.earlier?.chargeId ?? "");
-    else if (view.kind === "idle" && this.#answered === "") this.#present();
+    else if (view.kind === "idle") this.#present();
   }
 
   #paid({ chargeId, personId }: Shown): void {
