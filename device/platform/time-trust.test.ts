@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type ClockStep, TIME_TRUST_LIMITS, TimeTrustTracker } from "./time-trust.ts";
+import { epochMs } from "./units.ts";
 import { VirtualClock } from "./virtual-clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -72,6 +73,40 @@ describe("time trust", () => {
     expect(tracker.current()).toBe("held");
     clock.stepWall(1);
     expect(tracker.current()).toBe("unknown");
+  });
+});
+
+describe("a restart without network", () => {
+  const lastRecord = (clock: VirtualClock, agoMs: number) =>
+    ({ atMs: epochMs(clock.now() - agoMs), timeTrust: "synced" }) as const;
+
+  it("holds a wall clock that is plausible after the last record, and never calls it synced", async () => {
+    const { clock, tracker } = tracked();
+    tracker.resume(lastRecord(clock, 3 * 24 * HOUR_MS), 30 * 24 * HOUR_MS);
+    expect(tracker.current()).toBe("held");
+    clock.stepWall(HOUR_MS);
+    expect(tracker.current()).toBe("unknown");
+  });
+
+  it.each([
+    ["before the last record, as with a dead battery", -1],
+    ["too far after it", 31 * 24 * HOUR_MS],
+  ])("does not hold a wall clock that is %s", (_name, agoMs) => {
+    const { clock, tracker } = tracked();
+    tracker.resume(lastRecord(clock, agoMs), 30 * 24 * HOUR_MS);
+    expect(tracker.current()).toBe("unknown");
+  });
+
+  it("learns nothing from a record whose own time was unknown", () => {
+    const { clock, tracker } = tracked();
+    tracker.resume({ ...lastRecord(clock, HOUR_MS), timeTrust: "unknown" }, 30 * 24 * HOUR_MS);
+    expect(tracker.current()).toBe("unknown");
+  });
+
+  it("takes an operator's word that the clock is right, as held", () => {
+    const { tracker } = tracked();
+    tracker.confirmByOperator();
+    expect(tracker.current()).toBe("held");
   });
 });
 

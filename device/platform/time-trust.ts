@@ -36,6 +36,14 @@ export interface TimeReference {
   readonly epochMs: number;
   readonly monoMs: MonoMs;
   readonly uncertaintyMs: number;
+  /** Nobody else gave it: the wall clock was merely found plausible, so it is never more than held. */
+  readonly heldOnly?: true;
+}
+
+/** The newest journal entry of the last run: what the wall clock is measured against when the terminal starts. */
+export interface LastRecord {
+  readonly atMs: EpochMs;
+  readonly timeTrust: TimeTrust;
 }
 
 /** @returns nothing when the round trip was too long or is no duration. */
@@ -69,7 +77,15 @@ export function trustOf(
   const ageMs = sample.monoMs - reference.monoMs;
   const allowedMs = limits.offsetMsMax + reference.uncertaintyMs + (ageMs * limits.driftPpmMax) / 1e6;
   if (Math.abs(offsetMs(reference, sample)) > allowedMs) return "unknown";
-  return ageMs <= limits.syncedMsMax ? "synced" : "held";
+  return reference.heldOnly !== true && ageMs <= limits.syncedMsMax ? "synced" : "held";
+}
+
+/**
+ * Whether a wall clock that ran on through a restart may be held: it is not before the last record, nor further
+ * after it than the terminal may be off. A dead battery (1970) and a date typed by hand years ahead are neither.
+ */
+export function isPlausibleAfter(last: LastRecord, wallMs: EpochMs, offMsMax: number): boolean {
+  return last.timeTrust !== "unknown" && wallMs >= last.atMs && wallMs - last.atMs <= offMsMax;
 }
 
 /** How far the wall jumped between two samples, in whole milliseconds; 0 below the limit. */
@@ -131,6 +147,18 @@ export class TimeTrustTracker {
     return { offsetMs: Math.round(offsetMs(reference, sample)) };
   }
 
+  /** At the start: holds the wall clock when it is plausible after the last run's newest record. */
+  resume(last: LastRecord, offMsMax: number): void {
+    const sample = this.#sample();
+    if (this.#reference !== undefined || !isPlausibleAfter(last, sample.wallMs, offMsMax)) return;
+    this.#holdFrom(sample);
+  }
+
+  /** A person read the clock on the screen and says that it is right; their name is the caller's to record. */
+  confirmByOperator(): void {
+    this.#holdFrom(this.#sample());
+  }
+
   /** Compares both clocks with the last look and reports a step of the wall. */
   check(): void {
     const before = this.#last;
@@ -138,6 +166,10 @@ export class TimeTrustTracker {
     this.#last = after;
     const byMs = stepBetween(before, after, this.#limits);
     if (byMs !== 0) this.#onStepped({ byMs, wallBeforeMs: before.wallMs, wallAfterMs: after.wallMs });
+  }
+
+  #holdFrom({ wallMs, monoMs }: ClockSample): void {
+    this.#reference = { epochMs: wallMs, monoMs, uncertaintyMs: 0, heldOnly: true };
   }
 
   #sample(): ClockSample {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Database } from "better-sqlite3";
 import { prepared } from "../journal/prepared.ts";
 import type { Consent, ConsentScope } from "./roster-port.ts";
@@ -48,16 +49,18 @@ export function hasConsent(db: Database, personId: string, scope: ConsentScope):
   return isLive(consentsOf(db, personId).find((consent) => consent.scope === scope));
 }
 
-/** Joins a record with what is here. Inside the caller's transaction. */
-export function putConsent(db: Database, personId: string, consent: Consent): void {
+/** Joins a record with what is here. Inside the caller's transaction. @returns whether that changed anything. */
+export function putConsent(db: Database, personId: string, consent: Consent): boolean {
   const known = consentsOf(db, personId).find(({ scope }) => scope === consent.scope);
   const joined = known === undefined ? consent : joinConsents(known, consent);
+  if (known !== undefined && isDeepStrictEqual(known, joined)) return false;
   prepared(
     db,
     `INSERT INTO consent (person_id, scope, granted_by, granted_at_ms, withdrawn_at_ms) VALUES (?, ?, ?, ?, ?)
      ON CONFLICT (person_id, scope) DO UPDATE SET granted_by = excluded.granted_by,
        granted_at_ms = excluded.granted_at_ms, withdrawn_at_ms = excluded.withdrawn_at_ms`,
   ).run(personId, joined.scope, joined.grantedBy, joined.grantedAtMs, joined.withdrawnAtMs);
+  return true;
 }
 
 /** Later than everything that is known, so that a new grant counts even when the clock was set back. */

@@ -19,8 +19,10 @@ export interface EnrolmentLimits extends ShotLimits {
   readonly sessionIdleMsMax: number;
 }
 
+export type EnrolmentEngine = Pick<FaceEngine, "model" | "analyze" | "search" | "replacePerson">;
+
 export interface EnrolmentOptions {
-  readonly engine: Pick<FaceEngine, "model" | "analyze" | "search" | "replacePerson">;
+  readonly engine: EnrolmentEngine;
   readonly roster: Pick<Roster, "person" | "hasConsent">;
   readonly templates: Pick<TemplateStore, "enrol">;
   readonly journal: Pick<Journal, "entryById">;

@@ -109,61 +109,120 @@ export class RosterChange {
 
   /** @returns those whose templates changed by a withdrawal. */
   #putAll(people: readonly RosterPerson[]): string[] {
+    // A snapshot names everyone, and most are as they were: only what differs is written, or the line would wait.
+    const changed = people.filter(
+      (person) => !sameRow(rowOfPerson(person), this.#personRow(person.personId)),
+    );
+    const recarded = people.filter(({ personId, cards }) => !sameCards(cards, this.#cardsOf(personId)));
     // Two people may swap numbers or cards in one message, so all of theirs are given up before any is given.
     const freeNumber = prepared(
       this.#db,
       "UPDATE person SET number = char(0) || person_id WHERE person_id = ?",
     );
     const freeCards = prepared(this.#db, "DELETE FROM card WHERE person_id = ?");
-    for (const { personId } of people) {
-      freeNumber.run(personId);
-      freeCards.run(personId);
-    }
-    return people.filter((person) => this.#put(person)).map(({ personId }) => personId);
+    for (const { personId } of changed) freeNumber.run(personId);
+    for (const { personId } of recarded) freeCards.run(personId);
+    for (const person of changed) this.#putPerson(rowOfPerson(person));
+    for (const { personId, cards } of recarded) this.#giveCards(personId, cards);
+    for (const { personId, account } of people) this.#putAccount(personId, account);
+    return people.filter((person) => this.#putConsents(person)).map(({ personId }) => personId);
   }
 
-  /** @returns whether templates changed. */
-  #put(person: RosterPerson): boolean {
-    const { personId, account } = person;
-    this.#putPerson(person);
+  #personRow(personId: string): PersonRow | undefined {
+    return prepared<[string], PersonRow>(this.#db, "SELECT * FROM person WHERE person_id = ?").get(personId);
+  }
+
+  #cardsOf(personId: string): string[] {
+    return prepared<[string], { card_token: string }>(
+      this.#db,
+      "SELECT card_token FROM card WHERE person_id = ?",
+    )
+      .all(personId)
+      .map((row) => row.card_token);
+  }
+
+  #giveCards(personId: string, cards: readonly string[]): void {
+    const give = prepared(this.#db, "INSERT INTO card (card_token, person_id) VALUES (?, ?)");
+    for (const card of new Set(cards)) give.run(card, personId);
+  }
+
+  #putAccount(personId: string, { balanceFen, throughSeq }: RosterPerson["account"]): void {
     prepared(
       this.#db,
       `INSERT INTO account (person_id, balance_fen, through_seq) VALUES (?, ?, ?)
        ON CONFLICT (person_id) DO UPDATE SET
          balance_fen = excluded.balance_fen, through_seq = excluded.through_seq`,
-    ).run(personId, account.balanceFen, account.throughSeq);
-    for (const card of new Set(person.cards)) {
-      prepared(this.#db, "INSERT INTO card (card_token, person_id) VALUES (?, ?)").run(card, personId);
-    }
-    for (const consent of person.consents) putConsent(this.#db, personId, consent);
+    ).run(personId, balanceFen, throughSeq);
+  }
+
+  /** @returns whether templates changed. */
+  #putConsents({ personId, consents }: RosterPerson): boolean {
+    const changes = consents.map((consent) => putConsent(this.#db, personId, consent));
+    if (!changes.includes(true)) return false;
     const before = this.#templates.vault.count(personId);
     this.#templates.settleConsents(personId, "withdrawn-at-cloud");
     return this.#templates.vault.count(personId) !== before;
   }
 
-  #putPerson(person: RosterPerson): void {
-    prepared(
+  #putPerson(row: PersonRow): void {
+    prepared<[PersonRow]>(
       this.#db,
       `INSERT INTO person
          (person_id, number, display_name, group_name, kind, active, allergens, limits, pin_hash)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+       VALUES (@person_id, @number, @display_name, @group_name, @kind, @active, @allergens, @limits, @pin_hash)
        ON CONFLICT (person_id) DO UPDATE SET number = excluded.number, display_name = excluded.display_name,
          group_name = excluded.group_name, kind = excluded.kind, active = excluded.active,
          allergens = excluded.allergens, limits = excluded.limits, pin_hash = excluded.pin_hash`,
-    ).run(
-      person.personId,
-      person.number,
-      person.displayName,
-      person.groupName,
-      person.kind,
-      person.active ? 1 : 0,
-      JSON.stringify(person.allergens),
-      JSON.stringify(person.limits),
-      person.pinHash,
-    );
+    ).run(row);
   }
 
   #dropParts(): void {
     prepared(this.#db, "DELETE FROM roster_snapshot_part").run();
   }
 }
+
+/** A row of table `person`. */
+interface PersonRow {
+  readonly person_id: string;
+  readonly number: string;
+  readonly display_name: string;
+  readonly group_name: string;
+  readonly kind: string;
+  readonly active: number;
+  readonly allergens: string;
+  readonly limits: string;
+  readonly pin_hash: string | null;
+}
+
+function rowOfPerson(person: RosterPerson): PersonRow {
+  const { perChargeFenMax, perDayFenMax, overdraftFenMax, blockedPeriodIds } = person.limits;
+  return {
+    person_id: person.personId,
+    number: person.number,
+    display_name: person.displayName,
+    group_name: person.groupName,
+    kind: person.kind,
+    active: person.active ? 1 : 0,
+    allergens: JSON.stringify(person.allergens),
+    limits: JSON.stringify({ perChargeFenMax, perDayFenMax, overdraftFenMax, blockedPeriodIds }),
+    pin_hash: person.pinHash,
+  };
+}
+
+const PERSON_FIELDS = [
+  "person_id",
+  "number",
+  "display_name",
+  "group_name",
+  "kind",
+  "active",
+  "allergens",
+  "limits",
+  "pin_hash",
+] as const satisfies readonly (keyof PersonRow)[];
+
+const sameRow = (a: PersonRow, b: PersonRow | undefined): boolean =>
+  b !== undefined && PERSON_FIELDS.every((field) => a[field] === b[field]);
+
+const sameCards = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && a.every((card) => b.includes(card));

@@ -43,6 +43,11 @@ type EnrolRequest = Parameters<TemplateStore["enrol"]>[0];
 type WithdrawRequest = Parameters<TemplateStore["withdraw"]>[0];
 
 const REASON_LENGTH_MAX = 200;
+const QUEUE_SHARES = `INSERT OR IGNORE INTO template_share (share_id, person_id, model_id)
+  SELECT DISTINCT enrolment_id, person_id, model_id FROM template
+  WHERE origin = 'local' AND 2 = (
+    SELECT count(*) FROM consent WHERE consent.person_id = template.person_id AND withdrawn_at_ms IS NULL
+  )`;
 /** How long to wait when someone still reads the log that holds a destroyed key. */
 const SCRUB_RETRY_MS = 1000;
 
@@ -59,6 +64,8 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
     this.#options = options;
     this.#db = options.db;
     this.vault = new TemplateVault(options);
+    // Sharing may have been switched on since these were enrolled.
+    if (options.sharing) options.journal.transact(() => this.#queueAllShares());
   }
 
   enrol(request: EnrolRequest): StoredTemplate[] {
@@ -203,14 +210,11 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
 
   /** What was enrolled here and may be shared waits from now on; what waits or was confirmed stays as it is. */
   #queueShares(personId: string): void {
-    if (!this.#options.sharing) return;
-    if (!hasConsent(this.#db, personId, "face") || !hasConsent(this.#db, personId, "share-template")) return;
-    prepared(
-      this.#db,
-      `INSERT OR IGNORE INTO template_share (share_id, person_id, model_id)
-       SELECT DISTINCT enrolment_id, person_id, model_id FROM template
-       WHERE person_id = ? AND origin = 'local'`,
-    ).run(personId);
+    if (this.#options.sharing) prepared(this.#db, `${QUEUE_SHARES} AND person_id = ?`).run(personId);
+  }
+
+  #queueAllShares(): void {
+    prepared(this.#db, QUEUE_SHARES).run();
   }
 
   #destroyKey(personId: string): number {

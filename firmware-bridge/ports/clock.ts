@@ -1,0 +1,17 @@
+/** A timer that was started; `cancel` is idempotent. */
+export interface Timer {
+  cancel(): void;
+}
+
+/**
+ * The time that drivers need, as a port of the bridge's own: the bridge imports nothing outside itself.
+ * The runtime's clocks (`SystemClock`, `VirtualClock`) fit it as they are.
+ */
+export interface Clock {
+  /** Milliseconds of a clock that never goes back; for waits and for the age of a reading. */
+  mono(): number;
+  /** Runs `task` once after `waitMs`, unless cancelled. */
+  after(waitMs: number, task: () => void): Timer;
+  /** Runs `task` every `periodMs`; a late run is not caught up. */
+  every(periodMs: number, task: () => void): Timer;
+}
