@@ -138,6 +138,14 @@ export const cameraShownSchema = z.object({
 });
 export type CameraShown = z.output<typeof cameraShownSchema>;
 
+export const terminalNameSchema = z.object({
+  site: z.string(),
+  device: z.string(),
+  /** IANA zone of the school. */
+  zone: z.string(),
+  language: z.enum(["zh", "en"]),
+});
+
 export const demoShownSchema = z.object({
   isOnline: z.boolean(),
   canChoosePerson: z.boolean(),
@@ -149,12 +157,7 @@ export const statusMessageSchema = z.object({
   line: lineStatusSchema,
   sync: syncStatusSchema,
   camera: cameraShownSchema,
-  terminal: z.object({
-    site: z.string(),
-    device: z.string(),
-    zone: z.string(),
-    language: z.enum(["zh", "en"]),
-  }),
+  terminal: terminalNameSchema,
   /** Null outside the demo. */
   demo: demoShownSchema.nullable(),
 });
