@@ -194,7 +194,8 @@ export type ServerMessage = z.output<typeof serverMessageSchema>;
 
 export const lineCommandSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("activate") }),
-  z.strictObject({ kind: z.literal("confirm") }),
+  /** Names what the diner saw: a press that comes late must not confirm the next person's payment. */
+  z.strictObject({ kind: z.literal("confirm"), personId: z.string().min(1).max(64), amountFen: fenAmount }),
   z.strictObject({ kind: z.literal("cancel") }),
   z.strictObject({
     kind: z.literal("set-order"),
