@@ -1,4 +1,6 @@
 import { fileURLToPath } from "node:url";
+import { APP_VERSION } from "./app-version.ts";
+import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
 import type { DemoControls, EngineInfo, KioskServerOptions, PartHealth } from "./kiosk/kiosk-ports.ts";
@@ -25,9 +27,6 @@ import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
 export interface TerminalOptions {
   readonly config: Config;
-  /** SHA-256 of the effective configuration, for the journal's `config.applied`. */
-  readonly configSha256: string;
-  readonly appVersion: string;
   readonly clock?: Clock;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
@@ -38,6 +37,8 @@ export interface TerminalOptions {
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
 export interface RunningTerminal {
   readonly urls: readonly { readonly label: Hint; readonly url: string }[];
+  /** What a person may try, a sentence each. */
+  readonly notes: readonly Hint[];
   close(): Promise<void>;
 }
 
@@ -137,7 +138,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
       site: config.site,
       device: config.device,
       zone: config.servingLine.mealPlan.zone,
-      appVersion: options.appVersion,
+      appVersion: APP_VERSION,
     },
     servingLine,
     roster: store.roster,
@@ -168,27 +169,27 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   await seen.camera.open({ signal: opened.signal });
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
-  return { urls, store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
+  return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
 }
 
 /** What runs now goes on record before anything happens under it. */
-function recordStart({ journal, ids }: TerminalStore, { appVersion, configSha256 }: TerminalOptions): void {
+function recordStart({ journal, ids }: TerminalStore, { config }: TerminalOptions): void {
   journal.transact(() => {
     journal.append({
       id: ids.next(),
       kind: "device.started",
-      body: { appVersion, node: process.versions.node },
+      body: { appVersion: APP_VERSION, node: process.versions.node },
     });
     journal.append({
       id: ids.next(),
       kind: "config.applied",
-      body: { part: "canteen.yaml", sha256: configSha256 },
+      body: { part: "canteen.yaml", sha256: configFingerprint(config) },
     });
   });
 }
 
 function makeSync(
-  { config, appVersion }: TerminalOptions,
+  { config }: TerminalOptions,
   store: TerminalStore,
   servingLine: ServingLineControl,
   world: { readonly clock: Clock; readonly entropy: Entropy; readonly logger: Logger },
@@ -197,7 +198,7 @@ function makeSync(
   return createSync({
     ...world,
     address: { site, device },
-    software: `canteen-edge ${appVersion}`,
+    software: `canteen-edge ${APP_VERSION}`,
     broker: mqtt,
     receiptWaitMsMax: mqtt.receiptWaitMsMax,
     batchesInFlightMax: mqtt.batchesInFlightMax,

@@ -3,6 +3,7 @@ import type { FaceEngine } from "../models/face-engine-port.ts";
 import { RestartingEngine } from "../models/restarting-engine.ts";
 import type { Config } from "./config/schema.ts";
 import type { PartHealth } from "./kiosk/kiosk-ports.ts";
+import { present } from "./platform/assert.ts";
 import { Backoff } from "./platform/backoff.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Entropy } from "./platform/entropy.ts";
@@ -20,7 +21,8 @@ export interface TerminalEngineOptions {
 
 export interface TerminalEngine {
   readonly engine: FaceEngine;
-  readonly gallery: LiveGallery;
+  /** The gallery of the engine that runs now. */
+  gallery(): LiveGallery;
   health(): PartHealth;
   close(): Promise<void>;
 }
@@ -66,10 +68,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
   });
   return {
     engine,
-    get gallery() {
-      if (gallery === null) throw new Error("the engine has a gallery once it started");
-      return gallery;
-    },
+    gallery: () => present(gallery, "the gallery of a started engine"),
     health: () => health,
     close: async () => {
       closing.abort(new Error("the terminal closes"));

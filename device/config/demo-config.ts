@@ -34,6 +34,7 @@ export function demoConfig(options: DemoOptions): Config {
     site: "demo-school",
     device: "terminal-1",
     dataFolder,
+    logLevel: "warn",
     kiosk: options.kioskPort === undefined ? {} : { port: options.kioskPort },
     camera:
       cameraFolder === null

@@ -22,8 +22,6 @@ export type ConfigLoad =
       readonly kind: "loaded";
       /** Deeply frozen; every path in it is absolute. */
       readonly config: Config;
-      /** SHA-256 of the effective values, for the journal's `config.applied`. */
-      readonly sha256: string;
       /** The former layout's version and the backup of its file, when the file was migrated just now. */
       readonly migrated: { readonly fromVersion: number; readonly backupFile: string } | null;
     }
@@ -95,7 +93,7 @@ export function checkConfig(
     return { kind: "invalid", problems };
   }
   const config = deepFreeze(withAbsolutePaths(checked.data, raw, origin.folder));
-  return { kind: "loaded", config, sha256: fingerprint(config), migrated: null };
+  return { kind: "loaded", config, migrated: null };
 }
 
 /** The configuration, or one fault that lists every problem. @throws CanteenError `config-invalid`. */
@@ -193,7 +191,8 @@ function withAbsolutePaths(config: Config, raw: unknown, folder: string): Config
   };
 }
 
-function fingerprint(config: Config): string {
+/** SHA-256 of the effective values, for the journal's `config.applied`. */
+export function configFingerprint(config: Config): string {
   return createHash("sha256")
     .update(canonicalize(config) ?? "")
     .digest("hex");

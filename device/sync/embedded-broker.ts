@@ -128,7 +128,10 @@ class AedesBroker implements EmbeddedBroker {
     const aedes = await Aedes.createBroker({
       connectTimeout: 10_000,
       // A session that outlives its connection would need a queue for somebody who may never come back.
-      preConnect: (_client, packet, done) => done(null, packet.clean !== false),
+      preConnect: (_client, packet, done) => {
+        if (packet.clean === false) done(new Error("only clean sessions"), false);
+        else done(null, true);
+      },
       authenticate: (_client, username, password, done) => {
         const refusal = this.#authenticate(username, password);
         done(refusal, refusal === null);

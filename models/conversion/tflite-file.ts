@@ -31,18 +31,22 @@ const operatorKinds = {
   0: "add",
   3: "conv",
   4: "depthwise-conv",
+  9: "fully-connected",
+  17: "max-pool",
   18: "mul",
   19: "relu",
   22: "reshape",
   41: "sub",
+  59: "neg",
   101: "abs",
 } as const;
 
-export type TfliteOperatorKind = (typeof operatorKinds)[keyof typeof operatorKinds];
+/** An unsupported operator may be in the file, as long as no wanted output needs it. */
+export type TfliteOperatorKind = (typeof operatorKinds)[keyof typeof operatorKinds] | "unsupported";
 
 /**
  * Reads the first subgraph of a .tflite file.
- * @throws Error when the file is no TFL3 FlatBuffer or uses an operator or a type that is not listed above.
+ * @throws Error when the file is no TFL3 FlatBuffer or holds constants of a type that is not read here.
  */
 export function readTflite(bytes: Uint8Array): TfliteGraph {
   const buffer = new FlatBuffer(bytes);
@@ -63,9 +67,7 @@ export function readTflite(bytes: Uint8Array): TfliteGraph {
 function operatorKindOf(code: Table): TfliteOperatorKind {
   // Codes under 127 are in the old one-byte field; newer writers fill both.
   const builtin = Math.max(code.int8(0, 0), code.int32(3, 0));
-  const kind: TfliteOperatorKind | undefined = (operatorKinds as Record<number, TfliteOperatorKind>)[builtin];
-  if (kind === undefined) throw new Error(`TensorFlow Lite operator ${builtin} is not supported`);
-  return kind;
+  return (operatorKinds as Record<number, TfliteOperatorKind>)[builtin] ?? "unsupported";
 }
 
 function readTensor(tensor: Table, buffers: readonly Table[]): TfliteTensor {

@@ -54,6 +54,8 @@ function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
       case "conv":
       case "depthwise-conv":
         return convolve(operator, a, wide);
+      default:
+        throw new Error(`${operator.kind} is not in this graph`);
     }
   }
 

@@ -2,8 +2,8 @@
  * Converts a convolutional TensorFlow Lite graph to ONNX.
  *
  * Layout changes from N×H×W×C to N×C×H×W; the converted graph takes N×C×H×W and runs one image (N = 1),
- * whatever batch the source was frozen with. PReLU, which the source spells `relu(x) + a·(x − |x|)` over five
- * operators, is folded into one PRelu with the slope 2a: two and a half times faster on one core.
+ * whatever batch the source was frozen with. PReLU, which these sources spell over five or six
+ * operators, is folded into one PRelu: two and a half times faster on one core.
  */
 
 import {
@@ -19,9 +19,69 @@ import {
 } from "./onnx-file.ts";
 import type { TfliteGraph, TfliteOperator, TfliteTensor } from "./tflite-file.ts";
 
-/** @throws Error when the graph uses something that these conversions do not know. */
-export function onnxOfTflite(graph: TfliteGraph, name: string): OnnxModel {
-  return new Converter(graph).convert(name);
+interface PreluSpelling {
+  readonly count: number;
+  /** ONNX's slope over the source's. */
+  readonly slopeFactor: number;
+  /** Each operator and where its inputs come from: x, the slope, or an earlier operator of the group. */
+  readonly wires: readonly {
+    readonly kind: TfliteOperator["kind"];
+    readonly from: readonly ("x" | "slope" | number)[];
+  }[];
+}
+
+const preluSpellings: readonly PreluSpelling[] = [
+  {
+    // relu(x) + a·(x − |x|), which for x < 0 is 2a·x.
+    count: 5,
+    slopeFactor: 2,
+    wires: [
+      { kind: "relu", from: ["x"] },
+      { kind: "abs", from: ["x"] },
+      { kind: "sub", from: ["x", 1] },
+      { kind: "mul", from: ["slope", 2] },
+      { kind: "add", from: [0, 3] },
+    ],
+  },
+  {
+    // relu(x) + a·(−relu(−x)), which for x < 0 is a·x.
+    count: 6,
+    slopeFactor: 1,
+    wires: [
+      { kind: "relu", from: ["x"] },
+      { kind: "neg", from: ["x"] },
+      { kind: "relu", from: [1] },
+      { kind: "neg", from: [2] },
+      { kind: "mul", from: ["slope", 3] },
+      { kind: "add", from: [0, 4] },
+    ],
+  },
+];
+
+/**
+ * @param outputNames tensors of the source that become the outputs, under names `output`, `output_1`, …; default: the
+ * source's own. What they do not need is left out.
+ * @throws Error when the graph uses something that these conversions do not know.
+ */
+export function onnxOfTflite(graph: TfliteGraph, name: string, outputNames?: readonly string[]): OnnxModel {
+  const outputs =
+    outputNames?.map((wanted) => graph.tensors.findIndex((tensor) => tensor.name === wanted)) ??
+    graph.outputs;
+  if (outputs.includes(-1)) throw new Error(`one of ${outputNames?.join(", ")} is not in the graph`);
+  return new Converter({ ...graph, outputs, operators: neededFor(outputs, graph.operators) }).convert(name);
+}
+
+function neededFor(
+  outputs: readonly number[],
+  operators: readonly TfliteOperator[],
+): readonly TfliteOperator[] {
+  const needed = new Set(outputs);
+  const kept = operators.toReversed().filter((operator) => {
+    if (!operator.outputs.some((index) => needed.has(index))) return false;
+    for (const index of operator.inputs) needed.add(index);
+    return true;
+  });
+  return kept.reverse();
 }
 
 class Converter {
@@ -47,36 +107,47 @@ class Converter {
         node: this.nodes,
         initializer: this.weights,
         input: inputs.map((index) => floatValue("input", this.onnxShape(index))),
-        output: outputs.map((index) => floatValue("output", this.onnxShape(index))),
+        output: outputs.map((index) => floatValue(this.value(index), this.onnxShape(index))),
         valueInfo: [],
       },
     };
   }
 
-  /** @returns the five operators that were folded, or `null` when no PReLU starts at `at`. */
+  /** @returns how many operators were folded, or `null` when no PReLU starts at `at`. */
   private foldPrelu(at: number): number | null {
-    const [relu, abs, sub, mul, add] = this.graph.operators.slice(at, at + 5);
-    if (relu?.kind !== "relu" || abs?.kind !== "abs" || sub?.kind !== "sub") return null;
-    if (mul?.kind !== "mul" || add?.kind !== "add") return null;
-    const [x] = relu.inputs;
-    const [slopeIndex = -1] = mul.inputs;
-    const slope = this.graph.tensors[slopeIndex]?.data;
-    const wiredAsPrelu =
-      abs.inputs[0] === x &&
-      sub.inputs[0] === x &&
-      sub.inputs[1] === abs.outputs[0] &&
-      mul.inputs[1] === sub.outputs[0] &&
-      add.inputs[0] === relu.outputs[0] &&
-      add.inputs[1] === mul.outputs[0];
-    if (!wiredAsPrelu || x === undefined || !(slope instanceof Float32Array)) return null;
-    // For x < 0 the source computes a·(x − |x|) = 2a·x.
-    const weight = this.weight(
-      `slope_${slopeIndex}`,
-      [slope.length, 1, 1],
-      slope.map((a) => 2 * a),
-    );
-    this.node("PRelu", [this.value(x), weight], add, []);
-    return 5;
+    for (const { count, slopeFactor, wires } of preluSpellings) {
+      const group = this.graph.operators.slice(at, at + count);
+      const inputOf = (operator: number, input: number) => group[operator]?.inputs[input];
+      const outputOf = (operator: number) => group[operator]?.outputs[0];
+      const last = group[count - 1];
+      const slopeIndex = inputOf(count - 2, 0) ?? -1;
+      const slope = this.graph.tensors[slopeIndex]?.data;
+      const x = inputOf(0, 0);
+      if (last === undefined || x === undefined || !(slope instanceof Float32Array)) continue;
+      const wiredAsPrelu = wires.every(
+        ({ kind, from }, i) =>
+          group[i]?.kind === kind &&
+          from.every(
+            (source, input) =>
+              source === "slope" || inputOf(i, input) === (source === "x" ? x : outputOf(source)),
+          ),
+      );
+      if (!wiredAsPrelu) continue;
+      const dims = [
+        slope.length,
+        ...this.tensorOf(x)
+          .shape.slice(2)
+          .map(() => 1),
+      ];
+      const weight = this.weight(
+        `slope_${slopeIndex}`,
+        dims,
+        slope.map((a) => slopeFactor * a),
+      );
+      this.node("PRelu", [this.value(x), weight], last, []);
+      return count;
+    }
+    return null;
   }
 
   private convertOne(at: number): number {
@@ -99,6 +170,12 @@ class Converter {
         return 1;
       case "reshape":
         this.reshape(operator);
+        return 1;
+      case "max-pool":
+        this.maxPool(operator);
+        return 1;
+      case "fully-connected":
+        this.fullyConnected(operator);
         return 1;
       default:
         throw new Error(`TensorFlow Lite operator "${operator.kind}" has no conversion here`);
@@ -143,6 +220,46 @@ class Converter {
     );
   }
 
+  private maxPool(operator: TfliteOperator): void {
+    const [inputIndex = -1] = operator.inputs;
+    const kernel = [operator.option(4, "int32", 1), operator.option(3, "int32", 1)];
+    const strides = [operator.option(2, "int32", 1), operator.option(1, "int32", 1)];
+    const size = this.tensorOf(inputIndex).shape.slice(1, 3);
+    this.node("MaxPool", [this.value(inputIndex)], operator, [
+      intsAttribute("kernel_shape", kernel),
+      intsAttribute("strides", strides),
+      intsAttribute("pads", paddingOf(operator, size, kernel, strides)),
+    ]);
+  }
+
+  /** Weights are O×I; an image before it is read in the source's order, rows of pixels. */
+  private fullyConnected(operator: TfliteOperator): void {
+    const [inputIndex = -1, weightIndex = -1, biasIndex = -1] = operator.inputs;
+    const [outCount = 0, inCount = 0] = this.tensorOf(weightIndex).shape;
+    let input = this.value(inputIndex);
+    if (this.tensorOf(inputIndex).shape.length === 4) {
+      const rows = `${input}_rows`;
+      const flat = `${input}_flat`;
+      const shape = int64Tensor(`shape_${flat}`, [1, inCount]);
+      this.weights.push(shape);
+      this.nodes.push({
+        opType: "Transpose",
+        input: [input],
+        output: [rows],
+        attribute: [intsAttribute("perm", [0, 2, 3, 1])],
+      });
+      this.nodes.push({ opType: "Reshape", input: [rows, shape.name], output: [flat], attribute: [] });
+      input = flat;
+    }
+    const weight = this.weight(
+      `weight_${weightIndex}`,
+      [outCount, inCount],
+      floats(this.tensorOf(weightIndex)),
+    );
+    const bias = this.weight(`bias_${biasIndex}`, [outCount], floats(this.tensorOf(biasIndex)));
+    this.node("Gemm", [input, weight, bias], operator, [intAttribute("transB", 1)]);
+  }
+
   private reshape(operator: TfliteOperator): void {
     const [outputIndex = -1] = operator.outputs;
     const shape = int64Tensor(`shape_${outputIndex}`, this.onnxShape(outputIndex));
@@ -161,7 +278,9 @@ class Converter {
 
   private value(index: number): string {
     if (this.graph.inputs.includes(index)) return "input";
-    return this.graph.outputs.includes(index) ? "output" : `value_${index}`;
+    const output = this.graph.outputs.indexOf(index);
+    if (output === 0) return "output";
+    return output > 0 ? `output_${output}` : `value_${index}`;
   }
 
   private tensorOf(index: number | undefined): TfliteTensor {
@@ -192,7 +311,10 @@ function paddingOf(
   strides: readonly number[],
 ): number[] {
   const paddingIsValid = operator.option(0, "int8", 0) === 1;
-  if (operator.option(operator.kind === "conv" ? 3 : 4, "int8", 0) !== 0) {
+  const activationField = { conv: 3, "depthwise-conv": 4, "max-pool": 5 }[
+    operator.kind as "conv" | "depthwise-conv" | "max-pool"
+  ];
+  if (operator.option(activationField, "int8", 0) !== 0) {
     throw new Error("a fused activation has no conversion here");
   }
   const begins: number[] = [];

@@ -78,6 +78,7 @@ export class CloudHttp {
 
   /** Another site's page must not act here through the browser: its requests name another origin than ours. */
   #guard(): void {
+    this.#server.removeContentTypeParser("text/plain");
     this.#server.addHook("onRequest", async (request, reply) => {
       const { origin, host } = request.headers;
       if (request.method === "GET" || origin === undefined || origin === `http://${host}`) return;

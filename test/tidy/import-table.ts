@@ -55,7 +55,10 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   { folder: "device/main.ts", may: ["device", "firmware-bridge", "models"] },
   { folder: "device/commands", may: ["device", "firmware-bridge", "models"] },
   { folder: "device/cli.ts", may: ["device/commands", "device/platform"] },
-  { folder: "device/canteen-edge.mjs", may: ["device/cli.ts"] },
+  // Which tables and projections there are: the terminal and `journal verify` must agree.
+  { folder: "device/terminal-database.ts", may: ["device"] },
+  { folder: "device/canteen-edge.mjs", may: ["device/cli.ts", "device/runtime.mjs"] },
+  { folder: "device/runtime.mjs", may: [] },
   { folder: "scripts", may: ["device", "firmware-bridge", "models", "scripts", "test"] },
   { folder: "test", may: ["device", "firmware-bridge", "models", "scripts", "test"] },
 ];

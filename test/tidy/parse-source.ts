@@ -104,5 +104,10 @@ function workerUrlOf(node: ts.Node): { readonly specifier: string; readonly type
   if (specifier === undefined || !ts.isStringLiteral(specifier) || base?.getText() !== "import.meta.url") {
     return null;
   }
-  return isCode(specifier.text) ? { specifier: specifier.text, typeOnly: false } : null;
+  if (!isCode(specifier.text) || /^[a-z]+:/.test(specifier.text)) return null;
+  // A URL needs no "./" to be relative.
+  return {
+    specifier: specifier.text.startsWith(".") ? specifier.text : `./${specifier.text}`,
+    typeOnly: false,
+  };
 }
