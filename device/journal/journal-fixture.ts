@@ -8,6 +8,7 @@ import { VirtualClock } from "../platform/virtual-clock.ts";
 import { type MigrationSet, openDatabase } from "./database.ts";
 import type { Journal, JournalEntry, Projection, TimeTrust } from "./journal-port.ts";
 import { journalMigrations } from "./journal-tables.ts";
+import { prepared } from "./prepared.ts";
 import { openJournal } from "./sqlite-journal.ts";
 
 /** A folder that is removed when the test ends. For tests only. */
@@ -73,7 +74,8 @@ export const tallyProjection: Projection = {
   tables: ["tally"],
   apply(db: Database, entry: JournalEntry) {
     if (entry.kind !== "tally.counted") return;
-    db.prepare(
+    prepared(
+      db,
       `INSERT INTO tally (name, total, last_seq) VALUES (?, 1, ?)
        ON CONFLICT (name) DO UPDATE SET total = total + 1, last_seq = excluded.last_seq`,
     ).run(entry.body["name"], entry.seq);

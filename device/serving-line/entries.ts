@@ -10,6 +10,8 @@ import { type PaymentMethod, REFUSAL_REASONS } from "./serving-line-port.ts";
 const id = z.string().min(1).max(128);
 const amountFen = z.int().min(0);
 export const REASON_LENGTH_MAX = 200;
+/** Meals of one person in one period; beyond this an operator's finger slipped. */
+export const CLAIMS_MAX = 99;
 const reasonText = z.string().trim().min(1).max(REASON_LENGTH_MAX);
 const bilingual = z.strictObject({ zh: z.string().min(1).max(80), en: z.string().min(1).max(160) });
 const planVersion = z.string().min(1).max(64);
@@ -40,7 +42,7 @@ export const chargeMadeSchema = z
     periodId: id,
     periodName: bilingual,
     /** 1 for the meal; 2 and up for further meals that an operator allowed. */
-    claimNo: z.int().min(1).max(99),
+    claimNo: z.int().min(1).max(CLAIMS_MAX),
     priceFen: amountFen,
     subsidyFen: amountFen,
     amountFen,
@@ -71,7 +73,7 @@ export const chargeVoidedSchema = z.strictObject({
   personId: id,
   businessDate: z.iso.date(),
   periodId: id,
-  claimNo: z.int().min(1).max(99),
+  claimNo: z.int().min(1).max(CLAIMS_MAX),
   /** Given back to the account; equals the charge's. */
   amountFen,
   operatorId: id,
