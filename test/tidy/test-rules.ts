@@ -4,6 +4,8 @@ import type { SourceTree, Violation } from "./source-tree.ts";
 
 const NARROWED = new Set(["only", "skip", "todo", "fails"]);
 const CONDITIONAL = new Set(["skipIf", "runIf"]);
+/** What a test may ask of its machine: a program that .ci/run installs, or a right that only root has. */
+const MACHINE_QUESTIONS = new Set(["hasTool", "mayMount"]);
 const SHORT_FORMS = new Set(["fit", "fdescribe", "xit", "xtest", "xdescribe"]);
 
 /**
@@ -54,7 +56,7 @@ function namesFromHasTool(source: ParsedSource): ReadonlySet<string> {
 function asksForTool(condition: ts.Node, fromTools: ReadonlySet<string>): boolean {
   let asks = false;
   const descend = (node: ts.Node): void => {
-    if (ts.isIdentifier(node) && (node.text === "hasTool" || fromTools.has(node.text))) asks = true;
+    if (ts.isIdentifier(node) && (MACHINE_QUESTIONS.has(node.text) || fromTools.has(node.text))) asks = true;
     ts.forEachChild(node, descend);
   };
   descend(condition);
