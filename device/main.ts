@@ -224,7 +224,7 @@ function makeSync(
 function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
-    angleDegMax: 25,
+    angleDegMax: 35,
     brightnessMin: 50,
     brightnessMax: 215,
     sharpnessMin: 25,

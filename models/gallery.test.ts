@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { GalleryTemplate, SearchResult } from "./face-engine-port.ts";
-import { Gallery } from "./gallery.ts";
+import { addTemplate, Gallery } from "./gallery.ts";
 
 const length = 48;
 const model = "test-48";
@@ -33,20 +33,25 @@ function spike(at: number): Float32Array {
   return unit(Array.from({ length }, (_, i) => (i === at ? 1 : 0.01)));
 }
 
+/** Float64 over one fused template a person. */
 function bruteForce(
   templates: readonly GalleryTemplate[],
   probe: Float32Array,
   exclude?: string,
 ): SearchResult {
-  const bestOf = new Map<string, number>();
+  const fusedOf = new Map<string, { fused: Float32Array; sumLength: number }>();
   for (const { personId, embedding } of templates) {
-    if (personId === exclude) continue;
-    let dot = 0;
-    for (let i = 0; i < probe.length; i += 1) dot += (embedding[i] ?? 0) * (probe[i] ?? 0);
-    bestOf.set(personId, Math.max(dot, bestOf.get(personId) ?? Number.NEGATIVE_INFINITY));
+    const person = fusedOf.get(personId) ?? { fused: new Float32Array(length), sumLength: 0 };
+    person.sumLength = addTemplate(person.fused, person.sumLength, embedding);
+    fusedOf.set(personId, person);
   }
-  const [best = null, runnerUp = null] = [...bestOf]
-    .map(([personId, similarity]) => ({ personId, similarity }))
+  const [best = null, runnerUp = null] = [...fusedOf]
+    .filter(([personId]) => personId !== exclude)
+    .map(([personId, { fused }]) => {
+      let similarity = 0;
+      for (let i = 0; i < probe.length; i += 1) similarity += (fused[i] ?? 0) * (probe[i] ?? 0);
+      return { personId, similarity };
+    })
     .sort((a, b) => b.similarity - a.similarity || (a.personId < b.personId ? -1 : 1));
   return { best, runnerUp };
 }
@@ -151,6 +156,34 @@ describe("search", () => {
     const gallery = new Gallery(model, length);
     gallery.add([template("ann", face)]);
     expect(gallery.search(face, { excludePersonId: "ann" })).toEqual({ best: null, runnerUp: null });
+  });
+});
+
+describe("fusing a person's templates", () => {
+  test("gives their mean made length 1, whatever the order", () => {
+    const random = randomOf(6);
+    const faces = [randomUnit(random), randomUnit(random), randomUnit(random)];
+    const mean = unit(Array.from({ length }, (_, i) => faces.reduce((sum, face) => sum + (face[i] ?? 0), 0)));
+    for (const order of [faces, faces.toReversed()]) {
+      const gallery = new Gallery(model, length);
+      gallery.add(order.map((face, i) => template("ann", face, String(i))));
+      expect(gallery.size).toEqual({ people: 1, templates: 3 });
+      expect(gallery.search(mean).best?.similarity).toBeCloseTo(1, 6);
+    }
+  });
+
+  test("of opposite templates keeps the newer one instead of dividing by nothing", () => {
+    const face = randomUnit(randomOf(7));
+    const gallery = new Gallery(model, length);
+    gallery.add([
+      template(
+        "ann",
+        face.map((value) => -value),
+        "a",
+      ),
+      template("ann", face, "b"),
+    ]);
+    expect(gallery.search(face).best?.similarity).toBeCloseTo(1, 6);
   });
 });
 

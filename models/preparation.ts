@@ -9,6 +9,7 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, open, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import path from "node:path";
 import { setTimeout as wait } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -71,10 +72,11 @@ async function prepareLocked(manifest: Manifest, options: PreparationOptions): P
   for (const pinned of manifest.packages) {
     const wanted = stale.filter((artifact) => artifact.package === pinned.name);
     if (wanted.length === 0) continue;
-    const progress = { done: written.length, total: stale.length };
-    options.onProgress?.({ step: "fetch", subject: `${pinned.name}@${pinned.version}`, ...progress });
-    const tarball = await fetchTarball(pinned, options.cacheFolder);
-    const members = await readTarball(tarball, new Set(wanted.flatMap((artifact) => artifact.members)));
+    const names = new Set(wanted.flatMap((artifact) => artifact.members));
+    const { members, tarball } = await readMembers(pinned, names, options, {
+      done: written.length,
+      total: stale.length,
+    });
     for (const artifact of wanted) {
       options.onProgress?.({
         step: "convert",
@@ -86,9 +88,46 @@ async function prepareLocked(manifest: Manifest, options: PreparationOptions): P
       written.push(artifact.file);
     }
     // npm keeps its own cache; 41 MB more on a terminal's disk serve nobody.
-    await rm(tarball, { force: true });
+    if (tarball !== null) await rm(tarball, { force: true });
   }
   return { written };
+}
+
+interface ReadPackage {
+  readonly members: ReadonlyMap<string, Uint8Array>;
+  /** Where the tarball lies; `null` when the package is installed anyway and nothing was fetched. */
+  readonly tarball: string | null;
+}
+
+async function readMembers(
+  pinned: PinnedPackage,
+  names: ReadonlySet<string>,
+  options: PreparationOptions,
+  progress: { readonly done: number; readonly total: number },
+): Promise<ReadPackage> {
+  const installed = await readInstalled(pinned, names);
+  if (installed !== null) return { members: installed, tarball: null };
+  options.onProgress?.({ step: "fetch", subject: `${pinned.name}@${pinned.version}`, ...progress });
+  const tarball = await fetchTarball(pinned, options.cacheFolder);
+  return { members: await readTarball(tarball, names), tarball };
+}
+
+/** Members of a package that is a dependency of ours, in the pinned version; the result's hash is checked all the same. */
+async function readInstalled(
+  { name, version }: PinnedPackage,
+  names: ReadonlySet<string>,
+): Promise<ReadonlyMap<string, Uint8Array> | null> {
+  try {
+    const packageFile = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const installed: { readonly version?: string } = JSON.parse(await readFile(packageFile, "utf8"));
+    if (installed.version !== version) return null;
+    const read = async (member: string) =>
+      [member, await readFile(path.join(path.dirname(packageFile), member))] as const;
+    return new Map(await Promise.all([...names].map(read)));
+  } catch {
+    // Not installed, or without these files: the tarball has them.
+    return null;
+  }
 }
 
 async function staleArtifacts(manifest: Manifest, folder: string): Promise<readonly Artifact[]> {

@@ -83,11 +83,11 @@ const faceSchema = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(0.52)
+    .default(0.58)
     .describe(
       "Least similarity of the best person; see models/README.md for the measurement behind the default.",
     ),
-  marginMin: z.number().min(0).max(1).default(0.08).describe("Least lead over the second-best person."),
+  marginMin: z.number().min(0).max(1).default(0.1).describe("Least lead over the second-best person."),
   qualityMin: z.number().min(0).max(1).default(0.25).describe("A worse face is not compared at all."),
   enrolQualityMin: z.number().min(0).max(1).default(0.4).describe("A worse shot is not enrolled."),
   livenessMin: z.number().min(0).max(1).default(0).describe("0 switches the check off."),

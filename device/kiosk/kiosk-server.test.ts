@@ -1,3 +1,4 @@
+// Over 400 lines because one suite walks every route of one server, with one world set up for all.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";

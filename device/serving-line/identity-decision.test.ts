@@ -150,13 +150,13 @@ describe("the diner is told", () => {
   const hints: readonly (readonly [string, FrameObservation])[] = [
     ["one-at-a-time", picture(face({ centreX: 250 }), face({ centreX: 400, side: 140, person: "p-2" }))],
     ["one-at-a-time", picture(face({ side: 150 }), face({ centreX: 630, side: 260, person: "p-2" }))],
-    ["come-closer", frame({ quality: { eyeDistancePx: 23 } })],
-    ["look-here", frame({ quality: { yawDeg: -41 } })],
-    ["look-here", frame({ quality: { pitchDeg: 36 } })],
-    ["look-here", frame({ quality: { rollDeg: 41 } })],
-    ["more-light", frame({ quality: { brightness: 39 } })],
-    ["hold-still", frame({ quality: { sharpness: 9 } })],
-    ["look-here", frame({ quality: { overall: 0.24 } })],
+    ["come-closer", frame({ quality: { eyeDistancePx: identity.eyeDistancePxMin - 1 } })],
+    ["look-here", frame({ quality: { yawDeg: -identity.yawDegMax - 1 } })],
+    ["look-here", frame({ quality: { pitchDeg: identity.pitchDegMax + 1 } })],
+    ["look-here", frame({ quality: { rollDeg: identity.rollDegMax + 1 } })],
+    ["more-light", frame({ quality: { brightness: identity.brightnessMin - 1 } })],
+    ["hold-still", frame({ quality: { sharpness: identity.sharpnessMin - 1 } })],
+    ["look-here", frame({ quality: { overall: identity.qualityMin - 0.01 } })],
   ];
   it.each(hints)("%s, and the frame does not count", (hint, observation) => {
     expect(weigh(repeat(5, observation))).toEqual(repeat(5, observation).map(() => ({ kind: "hint", hint })));

@@ -43,8 +43,8 @@ const MS_PER_DAY = 86_400_000;
 
 /**
  * What is not in the configuration because nobody at a school should have to tune it.
- * The bounds on a face are looser than what makes up `quality.overall`: they choose the hint, the overall quality
- * chooses the frames.
+ * The bounds on a face are where its part of `quality.overall` falls to 0.25, the default of `qualityMin`, by the
+ * scales in models/pipeline/quality.ts: so the part that spoils a frame is the one that the hint is about.
  */
 const FIXED = {
   pinMsMax: 10_000,
@@ -52,12 +52,12 @@ const FIXED = {
   absentFramesMin: 3,
   frameAgeMsMax: 1500,
   frameGapMsMax: 1500,
-  eyeDistancePxMin: 24,
-  yawDegMax: 40,
-  pitchDegMax: 35,
-  rollDegMax: 40,
+  eyeDistancePxMin: 19,
+  yawDegMax: 41,
+  pitchDegMax: 37,
+  rollDegMax: 50,
   brightnessMin: 40,
-  sharpnessMin: 10,
+  sharpnessMin: 48,
   likeSizeMin: 0.7,
   centreShare: 0.8,
 } as const;

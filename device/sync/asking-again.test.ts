@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { seededEntropy } from "../platform/entropy.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
-import type { TemplateShare } from "./downlink-port.ts";
+import type { TemplateShare } from "../roster/template-sharing.ts";
 import type { OutgoingMessage, PublishOutcome } from "./mqtt-connection.ts";
 import { Outbox } from "./outbox.ts";
 import { RosterRequests } from "./roster-requests.ts";

@@ -1,5 +1,6 @@
 import type { RosterMessage } from "../roster/roster-delta.ts";
-import type { MealPlanMessage, TemplateDownMessage, TemplateUpMessage } from "./messages.ts";
+import type { TemplateSharing } from "../roster/template-sharing.ts";
+import type { MealPlanMessage } from "./messages.ts";
 
 /** Who keeps people, accounts and consent. What `apply` answers `applied` has reached the disk. */
 export interface RosterDownlink {
@@ -9,7 +10,8 @@ export interface RosterDownlink {
 }
 
 export type RosterApplied =
-  | { readonly kind: "applied"; readonly version: number }
+  /** `complete` is false while parts of a snapshot are missing; left out it means true. */
+  | { readonly kind: "applied"; readonly version: number; readonly complete?: boolean }
   | { readonly kind: "stale" }
   /** A delta is missing in between. */
   | { readonly kind: "gap"; readonly have: number };
@@ -26,21 +28,8 @@ export type MealPlanApplied =
   | { readonly kind: "stale" }
   | { readonly kind: "refused"; readonly code: string };
 
-/** One person's sealed templates on their way to the site's other terminals. */
-export type TemplateShare = Omit<TemplateUpMessage, "v">;
-
 /** Who seals and opens templates under the site's key. Left out where sharing is off. */
-export interface TemplateExchange {
-  /** Shares that the cloud has not echoed yet, oldest first. */
-  pendingShares(countMax: number): readonly TemplateShare[];
-  /** The cloud has it: the echo of this terminal's own share came back. */
-  confirmShare(shareId: string): void;
-  /** A share of another terminal. Consent is checked there, not here. */
-  accept(share: Omit<TemplateDownMessage, "v">): ShareAccepted;
-  /** Called when a share is waiting that was not before; must not throw. */
-  onPending(listener: () => void): () => void;
-}
-
-export type ShareAccepted =
-  | { readonly kind: "accepted" }
-  | { readonly kind: "refused"; readonly code: string };
+export type TemplateExchange = Pick<
+  TemplateSharing,
+  "pendingShares" | "confirmShare" | "accept" | "onPending"
+>;

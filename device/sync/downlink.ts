@@ -3,7 +3,7 @@ import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs } from "../platform/units.ts";
 import type { RosterMessage } from "../roster/roster-delta.ts";
-import type { MealPlanDownlink, RosterDownlink, ShareAccepted, TemplateExchange } from "./downlink-port.ts";
+import type { MealPlanDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
 import {
   type CommandMessage,
   type CommandResultMessage,
@@ -106,7 +106,8 @@ export class Downlink {
     }
     this.#report({ what: "roster", version, status: applied.kind, code: null });
     if (applied.kind === "gap") this.#options.onRosterNeeded("gap");
-    else this.#options.onRosterFits();
+    // With parts of a snapshot still to come, what was asked for is not there yet.
+    else if (applied.kind === "stale" || applied.complete !== false) this.#options.onRosterFits();
   }
 
   #takeMealPlan(plan: MealPlanMessage): void {
@@ -124,7 +125,7 @@ export class Downlink {
 
   #takeTemplate({ v: _v, ...share }: TemplateDownMessage): void {
     const { templates, address } = this.#options;
-    const off: ShareAccepted = { kind: "refused", code: "sharing-off" };
+    const off = { kind: "refused", code: "sharing-off" } as const;
     const accepted = this.#saved("template", () => {
       if (share.fromDevice !== address.device) return templates?.accept(share) ?? off;
       this.#options.onShareConfirmed(share.shareId);

@@ -1,7 +1,8 @@
 import { Backoff } from "../platform/backoff.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Entropy } from "../platform/entropy.ts";
-import type { TemplateExchange, TemplateShare } from "./downlink-port.ts";
+import type { TemplateShare } from "../roster/template-sharing.ts";
+import type { TemplateExchange } from "./downlink-port.ts";
 
 export interface TemplateUplinkOptions {
   readonly exchange: TemplateExchange;

@@ -1,6 +1,7 @@
 /** From the files of an npm package to the bytes of one ONNX artifact. */
 
 import type { Artifact } from "../manifest.ts";
+import { onnxOfFaceApiRecognition } from "./face-api-to-onnx.ts";
 import { decodeOnnx, encodeOnnx, flushTinyWeights, type OnnxModel } from "./onnx-file.ts";
 import { readTflite } from "./tflite-file.ts";
 import { onnxOfTflite } from "./tflite-to-onnx.ts";
@@ -23,14 +24,15 @@ export async function convertMembers(
   return encodeOnnx(model);
 }
 
-function convert(artifact: Artifact, [first, ...rest]: readonly Uint8Array[]): OnnxModel {
-  if (first === undefined || rest.length > 0) throw new Error(`${artifact.file} must come from one file`);
+function convert(artifact: Artifact, [first, second]: readonly Uint8Array[]): OnnxModel {
+  if (first === undefined) throw new Error(`${artifact.file} must come from a file`);
   switch (artifact.conversion) {
     case "onnx":
       return decodeOnnx(first);
     case "tflite":
       return onnxOfTflite(readTflite(first), artifact.file);
     case "face-api-recognition":
-      throw new Error(`${artifact.conversion} has no conversion yet`);
+      if (second === undefined) throw new Error(`${artifact.file} must come from a manifest and its weights`);
+      return onnxOfFaceApiRecognition(first, second);
   }
 }

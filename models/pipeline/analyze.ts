@@ -63,14 +63,14 @@ async function analyzeFace(
 ): Promise<Face> {
   const landmarks = await timed("landmarks", () => findLandmarks(models.landmarker, image, box));
   const { aligned, embedding } = await timed("embed", async () => {
-    const crop = alignFace(image, landmarks);
-    return { aligned: crop, embedding: await embedFace(models, crop) };
+    const crop = { aligned: alignFace(image, landmarks.five), image, landmarks };
+    return { aligned: crop.aligned, embedding: await embedFace(models, crop) };
   });
   return {
     box,
     detectionScore: Math.min(score, 1),
-    landmarks,
-    quality: measureQuality(landmarks, aligned),
+    landmarks: landmarks.five,
+    quality: measureQuality(landmarks.five, aligned),
     liveness: await timed("liveness", () => measureLiveness(models.liveness, image, box)),
     model: models.pack.id,
     embedding,

@@ -1,7 +1,11 @@
 /** From an aligned face to the embedding that the terminal compares. */
 
+import type * as ort from "onnxruntime-node";
 import type { EmbedderName } from "../manifest.ts";
 import { alignedSidePx } from "./align.ts";
+import { faceApiBox, faceApiInput, faceApiSidePx } from "./face-api-crop.ts";
+import type { FaceLandmarks } from "./landmarks.ts";
+import type { RgbImage } from "./rgb-image.ts";
 import { type FaceModels, runModel } from "./sessions.ts";
 
 /** (value − mean) / divisor, as each embedder was trained. */
@@ -12,29 +16,42 @@ const normalisation: Readonly<
   "mobile-face-net": { mean: 127.5, divisor: 128 },
 };
 
+/** One face as the embedders need it. */
+export interface FaceCrop {
+  /** 112×112×3 values 0…255, row-major, RGB: what `alignFace` gives. */
+  readonly aligned: Float32Array;
+  readonly image: RgbImage;
+  readonly landmarks: FaceLandmarks;
+}
+
 /**
  * Embeds one face with every embedder of the pack: each part L2-normalised, joined, and normalised again, so that
  * the dot product of two embeddings is the mean of the parts' cosine similarities.
- * @param aligned 112×112×3 values 0…255, row-major, RGB.
  */
-export async function embedFace(models: FaceModels, aligned: Float32Array): Promise<Float32Array> {
+export async function embedFace(models: FaceModels, crop: FaceCrop): Promise<Float32Array> {
   const parts: Float32Array[] = [];
   for (const { name, session } of models.embedders) {
-    if (name === "face-api-descriptor") throw new Error(`${name} is not ready`);
-    const embed = async (mirrored: boolean) => {
-      const input = planesOf(aligned, normalisation[name], mirrored);
-      const [vector = new Float32Array(0)] = await runModel(session, input, [
-        1,
-        3,
-        alignedSidePx,
-        alignedSidePx,
-      ]);
-      return vector;
-    };
-    const straight = await embed(false);
-    parts.push(normalised(models.pack.flip ? added(straight, await embed(true)) : straight));
+    const straight = await embedOnce(session, name, crop, false);
+    // face-api's descriptor stays as the library makes it, so that what was enrolled with it still matches.
+    const mirrored = models.pack.flip && name !== "face-api-descriptor";
+    parts.push(normalised(mirrored ? added(straight, await embedOnce(session, name, crop, true)) : straight));
   }
   return normalised(joined(parts));
+}
+
+async function embedOnce(
+  session: ort.InferenceSession,
+  name: EmbedderName,
+  { aligned, image, landmarks }: FaceCrop,
+  mirrored: boolean,
+): Promise<Float32Array> {
+  const side = name === "face-api-descriptor" ? faceApiSidePx : alignedSidePx;
+  const input =
+    name === "face-api-descriptor"
+      ? faceApiInput(image, faceApiBox(landmarks.outline, image))
+      : planesOf(aligned, normalisation[name], mirrored);
+  const [vector = new Float32Array(0)] = await runModel(session, input, [1, 3, side, side]);
+  return vector;
 }
 
 /** Rows of pixels → 3 planes, normalised; mirrored left to right where asked. */

@@ -7,15 +7,20 @@ import { runModel } from "./sessions.ts";
 
 const inputSide = 64;
 
-/**
- * Finds the landmarks in a square as high as the box, around the box's centre.
- * @returns five points in pixels of the image: eye centres (left of the image first), nose tip, mouth corners.
- */
+/** In pixels of the picture. */
+export interface FaceLandmarks {
+  /** Eye centres (left of the image first), nose tip, mouth corners. */
+  readonly five: FiveLandmarks;
+  /** All 68: jaw 0–16, brows 17–26, nose 27–35, eyes 36–47, mouth 48–67 (iBUG 300-W). */
+  readonly outline: readonly Point[];
+}
+
+/** Finds the landmarks in a square as high as the box, around the box's centre. */
 export async function findLandmarks(
   session: ort.InferenceSession,
   image: RgbImage,
   box: Box,
-): Promise<FiveLandmarks> {
+): Promise<FaceLandmarks> {
   const side = box[3];
   const region = { x: box[0] + box[2] / 2 - side / 2, y: box[1], width: side, height: side };
   const rgb = resampleRegion(image, region, inputSide, inputSide);
@@ -24,19 +29,23 @@ export async function findLandmarks(
     input[i] = greyOf(rgb[i * 3] ?? 0, rgb[i * 3 + 1] ?? 0, rgb[i * 3 + 2] ?? 0) / 256;
   }
   const [points = new Float32Array(0)] = await runModel(session, input, [1, 1, inputSide, inputSide]);
-  return fiveOf68(points, region.x, region.y, side);
+  const outline = Array.from(
+    { length: points.length / 2 },
+    (_, i): Point => [region.x + (points[i * 2] ?? 0) * side, region.y + (points[i * 2 + 1] ?? 0) * side],
+  );
+  return { five: fiveOf68(outline), outline };
 }
 
-/** Order of the 68: jaw 0–16, brows 17–26, nose 27–35, eyes 36–47, mouth 48–67 (iBUG 300-W). */
-function fiveOf68(points: Float32Array, x: number, y: number, side: number): FiveLandmarks {
+function fiveOf68(outline: readonly Point[]): FiveLandmarks {
   const mean = (indices: readonly number[]): Point => {
     let sumX = 0;
     let sumY = 0;
     for (const index of indices) {
-      sumX += points[index * 2] ?? 0;
-      sumY += points[index * 2 + 1] ?? 0;
+      const [x, y] = outline[index] ?? [0, 0];
+      sumX += x;
+      sumY += y;
     }
-    return [x + (sumX / indices.length) * side, y + (sumY / indices.length) * side];
+    return [sumX / indices.length, sumY / indices.length];
   };
   return [
     mean([36, 37, 38, 39, 40, 41]),

@@ -29,6 +29,8 @@ import type { SealedTemplates } from "./template-store.ts";
 /** Where the roster's messages come from. */
 export interface RosterFeed {
   version(): number;
+  /** Whether consent covers giving this person's templates to other terminals. */
+  mayShare(personId: string): boolean;
   /** What brings this terminal from `have` to the newest version, in order; empty when it is there. */
   messagesSince(address: TerminalAddress, have: number): readonly object[];
 }
@@ -152,6 +154,8 @@ export class CloudMqtt {
         break;
       case "templateUp":
         this.#with(CHANNELS.templateUp, address, payload, (share) => {
+          // The consent's entry may still be on its way: without an echo the terminal sends the share again.
+          if (!this.#options.roster.mayShare(share.personId)) return;
           templates.take(address, share);
           this.#forwardTemplates(address.site);
         });

@@ -78,6 +78,7 @@ export class CloudHttp {
 
   /** Another site's page must not act here through the browser: its requests name another origin than ours. */
   #guard(): void {
+    this.#server.removeContentTypeParser("text/plain");
     this.#server.addHook("onRequest", async (request, reply) => {
       const { origin, host } = request.headers;
       if (request.method === "GET" || origin === undefined || origin === `http://${host}`) return;
@@ -101,6 +102,7 @@ export class CloudHttp {
         reply.type(`${type}; charset=utf-8`).send(content),
       );
     }
+    this.#server.get("/favicon.ico", (_request, reply) => reply.code(204).send());
     this.#server.get("/events", (_request, reply) => {
       if (this.#watchers.size >= WATCHERS_MAX) return reply.code(503).send({ error: "too-many-watchers" });
       reply.hijack();

@@ -1,10 +1,12 @@
 import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
+import { isLive, joinConsents } from "../../device/roster/consents.ts";
 import {
   type RosterMessage,
   type RosterPerson,
   rosterPersonSchema,
 } from "../../device/roster/roster-delta.ts";
+import type { Consent } from "../../device/roster/roster-port.ts";
 import type { JournalBatchMessage } from "../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 import type { RosterFeed } from "./cloud-mqtt.ts";
@@ -18,14 +20,14 @@ const PEOPLE_PER_PART = 500;
 
 /** Only what moves money or consent is read from an entry; everything else in it is the page's business. */
 const chargeBody = z.looseObject({ personId: z.string(), amountFen: z.int().min(0) });
-const scopes = z.array(z.enum(["face", "share-template"]));
+const scopeList = z.array(z.enum(["face", "share-template"]));
 const grantBody = z.looseObject({
   personId: z.string(),
-  scopes,
+  scopes: scopeList,
   grantedBy: z.enum(["self", "guardian"]),
   grantedAtMs: z.int(),
 });
-const withdrawalBody = z.looseObject({ personId: z.string(), scopes, withdrawnAtMs: z.int() });
+const withdrawalBody = z.looseObject({ personId: z.string(), scopes: scopeList, withdrawnAtMs: z.int() });
 
 /**
  * People, accounts and consent, and the versions under which they go down to the terminals.
@@ -88,10 +90,21 @@ export class PeopleLedger implements RosterFeed {
   withdrawFace(personId: string): boolean {
     const row = this.#statements.get.get(personId);
     if (row === undefined) return false;
-    const given = recordOf(row).consents.some(({ withdrawnAtMs }) => withdrawnAtMs === null);
-    if (!given) return false;
-    this.#change(() => this.#withdraw(personId, ["face", "share-template"], this.#now()));
+    const live = recordOf(row).consents.filter(isLive);
+    if (live.length === 0) return false;
+    // Not before any grant, so that it counts even where a terminal's clock ran ahead.
+    const atMs = Math.max(this.#now(), ...live.map(({ grantedAtMs }) => grantedAtMs));
+    const scopes = live.map(({ scope }) => scope);
+    this.#change(() => this.#withdraw(personId, scopes, atMs));
     return true;
+  }
+
+  /** Whether this person's templates may lie here, sealed, and go to other terminals. */
+  mayShare(personId: string): boolean {
+    const row = this.#statements.get.get(personId);
+    const consents = row === undefined ? [] : recordOf(row).consents;
+    const live = consents.filter(isLive).map(({ scope }) => scope);
+    return live.includes("face") && live.includes("share-template");
   }
 
   /** Books what a terminal's entry means; called once per entry, inside the intake's transaction. */
@@ -165,34 +178,33 @@ export class PeopleLedger implements RosterFeed {
   }
 
   #grant({ personId, scopes: granted, grantedBy, grantedAtMs }: z.infer<typeof grantBody>): void {
-    const row = this.#statements.get.get(personId);
-    if (row === undefined) return;
-    const record = recordOf(row);
-    // The newest grant of a scope counts; a journal that arrives late must not undo what was decided since.
-    const isOlder = (scope: string): boolean =>
-      record.consents.some((had) => had.scope === scope && newestMs(had) > grantedAtMs);
-    const fresh = granted.filter((scope) => !isOlder(scope));
-    const kept = record.consents.filter(({ scope }) => !fresh.includes(scope));
-    const added = fresh.map((scope) => ({ scope, grantedBy, grantedAtMs, withdrawnAtMs: null }));
-    this.#write({ ...record, consents: [...kept, ...added] });
+    this.#join(
+      personId,
+      granted.map((scope) => ({ scope, grantedBy, grantedAtMs, withdrawnAtMs: null })),
+    );
   }
 
-  #withdraw(personId: string, withdrawn: readonly string[], atMs: number): void {
-    const row = this.#statements.get.get(personId);
-    if (row === undefined) return;
-    const record = recordOf(row);
-    const consents = record.consents.map((consent) =>
-      withdrawn.includes(consent.scope) && consent.grantedAtMs <= atMs
-        ? { ...consent, withdrawnAtMs: consent.withdrawnAtMs ?? atMs }
-        : consent,
+  /** Also where no grant is known: an older one may still be on its way in another terminal's journal. */
+  #withdraw(personId: string, withdrawn: readonly Consent["scope"][], atMs: number): void {
+    this.#join(
+      personId,
+      withdrawn.map((scope) => ({ scope, grantedBy: "self", grantedAtMs: 0, withdrawnAtMs: atMs })),
     );
-    this.#write({ ...record, consents });
     this.#onConsentWithdrawn(personId);
   }
-}
 
-function newestMs({ grantedAtMs, withdrawnAtMs }: PersonRecord["consents"][number]): number {
-  return Math.max(grantedAtMs, withdrawnAtMs ?? 0);
+  /** By the terminals' own rule, so that both sides come to the same result in any order. */
+  #join(personId: string, fresh: readonly Consent[]): void {
+    const row = this.#statements.get.get(personId);
+    if (row === undefined) return;
+    const record = recordOf(row);
+    const consents = new Map(record.consents.map((consent) => [consent.scope, consent]));
+    for (const consent of fresh) {
+      const known = consents.get(consent.scope);
+      consents.set(consent.scope, known === undefined ? consent : joinConsents(known, consent));
+    }
+    this.#write({ ...record, consents: [...consents.values()] });
+  }
 }
 
 function snapshot(to: number, people: readonly RosterPerson[]): RosterMessage[] {

@@ -27,9 +27,10 @@ export class CardPayer {
       this.#socket.addEventListener("error", () => resolve());
     });
     this.#socket.addEventListener("open", () => this.#send({ type: "hello", page: "pay" }));
-    this.#socket.addEventListener("message", ({ data }) =>
-      this.#see(JSON.parse(String(data)) as ServerMessage),
-    );
+    this.#socket.addEventListener("message", ({ data }) => {
+      // Binary messages are pictures of the camera.
+      if (typeof data === "string") this.#see(JSON.parse(data) as ServerMessage);
+    });
   }
 
   /** Resolves when the terminal is gone. */
@@ -48,7 +49,7 @@ export class CardPayer {
     if (view.kind === "paid") this.#paid(view.receipt);
     else if (view.kind === "refused" && view.reason === "meal-already-charged")
       this.#done(view.earlier?.chargeId ?? "");
-    else if (view.kind === "idle" && this.#answered === "") this.#present();
+    else if (view.kind === "idle") this.#present();
   }
 
   #paid({ chargeId, personId }: Shown): void {

@@ -50,8 +50,9 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
     mayPortTypes: ["firmware-bridge", "models"],
   },
   {
+    // The page shows the amounts and the reasons in the same words as the rest: pure files, no I/O behind them.
     folder: "device/kiosk/ui",
-    may: ["device/kiosk"],
+    may: ["device/kiosk", "device/platform/units.ts", "device/serving-line/refusal-text.ts"],
     mayPorts: ["device"],
     mayPortTypes: ["firmware-bridge", "models"],
   },
