@@ -51,7 +51,8 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   },
   {
     folder: "device/kiosk/ui",
-    may: ["device/kiosk"],
+    // Two pure files beside its own: money as it is written, and the words for each refusal.
+    may: ["device/kiosk", "device/platform/units.ts", "device/serving-line/refusal-text.ts"],
     mayPorts: ["device"],
     mayPortTypes: ["firmware-bridge", "models"],
   },
