@@ -11,7 +11,6 @@ import { createLedger, type Ledger, ledgerProjection } from "./ledger.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line.ts";
 import type {
   Activation,
-  Bilingual,
   CheckoutView,
   MealPlan,
   Pricing,
@@ -21,8 +20,6 @@ import type {
 import { type ServingLineSettings, servingLineSettings } from "./settings.ts";
 
 /** What the tests of this folder share: people without faces, frames without pictures. For tests only. */
-
-export const name = (zh: string): Bilingual => ({ zh, en: zh });
 
 export const FIXED: Pricing = { kind: "fixed", priceFen: fen(1200) };
 

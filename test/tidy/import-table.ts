@@ -50,8 +50,8 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
     mayPortTypes: ["firmware-bridge", "models"],
   },
   {
+    // The page shows the amounts and the reasons in the same words as the rest: pure files, no I/O behind them.
     folder: "device/kiosk/ui",
-    // Two pure files beside its own: money as it is written, and the words for each refusal.
     may: ["device/kiosk", "device/platform/units.ts", "device/serving-line/refusal-text.ts"],
     mayPorts: ["device"],
     mayPortTypes: ["firmware-bridge", "models"],

@@ -1,5 +1,5 @@
 import { createApp } from "vue";
-import App from "./app.vue";
+import App from "./App.vue";
 import { router } from "./router.ts";
 import "./styles/tokens.css";
 import "./styles/base.css";

@@ -3,9 +3,9 @@ import { createRouter, createWebHistory } from "vue-router";
 export const router = createRouter({
   history: createWebHistory(),
   routes: [
-    { path: "/", component: () => import("./start-page.vue") },
-    { path: "/pay", component: () => import("./pay/pay-page.vue") },
-    { path: "/admin", component: () => import("./admin/admin-page.vue") },
+    { path: "/", component: () => import("./StartPage.vue") },
+    { path: "/pay", component: () => import("./pay/PayPage.vue") },
+    { path: "/admin", component: () => import("./admin/AdminPage.vue") },
     { path: "/:rest(.*)", redirect: "/" },
   ],
 });

@@ -7,7 +7,7 @@ import {
   type PersonDetail,
   personAnswerSchema,
 } from "../../../api-schema.ts";
-import type { ConsentGiven } from "./consent-form.vue";
+import type { ConsentGiven } from "./ConsentForm.vue";
 import type { Api } from "./use-api.ts";
 
 /** Where the next shot comes from: a picture of ours, the terminal's camera, or nothing yet. */
