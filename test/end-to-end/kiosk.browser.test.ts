@@ -4,7 +4,7 @@ import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { demoFolderDefault, prepareDemo } from "../../scripts/prepare-demo.ts";
 import { hasTool } from "../require-tool.ts";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "./browser.ts";
+import { buildUi, complaintsOf, makeWebcamFile, openBrowser, scanCard } from "./browser.ts";
 import { openSchool, type School, until } from "./school.ts";
 
 const OPERATOR = { operatorId: "li", pin: "628451" };
@@ -82,9 +82,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("the kiosk in a brow
 
     await school.broker.stop();
     await pay.getByTestId("view-refused").waitFor({ state: "hidden" });
-    await pay.keyboard.type("C1004\n", { delay: 2 });
+    await scanCard(pay, "C1004");
     await pay.getByTestId("view-paid").waitFor();
-    await pay.waitForSelector('[data-testid="sync-waiting"]');
+    await pay.waitForSelector('[data-testid="sync-mark"][data-connection="offline"][data-waiting="1"]');
     expect(await pay.getByTestId("sync-mark").innerText()).toMatch(/离线.*1/s);
     await picture(pay, "offline");
     await school.broker.start();
