@@ -134,6 +134,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     limits: enrolmentLimits(config.face),
     guardianNeededFor: ["student"],
   });
+  teardown.add("enrolment", () => enrolment.close());
   const kiosk = createKioskServer({
     settings: {
       ...config.kiosk,
