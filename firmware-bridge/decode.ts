@@ -63,12 +63,18 @@ export function decodeBytes(
  */
 function listed(frames: readonly DecodedFrame[], counters: FramingCounters): readonly Reading[] {
   const good = frames.filter(({ reading }) => reading.type !== "invalid" && reading.type !== "ignored");
+  if (frames.length === 0) return withoutFrames(counters);
   const readings = (good.length > 0 ? good : frames).map(withSkippedBytes);
   const last = readings.at(-1);
   if (last?.type !== "modbus") return readings;
   const before = good.reduce((sum, frame) => sum + frame.noiseBytesBefore, 0);
   const trailing = counters.noiseBytes - before;
   return trailing === 0 ? readings : [...readings.slice(0, -1), { ...last, trailing }];
+}
+
+function withoutFrames(counters: FramingCounters): readonly Reading[] {
+  if (counters.frames > 0) return [{ type: "invalid", reason: "unrecognised" }];
+  return counters.noiseBytes > 0 ? [{ type: "invalid", reason: "no frame" }] : [];
 }
 
 function withSkippedBytes({ reading, noiseBytesBefore }: DecodedFrame): Reading {

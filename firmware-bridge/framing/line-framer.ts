@@ -59,13 +59,13 @@ export class LineFramer implements Framer {
   #add(byte: number, events: FrameEvent[]): void {
     this.#line[this.#lineBytes++] = byte;
     for (const command of this.#spec.commands ?? []) {
-      if (
-        command.length === this.#lineBytes &&
-        command.every((wanted, index) => wanted === this.#line[index])
-      ) {
-        this.#finishLine(events);
-        return;
-      }
+      const from = this.#lineBytes - command.length;
+      if (from < 0 || !command.every((wanted, index) => wanted === this.#line[from + index])) continue;
+      this.#tally.noise(from);
+      this.#line.copyWithin(0, from, this.#lineBytes);
+      this.#lineBytes = command.length;
+      this.#finishLine(events);
+      return;
     }
   }
 

@@ -56,8 +56,8 @@ export interface Codec {
   decoder(): Decoder;
   readonly commands: Readonly<Partial<Record<CommandName, Uint8Array>>>;
   /**
-   * The frame that a device would send for `reading`.
-   * @returns null for what the dialect cannot say.
+   * The frame that a device would send for `reading`; what the dialect has no place for is left out.
+   * @returns null when the value or its kind cannot be said, or something else would be said instead.
    */
   encode?(reading: Reading): Uint8Array<ArrayBuffer> | null;
 }

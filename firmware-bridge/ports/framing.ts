@@ -10,7 +10,7 @@ export interface LineSpec {
   readonly terminators: readonly number[];
   /** A longer line is counted as `overLong` and dropped to its end, so that its tail is never taken for a line. */
   readonly frameBytesMax: number;
-  /** Short messages without a terminator: one of these at the beginning of a line is a frame of its own. */
+  /** Short messages without a terminator, which no line contains: where one ends, it is a frame of its own. */
   readonly commands?: readonly Uint8Array[];
   /** The device may leave the terminator out: silence ends the line too (scanners without a suffix). */
   readonly endsAtSilence?: boolean;

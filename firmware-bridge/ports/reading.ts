@@ -277,7 +277,9 @@ export interface AckMessage {
 export interface InfoMessage {
   readonly type: "info";
   readonly key: string;
+  /** All parts, with blanks between them. */
   readonly value: string;
+  readonly values?: readonly string[];
 }
 
 export interface ListMessage {

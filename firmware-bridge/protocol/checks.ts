@@ -16,12 +16,15 @@ export function sumOf(bytes: Uint8Array): number {
 /** CRC-16/MODBUS: polynomial A001 reflected, start FFFF. Goes over the wire low byte first. */
 export function crc16Modbus(bytes: Uint8Array): number {
   let crc = 0xffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
-  }
+  for (const byte of bytes) crc = (crc >>> 8) ^ (MODBUS_TABLE[(crc ^ byte) & 0xff] ?? 0);
   return crc;
 }
+
+const MODBUS_TABLE = Uint16Array.from({ length: 256 }, (_, index) => {
+  let crc = index;
+  for (let bit = 0; bit < 8; bit++) crc = (crc & 1) === 1 ? (crc >>> 1) ^ 0xa001 : crc >>> 1;
+  return crc;
+});
 
 /** CRC-16/XMODEM: polynomial 1021, start 0. */
 export function crc16Xmodem(bytes: Uint8Array): number {
@@ -51,7 +54,7 @@ export function hasEvenParity(byte: number): boolean {
 
 /** GS1 modulo 10 over digits with the check digit last. @param digits only 0…9. */
 export function hasGs1CheckDigit(digits: string): boolean {
-  return digits.length > 1 && gs1CheckDigit(digits.slice(0, -1)) === digits.slice(-1);
+  return /^\d{2,}$/.test(digits) && gs1CheckDigit(digits.slice(0, -1)) === digits.slice(-1);
 }
 
 /** GS1 General Specifications, 7.9: weights 3 and 1 from the right. */

@@ -7,7 +7,8 @@ import { massUnitOf } from "../unit.ts";
 
 /**
  * Weighings printed as a block of lines: `^K … ~P1` of JIK scales, and the labelled block of TFO indicators from
- * `DATE & TIME` to `TARE`. One block is one weighing, however many numbers it holds.
+ * `DATE & TIME` to `TARE`, and their block of letters from `F` to `V1` (A gross, 0 net, 4 tare: in the log gross is
+ * the sum of the two, and 4 stays while goods are added). One block is one weighing, however many numbers it holds.
  * Source: logs of both devices.
  */
 export const blockPrint: Dialect = {
@@ -26,12 +27,18 @@ const JIK_TARE_LINE = 3;
 const JIK_GROSS_LINE = 4;
 const JIK_LINES_MIN = 5;
 const MASS = /^ *(-? *[\d.]+) *([A-Za-z]+) *$/;
+const LETTER = /^([A0-4X]) +(-? *[\d.]+)$/;
+const LABEL_OF_LETTER: Readonly<Record<string, string>> = {
+  A: "GROSS WEIGHT",
+  "0": "NET WEIGHT",
+  "4": "TARE",
+};
 const LABEL = /^(GROSS WEIGHT|NET WEIGHT|TARE) +(-? *[\d.]+) *([A-Za-z]*) *$/;
 
 type Block =
   | { readonly kind: "none" }
   | { readonly kind: "jik"; readonly lines: string[] }
-  | { readonly kind: "labels"; lines: number; readonly values: Map<string, string> };
+  | { readonly kind: "labels" | "letters"; lines: number; readonly values: Map<string, string> };
 
 function newDecoder(): Decoder {
   let block: Block = { kind: "none" };
@@ -44,6 +51,10 @@ function newDecoder(): Decoder {
       }
       if (/DATE & TIME/.test(text)) {
         block = { kind: "labels", lines: 0, values: new Map() };
+        return [];
+      }
+      if (/^F +[\d.]+$/.test(text)) {
+        block = { kind: "letters", lines: 0, values: new Map() };
         return [];
       }
       const done = addLine(block, text);
@@ -61,10 +72,12 @@ function addLine(block: Block, text: string): Reading | "more" | "given-up" {
     if (text.startsWith("~P")) return readJik(block.lines);
     return block.lines.push(text) > BLOCK_LINES_MAX ? "given-up" : "more";
   }
-  const label = LABEL.exec(text);
+  if (block.kind === "letters" && /^V\d/.test(text)) return readLabels(block.values, "");
+  const label = block.kind === "letters" ? LETTER.exec(text) : LABEL.exec(text);
   const value = decimalOf(label?.[2] ?? "");
-  if (label !== null && value !== null) block.values.set(label[1] ?? "", value);
-  if (label?.[1] === "TARE") return readLabels(block.values, label[3] ?? "");
+  const name = LABEL_OF_LETTER[label?.[1] ?? ""] ?? label?.[1];
+  if (name !== undefined && value !== null) block.values.set(name, value);
+  if (block.kind === "labels" && label?.[1] === "TARE") return readLabels(block.values, label[3] ?? "");
   block.lines += 1;
   return block.lines > BLOCK_LINES_MAX ? "given-up" : "more";
 }

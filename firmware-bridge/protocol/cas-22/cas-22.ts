@@ -61,7 +61,14 @@ function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   if (reading.type !== "weight" || reading.deviceId === undefined || reading.lamp === undefined) return null;
   const header = reading.overload === true ? "OL" : headerOf(reading.stable);
   const value = reading.overload === true ? "" : reading.value;
-  if (header === null || !fits(value, 8) || reading.unit === null || reading.unit.length > 2) return null;
+  if (
+    reading.mode === "tare" ||
+    header === null ||
+    !fits(value, 8) ||
+    reading.unit === null ||
+    reading.unit.length > 2
+  )
+    return null;
   const mode = reading.mode === "net" ? "NT" : "GS";
   const lamps = String.fromCharCode(reading.deviceId, reading.lamp);
   return bytesOf(`${header},${mode},${lamps},${value.padStart(8)} ${reading.unit.padStart(2)}\r\n`);

@@ -53,7 +53,14 @@ function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   if (reading.type !== "weight") return null;
   const header = reading.overload === true ? "OL" : headerOf(reading.stable);
   const value = reading.overload === true ? "" : reading.value;
-  if (header === null || !fits(value, 8) || reading.unit === null || reading.unit.length > 2) return null;
+  if (
+    reading.mode === "tare" ||
+    header === null ||
+    !fits(value, 8) ||
+    reading.unit === null ||
+    reading.unit.length > 2
+  )
+    return null;
   const mode = reading.mode === "net" ? "NT" : "GS";
   return bytesOf(`${header},${mode},${value.padStart(8)}${reading.unit.padStart(2)}\r\n`);
 }

@@ -5,7 +5,7 @@ import { decimalOf, negated } from "../decimal.ts";
 import { invalid, overload, textLines, underload, weight } from "../message.ts";
 import { fits, headerOf, modeOf, readStatusLine } from "../status-line.ts";
 import { fromHead, printableTail } from "../text-line.ts";
-import { massUnitOf } from "../unit.ts";
+import { massUnitOf, quantityOf } from "../unit.ts";
 
 /** CAS CBX (`ST,+00123.45 g`, with or without `GS`) and the one-letter line of EB and Shimadzu (`S-186.65g`). */
 export const casCbx: Dialect = {
@@ -24,7 +24,7 @@ export const casCbx: Dialect = {
 };
 
 const HEAD = /(?:ST|US|OL|UL|QT),/g;
-const FRAME = /^(ST|US|OL|UL|QT),(?:(GS|NT|TR),)?([+-] *[\d.]+(?:E[+-]\d+)?) *([A-Za-z%]+) *$/;
+const FRAME = /^(ST|US|OL|UL|QT),(?:(GS|NT|TR),)?([+-] *[\d.]+(?:E[+-]\d+)?),? *([A-Za-z%]+) *$/;
 const ONE_LETTER = /^([SU])([+-]| )( *[\d.]+) *([A-Za-z]+) *$/;
 const ONE_LETTER_RANGE = /^[SU] *(-?)OL *([A-Za-z]*) *$/;
 
@@ -55,6 +55,9 @@ function parseOneLetter(text: string): Reading | null {
   const [, letter, sign, digits = "", spelling = ""] = match;
   const value = decimalOf(digits);
   const unit = massUnitOf(spelling);
+  const quantity = quantityOf(spelling);
+  if (value !== null && (quantity === "count" || quantity === "percent"))
+    return { type: quantity, value, stable: letter === "S" };
   if (value === null || unit === null) return invalid(value === null ? "format" : "unit");
   return weight({ value: sign === "-" ? negated(value) : value, unit, stable: letter === "S" });
 }

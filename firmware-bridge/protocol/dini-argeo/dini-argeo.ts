@@ -2,7 +2,7 @@ import type { Decoder, Dialect } from "../../ports/dialect.ts";
 import type { Reading, WeightReading } from "../../ports/reading.ts";
 import { bytesOf } from "../ascii.ts";
 import { decimalOf } from "../decimal.ts";
-import { invalid, textLines } from "../message.ts";
+import { ignored, invalid, textLines } from "../message.ts";
 import { matchingText } from "../options.ts";
 import { headerOf, modeOf, readStatusLine } from "../status-line.ts";
 import { fromHead, printableTail } from "../text-line.ts";
@@ -48,7 +48,7 @@ function decoderFor(own: string | null): Decoder {
     decode: (line) => {
       const text = printableTail(line).trimEnd();
       const address = /^\d\d(?=[A-Z])/.exec(text)?.[0];
-      if (own !== null && address !== undefined && address !== own) return [];
+      if (own !== null && address !== undefined && address !== own) return [ignored("other address")];
       const reading = fromHead(text, HEAD, parseWeighing) ?? parseAnswer(text);
       if (reading !== null) return [reading];
       return text.match(HEAD) === null ? [] : [invalid("format")];
@@ -93,8 +93,9 @@ function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
     return null;
   const header =
     reading.overload === true ? "OL" : reading.underload === true ? "UL" : headerOf(reading.stable);
+  if (reading.address !== undefined && !/^\d\d$/.test(reading.address)) return null;
   const field = (reading.value ?? "").padStart(8);
-  if (header === null || field.length > 8 || (reading.value === null && header.endsWith("T"))) return null;
+  if (header === null || field.length > 8 || (reading.value === null && !header.endsWith("L"))) return null;
   const mode = reading.mode === "net" ? "NT" : "GS";
   return bytesOf(`${reading.address ?? ""}${header},${mode},${field},${reading.unit}\r\n`);
 }

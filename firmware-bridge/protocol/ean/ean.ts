@@ -22,7 +22,12 @@ export const ean: Dialect = {
       decoder: () => decoder,
       commands: {},
       encode: (reading) =>
-        reading.type === "scan" && reading.data !== undefined ? bytesOf(`${reading.data}\r\n`) : null,
+        reading.type === "scan" &&
+        reading.data !== undefined &&
+        reading.data.length in SYMBOLOGY_OF_LENGTH &&
+        hasGs1CheckDigit(reading.data)
+          ? bytesOf(`${reading.data}\r\n`)
+          : null,
     };
   },
 };

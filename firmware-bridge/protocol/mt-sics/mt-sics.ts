@@ -42,13 +42,14 @@ const ERROR_OF_LINE: Readonly<Record<string, string>> = {
   EI: "not-executable",
 };
 
-const HEAD = /(?:SIX1|S|SI|SIR|SR|SNR|ZI?|TI?|TAC?) |E[STLI]$|(?:I\d+|@) [AB]/g;
+const HEAD = /(?:SIX1|S|SI|SIR|SR|SNR|ZI?|TI?|TAC?) |E[STLI]$|(?:I\d+|@) [ABIL]/g;
 const WEIGHT = /^(?:S|SI|SIR|SR|SNR) +([SD]) +([+-]? *[\d.]+) *([A-Za-z%]*) *$/;
 const WEIGHT_STATUS = /^(?:S|SI|SIR|SR|SNR) +([IL+-]) *$/;
 const ZERO = /^(ZI?) +([ADSI+-]) *$/;
 const TARE_VALUE = /^(TI?|TA) +([SDA]) +([+-]? *[\d.]+) *([A-Za-z]+) *$/;
 const TARE_STATUS = /^(TI?|TAC?) +([AIL+-]) *$/;
 const INFO = /^(I\d+|@) +A +(".*") *$/;
+const INFO_REFUSED = /^(I\d+|@) +([IL]) *$/;
 const LIST_ITEM = /^(I\d+) +B +\d+ +"(.*)" *$/;
 const LIST_END = /^(I\d+) +A *$/;
 const SIX1 =
@@ -152,10 +153,13 @@ function parseTare(text: string): Reading | null {
 }
 
 function parseInfo(text: string): Reading | null {
+  const refused = INFO_REFUSED.exec(text)?.[2];
+  if (refused === "I") return { type: "error", code: "not-executable", retry: true };
+  if (refused === "L") return { type: "error", code: "logical" };
   const match = INFO.exec(text);
   if (match === null) return null;
   const values = [...(match[2] ?? "").matchAll(/"([^"]*)"/g)].map((part) => part[1] ?? "");
-  return { type: "info", key: match[1] ?? "", value: values.join(" ") };
+  return { type: "info", key: match[1] ?? "", value: values.join(" "), values };
 }
 
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {

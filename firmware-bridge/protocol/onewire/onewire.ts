@@ -55,6 +55,7 @@ function read(answer: Uint8Array): Reading {
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   if (reading.type !== "temperature" || reading.celsius === null) return null;
   const count = Math.round(Number(reading.celsius) * 16);
+  if (scaled(count, STEP_CELSIUS) !== reading.celsius) return null;
   if (count < -0x8000 || count > 0x7fff) return null;
   const body = Uint8Array.of(count & 0xff, (count >> 8) & 0xff, 0x4b, 0x46, 0x7f, 0xff, 0x0c, 0x10);
   return Uint8Array.of(...body, crc8Maxim(body));

@@ -52,10 +52,11 @@ const truncated = (bytes: Uint8Array): ReturnType<Measure> => ({
 });
 
 function measureCode(bytes: Uint8Array, ended: boolean): ReturnType<Measure> {
-  const end = bytes.findIndex((byte) => byte === CR || byte === LF || byte === TAB);
-  const length = end < 0 ? bytes.length : end;
-  if (!bytes.subarray(0, length).every(isText)) return { kind: "noise" };
-  if (end >= 0) return { kind: "frame", length: end + 1 };
+  for (const [index, byte] of bytes.entries()) {
+    if (isText(byte)) continue;
+    const isEnd = byte === CR || byte === LF || byte === TAB;
+    return isEnd ? { kind: "frame", length: index + 1 } : { kind: "noise" };
+  }
   if (bytes.length >= CODE_BYTES_MAX)
     return { kind: "rejected", reason: "over-long", length: CODE_BYTES_MAX };
   return ended ? truncated(bytes) : { kind: "wait" };

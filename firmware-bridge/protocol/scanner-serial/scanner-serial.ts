@@ -21,7 +21,9 @@ export const scannerSerial: Dialect = {
       decoder: () => decoder,
       commands: {},
       encode: (reading) =>
-        reading.type === "scan" && reading.data !== undefined ? bytesOf(`${reading.data}\r\n`) : null,
+        reading.type === "scan" && reading.symbology === "serial" && reading.data !== undefined
+          ? bytesOf(`${reading.data}\r\n`)
+          : null,
     };
   },
 };

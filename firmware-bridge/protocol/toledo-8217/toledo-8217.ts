@@ -98,6 +98,7 @@ function encodeReading(reading: Reading, unit: MassUnit): Uint8Array<ArrayBuffer
     return Uint8Array.of(STX, 0x3f, status, CR);
   }
   if (reading.type !== "weight" || reading.unit !== unit || reading.stable !== true) return null;
-  if (reading.value === null || !/^\d{1,2}\.\d{3}$/.test(reading.value)) return null;
+  if (reading.mode === "tare" || reading.value === null || !/^\d{1,2}\.\d{3}$/.test(reading.value))
+    return null;
   return bytesOf(`\x02 ${reading.value.padStart(6, "0")}${reading.mode === "net" ? "N" : ""}\r`);
 }

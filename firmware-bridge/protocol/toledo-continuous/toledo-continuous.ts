@@ -100,7 +100,7 @@ function decoderFor(configured: MassUnit | "wire"): Decoder {
 /** Kilograms and grams with the tare in the same resolution, without check byte. */
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   if (reading.type !== "weight" || reading.value === null || reading.tare === undefined) return null;
-  if (reading.unit !== "kg" && reading.unit !== "g") return null;
+  if ((reading.unit !== "kg" && reading.unit !== "g") || reading.mode === "tare") return null;
   const decimals = reading.value.split(".")[1]?.length ?? 0;
   if (decimals > 5 || (reading.tare.split(".")[1]?.length ?? 0) !== decimals) return null;
   const digits = (value: string): string => value.replace(/[-.]/g, "").padStart(6, "0");

@@ -126,6 +126,7 @@ function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
     return Uint8Array.of(EOT, STX, ...bytesOf("01"), ESC, ...bytesOf(digits), ESC, ETX);
   }
   if (reading.type !== "weight" || reading.unit !== "kg" || reading.value === null) return null;
+  if (reading.stable === false) return null;
   if (!/^\d{1,2}\.\d{3}$/.test(reading.value) || reading.unitPrice === undefined) return null;
   const digits = (value: string, length: number): string => value.replace(".", "").padStart(length, "0");
   const fields = ["02", "3", digits(reading.value, 5), digits(reading.unitPrice, 6)];

@@ -118,6 +118,7 @@ function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   const decimals = reading.value.split(".")[1]?.length ?? 0;
   const count = Number(reading.value.replace(".", ""));
   if (count > 0xffff || decimals > 10) return null;
+  if (reading.zero === true && (!reading.stable || count !== 0)) return null;
   const status =
     reading.zero === true ? STATUS.stableAtZero : reading.stable ? STATUS.stable : STATUS.inMotion;
   return Uint8Array.of(DATA_REPORT_ID, status, unit, (256 - decimals) & 0xff, count & 0xff, count >> 8);

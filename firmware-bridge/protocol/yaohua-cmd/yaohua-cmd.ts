@@ -4,7 +4,7 @@ import type { MassUnit, Reading, WeighMode } from "../../ports/reading.ts";
 import { bytesOf, ETX, STX, textOf } from "../ascii.ts";
 import { xorOf } from "../checks.ts";
 import { negated, withDecimals } from "../decimal.ts";
-import { invalid, weight } from "../message.ts";
+import { ignored, invalid, weight } from "../message.ts";
 import { choice, matchingText } from "../options.ts";
 import { MASS_UNITS } from "../unit.ts";
 import { nibblesMatch, nibblesOf } from "../yaohua-check.ts";
@@ -71,7 +71,7 @@ function decoderFor(unit: MassUnit, own: string | null): Decoder {
     decode: (frame) => {
       const text = textOf(frame);
       const [address, command] = [text.charAt(1), text.charAt(2)];
-      if (own !== null && address !== own) return [];
+      if (own !== null && address !== own) return [ignored("other address")];
       if (frame.length === SHORT_BYTES) return shortReadings(address, command);
       const magnitude = withDecimals(text.slice(4, 10), text.charCodeAt(10) - 0x30);
       if (magnitude === null) return [invalid("format")];
@@ -99,7 +99,7 @@ function encodeReading(reading: Reading, unit: MassUnit): Uint8Array<ArrayBuffer
   const command = Object.keys(MODES).find((letter) => MODES[letter] === reading.mode);
   const decimals = reading.value.split(".")[1]?.length ?? 0;
   const digits = reading.value.replace(/[-.]/g, "").padStart(6, "0");
-  if (command === undefined || reading.address === undefined || decimals > 4 || digits.length > 6)
+  if (command === undefined || !/^[A-Z]$/.test(reading.address ?? "") || decimals > 4 || digits.length > 6)
     return null;
   const sign = reading.value.startsWith("-") ? "-" : "+";
   const body = bytesOf(`${reading.address}${command}${sign}${digits}${decimals}`);
