@@ -1,4 +1,4 @@
-import type { BridgeFault } from "./fault.ts";
+import type { DeviceState } from "./device-state.ts";
 import type { FramingCounters } from "./framing.ts";
 import type { MassUnit, WeighMode } from "./reading.ts";
 
@@ -26,15 +26,7 @@ export interface ScaleReading {
   readonly raw: Uint8Array;
 }
 
-export type ScaleState =
-  | { readonly kind: "closed" }
-  | { readonly kind: "connecting" }
-  /** Readings come. */
-  | { readonly kind: "live" }
-  /** The line is away and comes back by itself. */
-  | { readonly kind: "lost"; readonly fault: BridgeFault }
-  /** The line is there and what it says is of no use: silence, wrong settings, wrong dialect, a fault of the scale. */
-  | { readonly kind: "faulty"; readonly fault: BridgeFault };
+export type ScaleState = DeviceState;
 
 export type ScaleCommand = "tare" | "zero" | "clear-tare" | "print";
 
