@@ -34,8 +34,8 @@ const decoder: Decoder = {
       return name === undefined ? [] : [{ type: "command", name }];
     }
     const text = printableTail(line);
-    const match = LINE.exec(text.slice(-LINE_CHARACTERS));
-    if (match === null || text.length < LINE_CHARACTERS) return [];
+    const match = LINE.exec(text);
+    if (match === null || text.length !== LINE_CHARACTERS) return [];
     const value = decimalOf(match[1] ?? "");
     const quantity = quantityOf(match[2] ?? "");
     if (value === null || quantity === null) return [invalid(value === null ? "format" : "unit")];

@@ -48,9 +48,8 @@ const decoder: Decoder = {
     const status = STATUS.exec(text)?.[1];
     if (status !== undefined) return [parseStatus(status)];
     if (text.length === BARE_CHARACTERS) return parseBody(text, null);
-    if (text.length < BARE_CHARACTERS + ID_CHARACTERS) return [];
-    const tail = text.slice(-BARE_CHARACTERS - ID_CHARACTERS);
-    return parseBody(tail.slice(ID_CHARACTERS), tail.slice(0, ID_CHARACTERS).trim());
+    if (text.length !== BARE_CHARACTERS + ID_CHARACTERS) return [];
+    return parseBody(text.slice(ID_CHARACTERS), text.slice(0, ID_CHARACTERS).trim());
   },
 };
 
