@@ -5,15 +5,13 @@ import { type Command, InvalidArgumentError } from "commander";
 import { decodeLines } from "../../firmware-bridge/decode-stream.ts";
 import { configStanza, identify } from "../../firmware-bridge/identify/identify.ts";
 import type { Identified } from "../../firmware-bridge/identify/rank.ts";
+import { transportTo } from "../../firmware-bridge/index.ts";
 import type { Dialect, OptionBag, SerialSettings } from "../../firmware-bridge/ports/dialect.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
-import type { Transport } from "../../firmware-bridge/ports/transport.ts";
 import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
 import { chunkLine, parseRecording, replay } from "../../firmware-bridge/recording/recording.ts";
 import { Line } from "../../firmware-bridge/transport/line.ts";
-import { serialTransport } from "../../firmware-bridge/transport/serial-transport.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
-import { tcpTransport } from "../../firmware-bridge/transport/tcp-transport.ts";
 import { monitor } from "./serial-monitor.ts";
 
 interface PortOptions {
@@ -114,13 +112,6 @@ function jsonObject(text: string): OptionBag {
     // Falls through to the same answer as for a wrong type.
   }
   throw new InvalidArgumentError("a JSON object");
-}
-
-/** A path is a serial port; `host:port` is a gateway. */
-function transportTo(port: string, settings: SerialSettings): Transport {
-  const match = /^([^/:]+):(\d{1,5})$/.exec(port);
-  if (match === null) return serialTransport({ address: { kind: "path", path: port }, settings });
-  return tcpTransport({ host: match[1] ?? "", port: Number(match[2]) });
 }
 
 function monitorOptions({ port, serial, protocol, options, json }: ProtocolOptions) {
