@@ -1,18 +1,10 @@
 import type { BridgeClock, BridgeEntropy, BridgeTimer } from "../ports/clock.ts";
 import type { Codec, Dialect, OptionBag } from "../ports/dialect.ts";
 import type { Reading, WeightReading } from "../ports/reading.ts";
-import type {
-  Scale,
-  ScaleCommand,
-  ScaleCommandOutcome,
-  ScaleHealth,
-  ScaleReading,
-  ScaleState,
-} from "../ports/scale.ts";
+import type { Scale, ScaleCommand, ScaleCommandOutcome, ScaleHealth, ScaleReading } from "../ports/scale.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { DecodedFrame } from "../session.ts";
-import type { LineState } from "../transport/line.ts";
-import { DecodedLine } from "./decoded-line.ts";
+import { DeviceBase } from "./device-base.ts";
 import { deviceFault } from "./device-faults.ts";
 import { exactGrams, resolutionOf } from "./grams.ts";
 import { POLL_OF_DIALECT, type PollPlan } from "./polling.ts";
@@ -40,17 +32,13 @@ const COMMAND_WAIT_MS_MAX = 1500;
 const DAMAGED_SHARE_MIN = 0.2;
 
 /** A scale from transport, framing, protocol and settings. */
-export class ScaleDriver implements Scale {
-  readonly label: string;
+export class ScaleDriver extends DeviceBase implements Scale {
   readonly #options: ScaleDriverOptions;
   readonly #codec: Codec;
   readonly #plan: PollPlan | null;
-  readonly #line: DecodedLine;
   readonly #window: StabilityWindow;
   readonly #readingListeners = new Set<(reading: ScaleReading) => void>();
-  readonly #stateListeners = new Set<(state: ScaleState) => void>();
   readonly #timers = new Set<BridgeTimer>();
-  #state: ScaleState = { kind: "closed" };
   #invalidReadings = 0;
   /** The first frame of a connection may be the tail of one, or a stale report. */
   #distrustsNext = false;
@@ -60,37 +48,17 @@ export class ScaleDriver implements Scale {
 
   /** @throws BridgeFault `dialect-options`. */
   constructor(options: ScaleDriverOptions) {
+    const codec = options.dialect.open(options.dialectOptions ?? {});
+    super(`${options.dialect.key} ${options.transport.label}`, { ...options, codec });
     this.#options = options;
-    this.label = `${options.dialect.key} ${options.transport.label}`;
-    this.#codec = options.dialect.open(options.dialectOptions ?? {});
+    this.#codec = codec;
     this.#plan = options.poll === undefined ? (POLL_OF_DIALECT[options.dialect.key] ?? null) : options.poll;
     this.#window = new StabilityWindow(options.stability ?? DEFAULT_STABILITY);
-    this.#line = new DecodedLine(
-      { ...options, codec: this.#codec },
-      {
-        frame: (decoded) => this.#onFrame(decoded),
-        begun: () => this.#onBegun(),
-        state: (state) => this.#onLine(state),
-      },
-    );
-  }
-
-  state(): ScaleState {
-    return this.#state;
   }
 
   onReading(listener: (reading: ScaleReading) => void): () => void {
     this.#readingListeners.add(listener);
     return () => this.#readingListeners.delete(listener);
-  }
-
-  onState(listener: (state: ScaleState) => void): () => void {
-    this.#stateListeners.add(listener);
-    return () => this.#stateListeners.delete(listener);
-  }
-
-  open({ signal }: { readonly signal: AbortSignal }): void {
-    this.#line.open(signal);
   }
 
   async command(command: ScaleCommand): Promise<ScaleCommandOutcome> {
@@ -99,7 +67,7 @@ export class ScaleDriver implements Scale {
     if (this.#pending !== undefined) return { kind: "refused", reason: "busy" };
     const outcome = this.#awaitAnswer();
     this.#window.forget();
-    const written = await this.#line.write(bytes);
+    const written = await this.line.write(bytes);
     if (written.kind === "refused") {
       const reason = written.reason === "busy" ? "busy" : "not-open";
       this.#settle({ kind: "refused", reason });
@@ -108,30 +76,18 @@ export class ScaleDriver implements Scale {
   }
 
   health(): ScaleHealth {
-    const { connections, bytesIn, floodBytes, framing } = this.#line.counters();
+    const { connections, bytesIn, floodBytes, framing } = this.line.counters();
     return { framing, connections, bytesIn, floodBytes, invalidReadings: this.#invalidReadings };
   }
 
-  async close(): Promise<void> {
+  protected override onAway(): void {
     this.#cancelTimers();
     this.#settle({ kind: "refused", reason: "not-open" });
-    await this.#line.close();
-    this.#enter({ kind: "closed" });
   }
 
-  #onLine(state: LineState): void {
-    if (state.kind !== "open") {
-      this.#cancelTimers();
-      this.#settle({ kind: "refused", reason: "not-open" });
-    }
-    if (state.kind === "waiting") this.#enter({ kind: "lost", fault: state.fault });
-    if (state.kind === "connecting" && this.#state.kind === "closed") this.#enter({ kind: "connecting" });
-    if (state.kind === "open") this.#begin();
-  }
-
-  #begin(): void {
+  protected override onOpen(): void {
     this.#lastGoodMonoMs = this.#options.clock.mono();
-    this.#enter({ kind: "connecting" });
+    this.enter({ kind: "connecting" });
     if (this.#plan !== null) this.#poll(this.#plan);
     const silenceMsMax =
       this.#options.silenceMsMax === undefined ? SILENCE_MS_MAX : this.#options.silenceMsMax;
@@ -143,7 +99,7 @@ export class ScaleDriver implements Scale {
       const bytes = typeof step === "string" ? this.#codec.commands[step] : step;
       // A command of a person goes first: its answer must not be taken for that of a question.
       const send = (): void => {
-        if (bytes !== undefined && this.#pending === undefined) void this.#line.write(bytes);
+        if (bytes !== undefined && this.#pending === undefined) void this.line.write(bytes);
       };
       if (index === 0) send();
       else this.#after(index * plan.stepMs, send);
@@ -160,7 +116,7 @@ export class ScaleDriver implements Scale {
 
   /** Once each silence time: says in one fault why no reading comes, or that too many frames are damaged. */
   #judge(silenceMsMax: number): void {
-    const { bytesIn } = this.#line.counters();
+    const { bytesIn } = this.line.counters();
     const { badChecksum, frames } = this.health().framing;
     const [newBytes, newBad, newFrames] = [
       bytesIn - this.#seen.bytesIn,
@@ -175,10 +131,10 @@ export class ScaleDriver implements Scale {
 
   #blame(code: Parameters<typeof deviceFault>[0]): void {
     this.#window.forget();
-    this.#enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`) });
+    this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`) });
   }
 
-  #onBegun(): void {
+  protected override onBegun(): void {
     this.#window.forget();
     const { dialect, silenceMsMax } = this.#options;
     const isTailPossible = this.#codec.framing.kind === "line" && dialect.trust.check === "none";
@@ -187,7 +143,7 @@ export class ScaleDriver implements Scale {
     this.#distrustsNext = streams && (isTailPossible || dialect.serial === null);
   }
 
-  #onFrame({ reading, raw }: DecodedFrame): void {
+  protected override onFrame({ reading, raw }: DecodedFrame): void {
     const isDistrusted = this.#distrustsNext;
     this.#distrustsNext = false;
     if (isDistrusted) return;
@@ -229,7 +185,7 @@ export class ScaleDriver implements Scale {
     const receivedMonoMs = this.#options.clock.mono();
     this.#lastGoodMonoMs = receivedMonoMs;
     if (weight.notZeroed === true) this.#blame("device-not-zeroed");
-    else this.#enter({ kind: "live" });
+    else this.enter({ kind: "live" });
     const reading = this.#readingOf(weight, raw, receivedMonoMs);
     for (const listener of [...this.#readingListeners]) listener(reading);
   }
@@ -307,15 +263,6 @@ export class ScaleDriver implements Scale {
   #cancelTimers(): void {
     for (const timer of this.#timers) timer.cancel();
     this.#timers.clear();
-  }
-
-  #enter(state: ScaleState): void {
-    const isSame =
-      this.#state.kind === state.kind &&
-      (!("fault" in this.#state) || !("fault" in state) || this.#state.fault.code === state.fault.code);
-    if (isSame) return;
-    this.#state = state;
-    for (const listener of [...this.#stateListeners]) listener(state);
   }
 }
 
