@@ -141,7 +141,12 @@ const ANY_BYTE_IS_DATA = [
   "digi-ds781",
 ];
 
-describe.skipIf(SHARED === undefined)("the shared vectors", () => {
+describe("the shared vectors", () => {
+  it("are at hand, or the golden frames of each dialect stand in for them", () => {
+    const count = shared<Vector>("vectors.json").length;
+    expect(SHARED === undefined ? count === 0 : count > 0).toBe(true);
+  });
+
   it.each(shared<Vector>("vectors.json"))("$id, whole and one byte at a time", (vector) => {
     const bytes = bytesOf(vector);
     const whole = decoded(vector, [bytes]);

@@ -42,7 +42,7 @@ export interface Face {
 
 export interface Candidate {
   readonly personId: string;
-  /** Best similarity over this person's templates, −1…1. */
+  /** To the mean of this person's templates made length 1, −1…1. */
   readonly similarity: number;
 }
 

@@ -63,7 +63,7 @@ export function registerSerialCommands(program: Command): void {
   withPort(serial.command("replay"))
     .description("把录制的字节发到端口 / send a recording to a port")
     .argument("<file>", "录制文件 / the recording")
-    .option("--speed <factor>", "倍速 / times as fast", Number.parseFloat, 1)
+    .option("--speed <factor>", "倍速 / times as fast", speedFactor, 1)
     .action((file: string, options: PortOptions & { readonly speed: number }) =>
       untilInterrupted((signal) => replayToPort(file, options, signal)),
     );
@@ -83,6 +83,12 @@ function withProtocol(command: Command): Command {
 
 function wholeNumber(text: string): number {
   if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("a whole number");
+  return Number(text);
+}
+
+function speedFactor(text: string): number {
+  if (!/^\d{1,3}(?:\.\d{1,3})?$/.test(text) || Number(text) === 0)
+    throw new InvalidArgumentError("a factor such as 10 or 0.5");
   return Number(text);
 }
 

@@ -1,9 +1,14 @@
 import { z } from "zod";
+import { type ConfigParts, contradictions } from "./contradictions.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
  * Units are part of each key's name, so a value in the wrong unit is an unknown key or out of bounds.
+ * A message is written "中文 / English"; explain-issue.ts says the rest in both languages.
  */
+
+/** Raise it with a step in migration.ts when an older file would no longer be valid. */
+export const CONFIG_VERSION = 1;
 
 const portNumber = z.int().min(1).max(65_535);
 const filePath = z.string().min(1).max(4096);
@@ -11,20 +16,26 @@ const identifier = z
   .string()
   .regex(
     /^[a-z0-9][a-z0-9-]{0,62}$/,
-    "lower-case letters, digits and dashes, at most 63, starting with a letter or digit",
+    "只能用小写字母、数字和短横，最多 63 个，以字母或数字开头 / lower-case letters, digits and dashes, at most 63, starting with a letter or digit",
   );
 const fenAmount = z.int().min(0).max(100_000_00);
 const timeOfDay = z
   .string()
-  .regex(/^([01]\d|2[0-3]):[0-5]\d$|^24:00$/, 'a time of day such as "11:30" (24:00 ends the day)');
-const bilingual = z.strictObject({ zh: z.string().min(1).max(40), en: z.string().min(1).max(80) });
+  .regex(
+    /^([01]\d|2[0-3]):[0-5]\d$|^24:00$/,
+    '一天中的时间，如 "11:30"（24:00 表示一天结束） / a time of day such as "11:30" (24:00 ends the day)',
+  );
+const bilingual = z.strictObject({
+  zh: z.string().min(1).max(40).describe("As shown, Chinese."),
+  en: z.string().min(1).max(80).describe("As shown, English."),
+});
 
 const kioskSchema = z.strictObject({
   host: z
     .string()
     .default("127.0.0.1")
     .describe("Address to listen on; the kiosk's browser is on the same machine."),
-  port: portNumber.default(8080),
+  port: portNumber.default(8080).describe("Port of the kiosk's page."),
   language: z
     .enum(["zh", "en"])
     .default("zh")
@@ -32,35 +43,53 @@ const kioskSchema = z.strictObject({
 });
 
 const cameraSchema = z.discriminatedUnion("kind", [
-  z.strictObject({ kind: z.literal("browser") }).describe("The webcam of the kiosk's browser."),
+  z.strictObject({
+    kind: z
+      .literal("browser")
+      .describe(
+        "browser: the kiosk browser's webcam. http: a network camera. folder: photos, for demonstrations.",
+      ),
+  }),
   z.strictObject({
     kind: z.literal("folder"),
-    folder: filePath,
-    framePeriodMs: z.int().min(20).max(60_000).default(200),
-    photoHoldMs: z.int().min(0).max(600_000).default(4000),
+    folder: filePath.describe("Photos to show one after another, by name."),
+    framePeriodMs: z.int().min(20).max(60_000).default(200).describe("Time between two frames."),
+    photoHoldMs: z.int().min(0).max(600_000).default(4000).describe("How long one photo stays."),
   }),
   z.strictObject({
     kind: z.literal("http"),
-    url: z.url({ protocol: /^https?$/ }),
-    framePeriodMs: z.int().min(20).max(60_000).default(100),
-    silenceMsMax: z.int().min(500).max(60_000).default(3000),
+    url: z
+      .url({
+        protocol: /^https?$/,
+        error: "http 或 https 地址 / an http or https URL",
+      })
+      .describe("Address of the stream or of the still picture."),
+    framePeriodMs: z.int().min(20).max(60_000).default(100).describe("Time between two frames."),
+    silenceMsMax: z
+      .int()
+      .min(500)
+      .max(60_000)
+      .default(3000)
+      .describe("Without a frame for this long the camera counts as lost."),
   }),
 ]);
 
 const faceSchema = z.strictObject({
-  modelsFolder: filePath.default("models/artifacts"),
+  modelsFolder: filePath
+    .default("models/artifacts")
+    .describe("Weights that scripts/prepare-models.ts wrote."),
   threadCount: z.int().min(1).max(8).default(1).describe("Threads of one inference."),
   similarityMin: z
     .number()
     .min(0)
     .max(1)
-    .default(0.52)
+    .default(0.58)
     .describe(
       "Least similarity of the best person; see models/README.md for the measurement behind the default.",
     ),
-  marginMin: z.number().min(0).max(1).default(0.08).describe("Least lead over the second-best person."),
-  qualityMin: z.number().min(0).max(1).default(0.25),
-  enrolQualityMin: z.number().min(0).max(1).default(0.4),
+  marginMin: z.number().min(0).max(1).default(0.1).describe("Least lead over the second-best person."),
+  qualityMin: z.number().min(0).max(1).default(0.25).describe("A worse face is not compared at all."),
+  enrolQualityMin: z.number().min(0).max(1).default(0.4).describe("A worse shot is not enrolled."),
   livenessMin: z.number().min(0).max(1).default(0).describe("0 switches the check off."),
   framesToAgree: z
     .int()
@@ -77,31 +106,51 @@ const faceSchema = z.strictObject({
 });
 
 const mealPeriodSchema = z.strictObject({
-  id: identifier,
+  id: identifier.describe("Stable: one charge per person, date and this id."),
   name: bilingual,
-  from: timeOfDay,
-  to: timeOfDay,
+  from: timeOfDay.describe("Start of the meal, included."),
+  to: timeOfDay.describe("End of the meal, excluded; never past midnight."),
   pricing: z.discriminatedUnion("kind", [
-    z.strictObject({ kind: z.literal("fixed"), priceFen: fenAmount }),
+    z.strictObject({
+      kind: z
+        .literal("fixed")
+        .describe("fixed: one price. menu: sum of the items. keyed: staff key the amount in."),
+      priceFen: fenAmount.describe("Price of the meal before the subsidy."),
+    }),
     z.strictObject({ kind: z.literal("menu") }),
-    z.strictObject({ kind: z.literal("keyed"), amountFenMax: fenAmount }),
+    z.strictObject({
+      kind: z.literal("keyed"),
+      amountFenMax: fenAmount.describe("Most that staff may key in."),
+    }),
   ]),
   subsidyFen: z
-    .strictObject({ student: fenAmount.default(0), staff: fenAmount.default(0), guest: fenAmount.default(0) })
+    .strictObject({
+      student: fenAmount.default(0).describe("Paid by the school, off the price, never below zero."),
+      staff: fenAmount.default(0).describe("As student."),
+      guest: fenAmount.default(0).describe("As student."),
+    })
     .prefault({}),
 });
 
 const mealPlanSchema = z.strictObject({
-  version: z.string().min(1).max(64).default("local"),
-  zone: z.string().default("Asia/Shanghai").refine(isTimeZone, "an IANA time zone such as Asia/Shanghai"),
+  version: z.string().min(1).max(64).default("local").describe("Name of this plan; each charge records it."),
+  zone: z
+    .string()
+    .default("Asia/Shanghai")
+    .refine(isTimeZone, "IANA 时区名，如 Asia/Shanghai / an IANA time zone such as Asia/Shanghai")
+    .describe("Time zone of the school: business date and meals are computed in it."),
   periods: z.array(mealPeriodSchema).min(1).max(12),
   menu: z
     .array(
       z.strictObject({
-        id: identifier,
+        id: identifier.describe("Stable: charges record it."),
         name: bilingual,
-        priceFen: fenAmount,
-        allergens: z.array(identifier).max(20).default([]),
+        priceFen: fenAmount.describe("Price of one."),
+        allergens: z
+          .array(identifier)
+          .max(20)
+          .default([])
+          .describe("Compared with the person's; the diner is warned."),
       }),
     )
     .max(200)
@@ -109,13 +158,30 @@ const mealPlanSchema = z.strictObject({
 });
 
 const limitsSchema = z.strictObject({
-  perChargeFenMax: fenAmount.default(50_00),
-  perDayFenMax: fenAmount.default(100_00),
-  overdraftFenMax: fenAmount.default(0),
-  offlinePerPersonFenMax: fenAmount.default(100_00),
-  offlineTotalFenMax: z.int().min(0).max(100_000_000_00).default(50_000_00),
-  offlineDaysMax: z.int().min(1).max(90).default(30),
-  offlineEntriesMax: z.int().min(1000).max(5_000_000).default(500_000),
+  perChargeFenMax: fenAmount.default(50_00).describe("Most for one charge."),
+  perDayFenMax: fenAmount.default(100_00).describe("Most for one person and day."),
+  overdraftFenMax: fenAmount.default(0).describe("How far below zero a balance may go."),
+  offlinePerPersonFenMax: fenAmount
+    .default(100_00)
+    .describe("Most for one person without the cloud's receipt."),
+  offlineTotalFenMax: z
+    .int()
+    .min(0)
+    .max(100_000_000_00)
+    .default(50_000_00)
+    .describe("Most for all people without the cloud's receipt."),
+  offlineDaysMax: z
+    .int()
+    .min(1)
+    .max(90)
+    .default(30)
+    .describe("Sales stop after so many days without a receipt."),
+  offlineEntriesMax: z
+    .int()
+    .min(1000)
+    .max(5_000_000)
+    .default(500_000)
+    .describe("Sales stop at so many journal entries without a receipt."),
 });
 
 const servingLineSchema = z.strictObject({
@@ -126,23 +192,54 @@ const servingLineSchema = z.strictObject({
       "touch: the diner presses, then looks. presence: only where a fixed-price meal mode was agreed.",
     ),
   shownMsMin: z.int().min(300).max(30_000).default(2500).describe("How long the result stays on the screen."),
-  confirmMsMax: z.int().min(1000).max(60_000).default(8000),
+  confirmMsMax: z
+    .int()
+    .min(1000)
+    .max(60_000)
+    .default(8000)
+    .describe("After this an unconfirmed payment is dropped."),
   confirmFace: z.boolean().default(false).describe("Ask for one more press after the person was recognised."),
   mealPlan: mealPlanSchema,
   limits: limitsSchema.prefault({}),
 });
 
 const mqttSchema = z.strictObject({
-  url: z.url({ protocol: /^(mqtt|mqtts|ws|wss)$/ }).default("mqtt://127.0.0.1:1883"),
+  url: z
+    .url({
+      protocol: /^(mqtt|mqtts|ws|wss)$/,
+      error: "mqtt、mqtts、ws 或 wss 地址 / an mqtt, mqtts, ws or wss URL",
+    })
+    .default("mqtt://127.0.0.1:1883")
+    .describe("Address of the broker, without credentials."),
   protocolVersion: z.literal(["auto", 4, 5]).default("auto").describe("auto tries MQTT 5, then 3.1.1 (4)."),
-  username: z.string().max(256).optional(),
+  username: z.string().max(256).optional().describe("Name at the broker."),
   passwordFile: filePath.optional().describe("A file that holds the password; its own line end is cut off."),
   caFile: filePath.optional().describe("PEM of the broker's authority, for mqtts."),
-  keepAliveMs: z.int().min(5000).max(600_000).default(30_000),
-  reconnectWaitMsMin: z.int().min(100).max(60_000).default(1000),
-  reconnectWaitMsMax: z.int().min(1000).max(3_600_000).default(60_000),
-  receiptWaitMsMax: z.int().min(500).max(600_000).default(15_000),
-  batchesInFlightMax: z.int().min(1).max(16).default(4),
+  keepAliveMs: z
+    .int()
+    .min(5000)
+    .max(600_000)
+    .default(30_000)
+    .describe("A dead connection is noticed within 1.5 times this."),
+  reconnectWaitMsMin: z
+    .int()
+    .min(100)
+    .max(60_000)
+    .default(1000)
+    .describe("First wait before a new attempt; later ones grow, with jitter."),
+  reconnectWaitMsMax: z
+    .int()
+    .min(1000)
+    .max(3_600_000)
+    .default(60_000)
+    .describe("Longest wait between attempts."),
+  receiptWaitMsMax: z
+    .int()
+    .min(500)
+    .max(600_000)
+    .default(15_000)
+    .describe("Without a receipt for this long a batch is sent again."),
+  batchesInFlightMax: z.int().min(1).max(16).default(4).describe("Batches sent ahead of their receipts."),
 });
 
 const securitySchema = z.strictObject({
@@ -151,9 +248,14 @@ const securitySchema = z.strictObject({
     .describe("Default: device.key in dataFolder; made at the first start, mode 0600."),
   siteKeyFile: filePath.optional().describe("The site's key for sharing templates between its terminals."),
   shareTemplates: z.boolean().default(false).describe("Give sealed templates to the site's other terminals."),
-  pinAttemptsMax: z.int().min(3).max(20).default(5),
-  pinLockMs: z.int().min(10_000).max(86_400_000).default(300_000),
-  sessionIdleMsMax: z.int().min(30_000).max(86_400_000).default(600_000),
+  pinAttemptsMax: z.int().min(3).max(20).default(5).describe("Wrong PINs before the lock."),
+  pinLockMs: z.int().min(10_000).max(86_400_000).default(300_000).describe("How long the lock lasts."),
+  sessionIdleMsMax: z
+    .int()
+    .min(30_000)
+    .max(86_400_000)
+    .default(600_000)
+    .describe("An operator is signed out after so long without a touch."),
 });
 
 const storageSchema = z.strictObject({
@@ -165,110 +267,65 @@ const storageSchema = z.strictObject({
     .describe("Below this free space sales stop before anything could be lost."),
 });
 
-export const configSchema = z
-  .strictObject({
-    version: z.literal(1).default(1),
-    site: identifier,
-    device: identifier,
-    dataFolder: filePath.default(".canteen"),
-    logLevel: z.enum(["debug", "info", "warn", "error"]).default("info"),
-    kiosk: kioskSchema.prefault({}),
-    camera: cameraSchema.prefault({ kind: "browser" }),
-    face: faceSchema.prefault({}),
-    servingLine: servingLineSchema,
-    mqtt: mqttSchema.prefault({}),
-    security: securitySchema.prefault({}),
-    storage: storageSchema.prefault({}),
-  })
-  .check((context) => {
-    for (const { path, message, input } of contradictions(context.value)) {
-      context.issues.push({ code: "custom", path: [...path], message, input });
-    }
-  });
+/** Each key by itself; rules between keys are in contradictions.ts. */
+export const configStructure = z.strictObject({
+  version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("Version of this file's layout."),
+  site: identifier.describe("The school; part of the MQTT topics."),
+  device: identifier.describe("This terminal, unique within the site; part of the MQTT topics."),
+  dataFolder: filePath
+    .default(".canteen")
+    .describe("Journal, keys and all else that must survive a restart."),
+  logLevel: z
+    .enum(["debug", "info", "warn", "error"])
+    .default("info")
+    .describe("Least level that is logged."),
+  kiosk: kioskSchema.prefault({}),
+  camera: cameraSchema.prefault({ kind: "browser" }),
+  face: faceSchema.prefault({}),
+  servingLine: servingLineSchema,
+  mqtt: mqttSchema.prefault({}),
+  security: securitySchema.prefault({}),
+  storage: storageSchema.prefault({}),
+});
+
+export const configSchema = configStructure.check((context) => {
+  for (const { path, reason, input } of contradictions(readParts(context.value))) {
+    context.issues.push({ code: "custom", path: [...path], message: `${reason.zh} / ${reason.en}`, input });
+  }
+});
 
 export type Config = z.infer<typeof configSchema>;
 
-interface Contradiction {
-  readonly path: readonly (string | number)[];
-  readonly message: string;
-  readonly input: unknown;
+/** The values of `raw` that are valid by themselves, for the rules between keys. */
+export function readParts(raw: unknown): ConfigParts {
+  const config = record(raw);
+  const servingLine = record(config["servingLine"]);
+  const mealPlan = record(servingLine["mealPlan"]);
+  const periods: readonly unknown[] = Array.isArray(mealPlan["periods"]) ? mealPlan["periods"] : [];
+  return {
+    activation: validFields(servingLineSchema, servingLine).activation,
+    menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
+    periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
+    limits: validFields(limitsSchema, record(servingLine["limits"])),
+    mqtt: validFields(mqttSchema, record(config["mqtt"])),
+    security: validFields(securitySchema, record(config["security"])),
+  };
 }
 
-/** What each value allows but their combination does not. */
-function contradictions(config: {
-  readonly servingLine: z.infer<typeof servingLineSchema>;
-  readonly mqtt: z.infer<typeof mqttSchema>;
-  readonly security: z.infer<typeof securitySchema>;
-}): Contradiction[] {
-  const found: Contradiction[] = [];
-  const { mealPlan, activation, limits } = config.servingLine;
-  mealPlan.periods.forEach((period, index) => {
-    const path = ["servingLine", "mealPlan", "periods", index] as const;
-    if (minuteOfDay(period.from) >= minuteOfDay(period.to)) {
-      found.push({ path: [...path, "to"], message: `must be after from (${period.from})`, input: period.to });
-    }
-    if (period.pricing.kind === "menu" && mealPlan.menu.length === 0) {
-      found.push({
-        path: [...path, "pricing"],
-        message: "menu pricing needs items in mealPlan.menu",
-        input: period.pricing,
-      });
-    }
-    if (activation === "presence" && period.pricing.kind !== "fixed") {
-      found.push({
-        path: [...path, "pricing"],
-        message: "activation presence is for fixed-price meals only: nobody confirms the amount",
-        input: period.pricing,
-      });
-    }
-    for (const [otherIndex, other] of mealPlan.periods.entries()) {
-      if (otherIndex >= index) break;
-      if (other.id === period.id) {
-        found.push({
-          path: [...path, "id"],
-          message: `is also the id of period ${otherIndex}`,
-          input: period.id,
-        });
-      }
-      if (
-        minuteOfDay(other.from) < minuteOfDay(period.to) &&
-        minuteOfDay(period.from) < minuteOfDay(other.to)
-      ) {
-        found.push({ path: [...path, "from"], message: `overlaps period ${other.id}`, input: period.from });
-      }
-    }
+function record(value: unknown): Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null ? { ...value } : {};
+}
+
+/** Parses each key of an object alone, with its default, and leaves out what is invalid. */
+function validFields<Shape extends z.ZodRawShape>(
+  schema: z.ZodObject<Shape>,
+  raw: Readonly<Record<string, unknown>>,
+): Partial<z.output<z.ZodObject<Shape>>> {
+  const entries = Object.entries(schema.shape).flatMap(([key, field]) => {
+    const parsed = z.safeParse(field, raw[key]);
+    return parsed.success ? [[key, parsed.data] as const] : [];
   });
-  if (limits.perChargeFenMax > limits.perDayFenMax) {
-    found.push({
-      path: ["servingLine", "limits", "perChargeFenMax"],
-      message: `is more than perDayFenMax (${limits.perDayFenMax})`,
-      input: limits.perChargeFenMax,
-    });
-  }
-  const { mqtt, security } = config;
-  if (mqtt.passwordFile !== undefined && mqtt.username === undefined) {
-    found.push({ path: ["mqtt", "passwordFile"], message: "needs mqtt.username", input: mqtt.passwordFile });
-  }
-  if (mqtt.caFile !== undefined && !/^(mqtts|wss):/.test(mqtt.url)) {
-    found.push({ path: ["mqtt", "caFile"], message: "needs an mqtts or wss url", input: mqtt.caFile });
-  }
-  if (mqtt.reconnectWaitMsMin > mqtt.reconnectWaitMsMax) {
-    found.push({
-      path: ["mqtt", "reconnectWaitMsMin"],
-      message: `is more than reconnectWaitMsMax (${mqtt.reconnectWaitMsMax})`,
-      input: mqtt.reconnectWaitMsMin,
-    });
-  }
-  if (security.shareTemplates && security.siteKeyFile === undefined) {
-    found.push({ path: ["security", "shareTemplates"], message: "needs security.siteKeyFile", input: true });
-  }
-  return found;
-}
-
-/** "11:30" is 690. */
-export function minuteOfDay(time: string): number {
-  const [hours = "0", minutes = "0"] = time.split(":");
-  return Number(hours) * 60 + Number(minutes);
+  return Object.fromEntries(entries) as Partial<z.output<z.ZodObject<Shape>>>;
 }
 
 function isTimeZone(zone: string): boolean {

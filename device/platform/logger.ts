@@ -33,7 +33,8 @@ export function createLogger(level: string, destination?: { write(line: string):
       censor: "[removed]",
     },
   };
-  return destination === undefined ? pino(options) : pino(options, destination);
+  // Standard error: standard output belongs to what a command answers.
+  return pino(options, destination ?? pino.destination({ dest: 2, sync: true }));
 }
 
 export const silentLogger: Logger = {

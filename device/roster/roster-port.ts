@@ -83,14 +83,19 @@ export interface StoredTemplate {
 export interface TemplateStore {
   /**
    * Replaces the person's templates of that model and appends `person.enrolled` in the same transaction.
-   * @throws CanteenError `consent-missing` when no face consent is recorded.
+   * The same `entryId` again changes nothing.
+   * @throws CanteenError `consent-missing` when no face consent is recorded; `person-unknown`.
    */
   enrol(request: {
     readonly entryId: string;
     readonly personId: string;
+    /** All of one model. */
     readonly templates: readonly TemplateDraft[];
     readonly operatorId: string;
+    /** Recorded first, in the same transaction. */
+    readonly consent?: { readonly scopes: readonly ConsentScope[]; readonly grantedBy: "self" | "guardian" };
   }): StoredTemplate[];
+  /** @throws CanteenError `person-unknown`. */
   recordConsent(request: {
     readonly personId: string;
     readonly scopes: readonly ConsentScope[];

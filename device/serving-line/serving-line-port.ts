@@ -62,7 +62,8 @@ export const REFUSAL_REASONS = [
 ] as const;
 export type RefusalReason = (typeof REFUSAL_REASONS)[number];
 
-export type PaymentMethod = "face" | "card" | "pin";
+/** `staff`: an operator named the person (`chargeAgain`). */
+export type PaymentMethod = "face" | "card" | "pin" | "staff";
 export type Activation = "touch" | "presence";
 
 export interface Receipt {
@@ -106,6 +107,10 @@ export type CheckoutView =
       readonly balanceFen: Fen | null;
       /** For "already paid": the receipt of the first charge. */
       readonly earlier: Receipt | null;
+      /** Only after number + PIN was refused (`reason` is then `person-unknown`): what to tell the person. */
+      readonly pin?:
+        | { readonly kind: "wrong"; readonly attemptsLeft: number }
+        | { readonly kind: "locked"; readonly untilMs: number };
     }
   | {
       readonly kind: "other-way";
@@ -158,8 +163,13 @@ export interface ServingLine {
     readonly operatorId: string;
     readonly reason: string;
   }): VoidResult;
-  /** A second meal in the same period, under an operator's name. */
+  /**
+   * A second meal in the same period, under an operator's name.
+   * @param request `chargeId` is a UUID made by the page at the press: the same request sent again then answers
+   *                with the same receipt, where without it each request is a meal of its own.
+   */
   chargeAgain(request: {
+    readonly chargeId?: string;
     readonly personId: string;
     readonly operatorId: string;
     readonly reason: string;

@@ -137,7 +137,7 @@ export class ScaleDriver extends DeviceBase implements Scale {
   protected override onBegun(): void {
     this.#window.forget();
     const { dialect, silenceMsMax } = this.#options;
-    const isTailPossible = this.#codec.framing.kind === "line" && dialect.trust.check === "none";
+    const isTailPossible = dialect.trust.check === "none";
     // A scale that speaks once at a key press would lose that press; one that answers begins with a whole line.
     const streams = this.#plan === null && silenceMsMax !== null && dialect.trust.stability !== "none";
     this.#distrustsNext = streams && (isTailPossible || dialect.serial === null);

@@ -27,7 +27,8 @@ export const adamCbk: Dialect = {
 };
 
 const HEADED = /([GNT])\/W *([+-]? *[\d.]+) *([A-Za-z%]+) *$/;
-const BARE = /^( *[+-]? *[\d.]+) *([A-Za-z]+) *$/;
+/** Blanks lead this line, and none is in front of the unit: a tail of the other line does not pass for it. */
+const BARE = /^ +([+-]? *\d+\.\d+)([A-Za-z]+) *$/;
 const COMMANDS: Readonly<Record<string, string>> = {
   P: "weight",
   G: "gross",

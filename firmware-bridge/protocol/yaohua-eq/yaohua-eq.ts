@@ -66,7 +66,7 @@ function measureEquals(bytes: Uint8Array, ended: boolean): ReturnType<Measure> {
     : { kind: "wait" };
 }
 
-const UNIT_LINE = /^([\d.]{3,9}-?)(kg|g|lb|t)\r?\n$/;
+const UNIT_LINE = /^(\d[\d.]{2,8}-?)(kg|g|lb|t)\r?\n$/;
 const UNIT_LINE_BEGUN = /^[\d.]{1,9}-?(?:k|kg|g|l|lb|t)?\r?$/;
 
 /** The form without `=`: its unit and terminator are what makes it a frame. */

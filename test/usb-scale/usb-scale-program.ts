@@ -1,7 +1,7 @@
-import { usbHidScale } from "../protocol/usb-hid-scale/usb-hid-scale.ts";
-import { systemBridgeClock, systemBridgeEntropy } from "../transport/system-time.ts";
-import { usbHidTransport } from "../transport/usb-hid-transport.ts";
-import { ScaleDriver } from "./scale-driver.ts";
+import { ScaleDriver } from "../../firmware-bridge/drivers/scale-driver.ts";
+import { usbHidScale } from "../../firmware-bridge/protocol/usb-hid-scale/usb-hid-scale.ts";
+import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
+import { usbHidTransport } from "../../firmware-bridge/transport/usb-hid-transport.ts";
 
 /** What the USB test runs under the emulated bus: prints states and readings as JSON lines until it is told to stop. */
 const scale = new ScaleDriver({

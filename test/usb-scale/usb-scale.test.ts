@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { hasTool } from "../../test/require-tool.ts";
+import { hasTool } from "../require-tool.ts";
 
 const REPLUGS = 5;
 
@@ -15,7 +15,11 @@ class UsbStage {
 
   constructor() {
     const path = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
-    const command = ["/usr/bin/python3", path("../simulators/usb-scale-host.py"), process.execPath];
+    const command = [
+      "/usr/bin/python3",
+      path("../../firmware-bridge/simulators/usb-scale-host.py"),
+      process.execPath,
+    ];
     this.#child = spawn(
       "umockdev-wrapper",
       [...command, "--force-node-api-uncaught-exceptions-policy=true", path("./usb-scale-program.ts")],

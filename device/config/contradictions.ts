@@ -1,0 +1,161 @@
+/** The values that rules between keys look at; what is missing or invalid by itself is left out. */
+export interface ConfigParts {
+  readonly activation?: "touch" | "presence" | undefined;
+  readonly menuItemCount?: number | undefined;
+  /** By their place in the file; an entry with no valid key is an empty object. */
+  readonly periods: readonly PeriodParts[];
+  readonly limits: {
+    readonly perChargeFenMax?: number | undefined;
+    readonly perDayFenMax?: number | undefined;
+  };
+  readonly mqtt: {
+    readonly url?: string | undefined;
+    readonly username?: string | undefined;
+    readonly passwordFile?: string | undefined;
+    readonly caFile?: string | undefined;
+    readonly reconnectWaitMsMin?: number | undefined;
+    readonly reconnectWaitMsMax?: number | undefined;
+  };
+  readonly security: {
+    readonly siteKeyFile?: string | undefined;
+    readonly shareTemplates?: boolean | undefined;
+  };
+}
+
+export interface PeriodParts {
+  readonly id?: string | undefined;
+  readonly from?: string | undefined;
+  readonly to?: string | undefined;
+  readonly pricing?: { readonly kind: "fixed" | "menu" | "keyed" } | undefined;
+}
+
+export interface Contradiction {
+  readonly path: readonly (string | number)[];
+  readonly reason: { readonly zh: string; readonly en: string };
+  readonly input: unknown;
+}
+
+/**
+ * What each value allows but their combination does not. It takes parts, not a whole configuration, so that one
+ * mistyped key elsewhere does not hide a contradiction until the next start.
+ */
+export function contradictions(parts: ConfigParts): Contradiction[] {
+  return [
+    ...parts.periods.flatMap((period, index) => periodContradictions(parts, period, index)),
+    ...limitContradictions(parts.limits),
+    ...mqttContradictions(parts.mqtt),
+    ...securityContradictions(parts.security),
+  ];
+}
+
+function periodContradictions(parts: ConfigParts, period: PeriodParts, index: number): Contradiction[] {
+  const found: Contradiction[] = [];
+  const path = ["servingLine", "mealPlan", "periods", index] as const;
+  const { from, to, pricing } = period;
+  if (from !== undefined && to !== undefined && minuteOfDay(from) >= minuteOfDay(to)) {
+    const reason = { zh: `必须晚于 from（${from}）`, en: `must be after from (${from})` };
+    found.push({ path: [...path, "to"], reason, input: to });
+  }
+  if (pricing?.kind === "menu" && parts.menuItemCount === 0) {
+    const reason = {
+      zh: "按菜单计价时 mealPlan.menu 不能为空",
+      en: "menu pricing needs items in mealPlan.menu",
+    };
+    found.push({ path: [...path, "pricing"], reason, input: pricing });
+  }
+  if (parts.activation === "presence" && pricing !== undefined && pricing.kind !== "fixed") {
+    const reason = {
+      zh: "presence（刷脸即付）只能用于固定价格餐次，因为没有人确认金额",
+      en: "activation presence is for fixed-price meals only: nobody confirms the amount",
+    };
+    found.push({ path: [...path, "pricing"], reason, input: pricing });
+  }
+  return [...found, ...overlapContradictions(parts.periods.slice(0, index), period, path)];
+}
+
+function overlapContradictions(
+  earlier: readonly PeriodParts[],
+  period: PeriodParts,
+  path: readonly (string | number)[],
+): Contradiction[] {
+  const found: Contradiction[] = [];
+  for (const [index, other] of earlier.entries()) {
+    if (period.id !== undefined && other.id === period.id) {
+      const reason = {
+        zh: `与第 ${index + 1} 个餐次的 id 重复`,
+        en: `is also the id of period ${index + 1}`,
+      };
+      found.push({ path: [...path, "id"], reason, input: period.id });
+    }
+    if (overlaps(other, period)) {
+      const name = other.id ?? String(index + 1);
+      const reason = { zh: `与餐次 ${name} 时间重叠`, en: `overlaps period ${name}` };
+      found.push({ path: [...path, "from"], reason, input: period.from });
+    }
+  }
+  return found;
+}
+
+function overlaps(a: PeriodParts, b: PeriodParts): boolean {
+  if (a.from === undefined || a.to === undefined || b.from === undefined || b.to === undefined) return false;
+  return minuteOfDay(a.from) < minuteOfDay(b.to) && minuteOfDay(b.from) < minuteOfDay(a.to);
+}
+
+function limitContradictions(limits: ConfigParts["limits"]): Contradiction[] {
+  const { perChargeFenMax, perDayFenMax } = limits;
+  if (perChargeFenMax === undefined || perDayFenMax === undefined || perChargeFenMax <= perDayFenMax)
+    return [];
+  const reason = {
+    zh: `大于 perDayFenMax（${perDayFenMax}）`,
+    en: `is more than perDayFenMax (${perDayFenMax})`,
+  };
+  return [{ path: ["servingLine", "limits", "perChargeFenMax"], reason, input: perChargeFenMax }];
+}
+
+function mqttContradictions(mqtt: ConfigParts["mqtt"]): Contradiction[] {
+  const found: Contradiction[] = [];
+  const say = (key: string, input: unknown, zh: string, en: string): void => {
+    found.push({ path: ["mqtt", key], reason: { zh, en }, input });
+  };
+  if (mqtt.passwordFile !== undefined && mqtt.username === undefined) {
+    say("passwordFile", mqtt.passwordFile, "需要同时设置 mqtt.username", "needs mqtt.username");
+  }
+  if (mqtt.caFile !== undefined && mqtt.url !== undefined && !/^(mqtts|wss):/.test(mqtt.url)) {
+    say("caFile", mqtt.caFile, "需要 mqtts 或 wss 地址", "needs an mqtts or wss url");
+  }
+  if (mqtt.url !== undefined && hasCredentials(mqtt.url)) {
+    say(
+      "url",
+      "(removed)",
+      "不要把用户名或密码写在地址里，请用 username 和 passwordFile",
+      "may not hold a user name or password: use username and passwordFile",
+    );
+  }
+  const { reconnectWaitMsMin: min, reconnectWaitMsMax: max } = mqtt;
+  if (min !== undefined && max !== undefined && min > max) {
+    say(
+      "reconnectWaitMsMin",
+      min,
+      `大于 reconnectWaitMsMax（${max}）`,
+      `is more than reconnectWaitMsMax (${max})`,
+    );
+  }
+  return found;
+}
+
+function hasCredentials(url: string): boolean {
+  const parsed = URL.parse(url);
+  return parsed !== null && (parsed.username !== "" || parsed.password !== "");
+}
+
+function securityContradictions(security: ConfigParts["security"]): Contradiction[] {
+  if (security.shareTemplates !== true || security.siteKeyFile !== undefined) return [];
+  const reason = { zh: "需要同时设置 security.siteKeyFile", en: "needs security.siteKeyFile" };
+  return [{ path: ["security", "shareTemplates"], reason, input: true }];
+}
+
+/** "11:30" is 690. */
+export function minuteOfDay(time: string): number {
+  const [hours = "0", minutes = "0"] = time.split(":");
+  return Number(hours) * 60 + Number(minutes);
+}

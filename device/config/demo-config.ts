@@ -1,0 +1,64 @@
+import { checkConfig, requireConfig } from "./load.ts";
+import type { Config } from "./schema.ts";
+
+export interface DemoOptions {
+  /** Where the demo keeps its journal and keys. */
+  readonly dataFolder: string;
+  /** Folder of sample photos that the camera shows one after another; null for the browser's webcam. */
+  readonly cameraFolder: string | null;
+  readonly mqttUrl: string;
+  readonly kioskPort?: number;
+  readonly username?: string;
+  readonly passwordFile?: string;
+  /** How long each sample person stands before the camera. */
+  readonly photoHoldMs?: number;
+  /** Default presence: the sample camera shows person after person and nobody is there to press. */
+  readonly activation?: "presence" | "touch";
+}
+
+/**
+ * The demo's configuration, through the same schema as a file. Its three meals cover the whole day, so that a
+ * payment is possible whenever someone tries; prices are those of a modest canteen.
+ */
+export function demoConfig(options: DemoOptions): Config {
+  const { dataFolder, cameraFolder, mqttUrl, activation = "presence" } = options;
+  const meal = (id: string, zh: string, en: string, from: string, to: string, priceFen: number) => ({
+    id,
+    name: { zh, en },
+    from,
+    to,
+    pricing: { kind: "fixed", priceFen },
+    subsidyFen: { student: 200 },
+  });
+  const raw = {
+    site: "demo-school",
+    device: "terminal-1",
+    dataFolder,
+    logLevel: "warn",
+    kiosk: options.kioskPort === undefined ? {} : { port: options.kioskPort },
+    camera:
+      cameraFolder === null
+        ? { kind: "browser" }
+        : { kind: "folder", folder: cameraFolder, photoHoldMs: options.photoHoldMs ?? 6000 },
+    servingLine: {
+      activation,
+      mealPlan: {
+        version: "demo-1",
+        periods: [
+          meal("breakfast", "早餐", "Breakfast", "00:00", "10:00", 600),
+          meal("lunch", "午餐", "Lunch", "10:00", "15:00", 1200),
+          meal("dinner", "晚餐", "Dinner", "15:00", "24:00", 1000),
+        ],
+      },
+    },
+    mqtt: {
+      url: mqttUrl,
+      ...(options.username === undefined ? {} : { username: options.username }),
+      ...(options.passwordFile === undefined ? {} : { passwordFile: options.passwordFile }),
+      // A person pulls the plug to see what happens and will not wait a minute for the answer.
+      reconnectWaitMsMin: 500,
+      reconnectWaitMsMax: 3000,
+    },
+  };
+  return requireConfig(checkConfig(raw, { folder: dataFolder }));
+}

@@ -1,0 +1,86 @@
+import type { EpochMs } from "../platform/units.ts";
+import type { MigrationSet } from "./database.ts";
+import { ENTRY_BODY_BYTES_MAX } from "./entry-hash.ts";
+import type { JournalEntry, JsonObject, TimeTrust } from "./journal-port.ts";
+
+/**
+ * The database repeats the journal's rules: whatever writes to this file, through our code or beside it, cannot
+ * leave a gap, repeat an id, or change and remove what was written, short of taking the triggers away.
+ */
+export const journalMigrations: MigrationSet = {
+  folder: "journal",
+  migrations: [
+    {
+      name: "entries, receipts and projections",
+      sql: `
+        CREATE TABLE journal (
+          seq INTEGER PRIMARY KEY CHECK (seq >= 1),
+          id TEXT NOT NULL UNIQUE CHECK (length(id) = 36),
+          kind TEXT NOT NULL CHECK (length(kind) BETWEEN 3 AND 64),
+          at_ms INTEGER NOT NULL,
+          time_trust TEXT NOT NULL CHECK (time_trust IN ('synced', 'held', 'unknown')),
+          body TEXT NOT NULL CHECK (json_valid(body) AND length(CAST(body AS BLOB)) <= ${ENTRY_BODY_BYTES_MAX}),
+          prev_hash TEXT NOT NULL CHECK (length(prev_hash) = 64),
+          hash TEXT NOT NULL CHECK (length(hash) = 64)
+        ) STRICT;
+
+        CREATE TRIGGER journal_never_updated BEFORE UPDATE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is never updated'); END;
+
+        CREATE TRIGGER journal_never_deleted BEFORE DELETE ON journal
+        BEGIN SELECT RAISE(ABORT, 'the journal is never deleted from'); END;
+
+        CREATE TRIGGER journal_gapless BEFORE INSERT ON journal
+        WHEN new.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM journal)
+        BEGIN SELECT RAISE(ABORT, 'the journal has no gaps'); END;
+
+        CREATE TRIGGER journal_chained BEFORE INSERT ON journal
+        WHEN new.prev_hash IS NOT coalesce(
+          (SELECT hash FROM journal ORDER BY seq DESC LIMIT 1),
+          '0000000000000000000000000000000000000000000000000000000000000000'
+        )
+        BEGIN SELECT RAISE(ABORT, 'the journal is one chain'); END;
+
+        CREATE TABLE journal_receipt (
+          only INTEGER PRIMARY KEY CHECK (only = 1),
+          acked_seq INTEGER NOT NULL CHECK (acked_seq >= 0)
+        ) STRICT;
+        INSERT INTO journal_receipt (only, acked_seq) VALUES (1, 0);
+
+        CREATE TABLE journal_projection (
+          name TEXT PRIMARY KEY,
+          schema_sha256 TEXT NOT NULL,
+          tables TEXT NOT NULL CHECK (json_valid(tables))
+        ) STRICT;
+      `,
+    },
+  ],
+};
+
+/** A row of table `journal`. */
+export interface JournalRow {
+  readonly seq: number;
+  readonly id: string;
+  readonly kind: string;
+  readonly at_ms: number;
+  readonly time_trust: string;
+  readonly body: string;
+  readonly prev_hash: string;
+  readonly hash: string;
+}
+
+export const ENTRY_COLUMNS = "seq, id, kind, at_ms, time_trust, body, prev_hash, hash";
+
+/** The entry of a row that our own code wrote: the casts rest on the table's constraints. */
+export function entryOfRow(row: JournalRow): JournalEntry {
+  return {
+    seq: row.seq,
+    id: row.id,
+    kind: row.kind,
+    atMs: row.at_ms as EpochMs,
+    timeTrust: row.time_trust as TimeTrust,
+    body: JSON.parse(row.body) as JsonObject,
+    prevHash: row.prev_hash,
+    hash: row.hash,
+  };
+}

@@ -1,0 +1,26 @@
+import type { Database, Statement } from "better-sqlite3";
+
+const statements = new WeakMap<Database, Map<string, Statement<unknown[], unknown>>>();
+
+/**
+ * The statement for `sql`, compiled once per connection.
+ * For projections, which get the connection with each entry: compiling anew for each of a million replayed entries
+ * takes three times as long and leaves its native memory to the garbage collector's leisure.
+ * @param sql a constant text, never built from data.
+ */
+export function prepared<Parameters extends unknown[], Row = unknown>(
+  db: Database,
+  sql: string,
+): Statement<Parameters, Row> {
+  let known = statements.get(db);
+  if (known === undefined) {
+    known = new Map();
+    statements.set(db, known);
+  }
+  let statement = known.get(sql);
+  if (statement === undefined) {
+    statement = db.prepare<unknown[], unknown>(sql);
+    known.set(sql, statement);
+  }
+  return statement as Statement<Parameters, Row>;
+}

@@ -1,0 +1,172 @@
+import type { Database } from "better-sqlite3";
+import Sqlite from "better-sqlite3";
+import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
+import { databaseFault } from "./database-fault.ts";
+import type { Projection } from "./journal-port.ts";
+import { ENTRY_COLUMNS, type JournalRow, journalMigrations } from "./journal-tables.ts";
+import { compareProjections, type ProjectionDifference } from "./verify-projections.ts";
+
+export interface JournalVerification {
+  readonly ok: boolean;
+  /** Rows in the table, good and bad. */
+  readonly entries: number;
+  /** The last entry of the unbroken chain. */
+  readonly head: ChainHead;
+  readonly firstBad: BadEntry | null;
+  /** At most `DIFFERENCES_MAX`, the first ones. */
+  readonly projectionDifferences: readonly ProjectionDifference[];
+  /** What SQLite's integrity check says, a missing trigger, a file that does not open. */
+  readonly databaseProblems: readonly string[];
+}
+
+/** Enough to see what happened; a ruined database would list every row. */
+const PROBLEMS_MAX = 20;
+
+/**
+ * Computes the chain, the sequence, the ids and every projection again, from the entries alone, and compares.
+ * Reads one snapshot and may run beside the terminal. Needs little memory: entries are streamed.
+ * Never throws on damaged data: what it finds is in the result. Entries cut off at the end are found only where
+ * the cloud's receipt or a projection knows of them; beyond that the cloud's copy is the witness.
+ */
+export function verifyJournal(dbFile: string, projections: readonly Projection[]): JournalVerification {
+  let db: Database | undefined;
+  try {
+    db = openSnapshot(dbFile);
+    return verifySnapshot(db, projections);
+  } catch (error) {
+    return {
+      ok: false,
+      entries: 0,
+      head: new ChainWalk().head,
+      firstBad: null,
+      projectionDifferences: [],
+      databaseProblems: [problemText(error)],
+    };
+  } finally {
+    closeQuietly(db);
+  }
+}
+
+function verifySnapshot(db: Database, projections: readonly Projection[]): JournalVerification {
+  const walk = new ChainWalk();
+  const entries = walkEntries(db, walk);
+  checkReceipt(db, walk);
+  const firstBad = earlier(walk.firstBad, repeatedId(db));
+  const databaseProblems = [...integrityProblems(db), ...schemaProblems(db)];
+  const projectionDifferences = compareProjections(db, projections);
+  return {
+    ok: firstBad === null && databaseProblems.length === 0 && projectionDifferences.length === 0,
+    entries,
+    head: walk.head,
+    firstBad,
+    projectionDifferences,
+    databaseProblems,
+  };
+}
+
+function walkEntries(db: Database, walk: ChainWalk): number {
+  let entries = 0;
+  try {
+    const rows = db.prepare<[], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal ORDER BY seq`);
+    for (const row of rows.iterate()) {
+      entries += 1;
+      walk.visit(row);
+    }
+  } catch {
+    walk.fail("unreadable");
+  }
+  return entries;
+}
+
+/** The cloud confirmed entries that are no longer here: the end was cut off. */
+function checkReceipt(db: Database, walk: ChainWalk): void {
+  const ackedSeq = quietly(() =>
+    db.prepare<[], number>("SELECT acked_seq FROM journal_receipt").pluck().get(),
+  );
+  if (ackedSeq !== undefined && ackedSeq > walk.head.seq) walk.fail("missing");
+}
+
+function repeatedId(db: Database): BadEntry | null {
+  const seq = quietly(() => {
+    const distinct = db
+      .prepare<[], number>("SELECT count(*) = count(DISTINCT id) FROM journal")
+      .pluck()
+      .get();
+    if (distinct === 1) return undefined;
+    // Without the help of an index that may be the very thing that is damaged.
+    return db
+      .prepare<[], number>(
+        "SELECT max(seq) AS seq FROM journal NOT INDEXED GROUP BY id HAVING count(*) > 1 ORDER BY seq LIMIT 1",
+      )
+      .pluck()
+      .get();
+  });
+  return seq === undefined ? null : { seq, problem: "id-repeated" };
+}
+
+function earlier(a: BadEntry | null, b: BadEntry | null): BadEntry | null {
+  if (a === null || b === null) return a ?? b;
+  return a.seq <= b.seq ? a : b;
+}
+
+function integrityProblems(db: Database): string[] {
+  try {
+    const lines = db.prepare<[], string>(`PRAGMA integrity_check(${PROBLEMS_MAX})`).pluck().all();
+    return lines.length === 1 && lines[0] === "ok" ? [] : lines.map((line) => `integrity check: ${line}`);
+  } catch (error) {
+    return [problemText(error)];
+  }
+}
+
+/** The journal's tables and triggers must be those that this release makes. */
+function schemaProblems(db: Database): string[] {
+  const select = "SELECT name, sql FROM sqlite_schema WHERE tbl_name LIKE 'journal%' AND sql IS NOT NULL";
+  const fresh = new Sqlite(":memory:");
+  try {
+    for (const { sql } of journalMigrations.migrations) fresh.exec(sql);
+    const actual = new Map(
+      db
+        .prepare<[], { name: string; sql: string }>(select)
+        .all()
+        .map(({ name, sql }) => [name, sql]),
+    );
+    return fresh
+      .prepare<[], { name: string; sql: string }>(select)
+      .all()
+      .filter(({ name, sql }) => actual.get(name) !== sql)
+      .map(({ name }) => `schema: ${name} is ${actual.has(name) ? "changed" : "missing"}`);
+  } catch (error) {
+    return [problemText(error)];
+  } finally {
+    fresh.close();
+  }
+}
+
+/** A read-only connection inside one read transaction: the terminal may go on writing meanwhile. */
+export function openSnapshot(dbFile: string): Database {
+  const db = new Sqlite(dbFile, { readonly: true, fileMustExist: true });
+  try {
+    db.exec("BEGIN");
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+}
+
+function problemText(error: unknown): string {
+  const fault = databaseFault(error);
+  return fault?.message ?? (error instanceof Error ? error.message : String(error));
+}
+
+function quietly<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch {
+    return undefined; // The same damage is reported by the walk and the integrity check.
+  }
+}
+
+function closeQuietly(db: Database | undefined): void {
+  quietly(() => db?.close());
+}

@@ -1,0 +1,168 @@
+import type { CameraFrame, CameraState } from "../../firmware-bridge/ports/camera.ts";
+import type { Clock } from "../platform/clock.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { createMetrics } from "../platform/metrics.ts";
+import { epochMs } from "../platform/units.ts";
+import type { SyncStatus } from "../sync/sync-port.ts";
+import { FakeServingLine } from "./fake-checkout.ts";
+import { Listeners } from "./fake-listeners.ts";
+import { FakeEnrolment, FakeOperators, FakeRoster, FakeTemplateStore } from "./fake-people.ts";
+import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
+
+/**
+ * A terminal of stand-ins, for the tests of the kiosk alone: each port remembers what it was asked and shows what the
+ * test says. Nothing here decides anything about money.
+ */
+export class FakeCamera implements KioskCamera {
+  readonly label = "fake";
+  readonly kinds: readonly CameraKind[] = ["browser", "folder"];
+  readonly pushed: Uint8Array[] = [];
+  readonly #frames = new Listeners<CameraFrame>();
+  readonly #states = new Listeners<CameraState>();
+  #kind: CameraKind;
+  #state: CameraState = { kind: "starting" };
+
+  constructor(kind: CameraKind = "browser") {
+    this.#kind = kind;
+  }
+
+  kind = (): CameraKind => this.#kind;
+  state = (): CameraState => this.#state;
+  onFrame = (listener: (frame: CameraFrame) => void): (() => void) => this.#frames.add(listener);
+  onState = (listener: (state: CameraState) => void): (() => void) => this.#states.add(listener);
+
+  async choose(kind: CameraKind): Promise<boolean> {
+    if (!this.kinds.includes(kind)) return false;
+    this.#kind = kind;
+    return true;
+  }
+
+  push(jpeg: Uint8Array<ArrayBuffer>): boolean {
+    if (this.#kind !== "browser" || jpeg[0] !== 0xff || jpeg[1] !== 0xd8) return false;
+    this.pushed.push(jpeg);
+    this.become({ kind: "live" });
+    this.#frames.tell({ jpeg, capturedMonoMs: 0 });
+    return true;
+  }
+
+  /** The terminal's own camera gives a picture. */
+  give(jpeg: Uint8Array<ArrayBuffer>): void {
+    this.become({ kind: "live" });
+    this.#frames.tell({ jpeg, capturedMonoMs: 0 });
+  }
+
+  become(state: CameraState): void {
+    if (this.#state.kind === state.kind) return;
+    this.#state = state;
+    this.#states.tell(state);
+  }
+}
+
+export class FakeSync {
+  readonly #listeners = new Listeners<SyncStatus>();
+  #status: SyncStatus = {
+    connection: "connected",
+    reason: null,
+    waitingCount: 0,
+    lastReceiptAtMs: epochMs(Date.UTC(2026, 8, 1, 4)),
+    rosterVersion: 7,
+  };
+
+  status = (): SyncStatus => this.#status;
+  onStatus = (listener: (status: SyncStatus) => void): (() => void) => this.#listeners.add(listener);
+  set(change: Partial<SyncStatus>): void {
+    this.#status = { ...this.#status, ...change };
+    this.#listeners.tell(this.#status);
+  }
+}
+
+export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind; isDemo?: boolean }) {
+  const servingLine = new FakeServingLine();
+  const roster = new FakeRoster();
+  const templateStore = new FakeTemplateStore(roster);
+  const enrolment = new FakeEnrolment();
+  const operators = new FakeOperators();
+  const camera = new FakeCamera(options.cameraKind);
+  const sync = new FakeSync();
+  const sightings = new Listeners<FaceSighting>();
+  const metrics = createMetrics();
+  const health = { journal: HEALTHY, engine: HEALTHY, disk: HEALTHY };
+  const demo = { online: true, empty: false, next: 0 };
+  let idCount = 0;
+
+  const serverOptions = (uiFolder: string): KioskServerOptions => ({
+    settings: {
+      host: "127.0.0.1",
+      port: 0,
+      language: "zh",
+      site: "school-1",
+      device: "line-1",
+      zone: "Asia/Shanghai",
+      appVersion: "0.1.0",
+    },
+    servingLine,
+    roster,
+    enrolment,
+    operators,
+    templateStore,
+    sync,
+    camera,
+    onSighting: sightings.add,
+    engine: {
+      model: "pair-704",
+      embeddingLength: 704,
+      similarityMin: 0.52,
+      marginMin: 0.08,
+      qualityMin: 0.25,
+      enrolQualityMin: 0.4,
+      livenessMin: 0,
+      framesToAgree: 3,
+    },
+    health: {
+      journal: () => health.journal,
+      engine: () => health.engine,
+      disk: () => health.disk,
+    },
+    metrics,
+    clock: options.clock,
+    ids: { next: () => `id-${++idCount}` },
+    logger: silentLogger,
+    uiFolder,
+    ...(options.isDemo === true
+      ? {
+          demo: {
+            isOnline: () => demo.online,
+            setOnline: async (online: boolean) => {
+              demo.online = online;
+              sync.set({ connection: online ? "connected" : "offline" });
+            },
+            scene: {
+              next: () => void demo.next++,
+              keepEmpty: (isEmpty: boolean) => {
+                demo.empty = isEmpty;
+              },
+              isKeptEmpty: () => demo.empty,
+            },
+          },
+        }
+      : {}),
+  });
+
+  return {
+    servingLine,
+    roster,
+    templateStore,
+    enrolment,
+    operators,
+    camera,
+    sync,
+    sightings,
+    metrics,
+    health,
+    demo,
+    serverOptions,
+  };
+}
+export type FakeWorld = ReturnType<typeof createFakeWorld>;
+
+const HEALTHY: { ok: boolean; reason: string | null } = { ok: true, reason: null };

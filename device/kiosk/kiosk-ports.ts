@@ -1,0 +1,112 @@
+import type { Camera } from "../../firmware-bridge/ports/camera.ts";
+import type { Box } from "../../models/face-engine-port.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { IdSource } from "../platform/entropy.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { Metrics } from "../platform/metrics.ts";
+import type { Enrolment } from "../roster/enrolment-port.ts";
+import type { Roster, TemplateStore } from "../roster/roster-port.ts";
+import type { Operators } from "../security/operators-port.ts";
+import type { ServingLine } from "../serving-line/serving-line-port.ts";
+import type { Sync } from "../sync/sync-port.ts";
+
+export type CameraKind = "browser" | "folder" | "http";
+
+/** The terminal's camera as the kiosk needs it: what it sees, which one it is, and the way in for the browser's pictures. */
+export interface KioskCamera extends Pick<Camera, "state" | "onFrame" | "onState"> {
+  readonly label: string;
+  readonly kinds: readonly CameraKind[];
+  kind(): CameraKind;
+  choose(kind: CameraKind): Promise<boolean>;
+  push(jpeg: Uint8Array<ArrayBuffer>): boolean;
+}
+
+/** Where faces are in the newest frame; nothing of who they are. */
+export interface FaceSighting {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly boxes: readonly Box[];
+}
+
+/** What the operator sees of the engine: its model and the thresholds it is used with. */
+export interface EngineInfo {
+  readonly model: string;
+  readonly embeddingLength: number;
+  readonly similarityMin: number;
+  readonly marginMin: number;
+  readonly qualityMin: number;
+  readonly enrolQualityMin: number;
+  readonly livenessMin: number;
+  readonly framesToAgree: number;
+}
+
+/** @param reason a stable code, e.g. `disk-almost-full`; null when all is well. */
+export interface PartHealth {
+  readonly ok: boolean;
+  readonly reason: string | null;
+}
+
+/** Checks that only the composition root can make; camera and sync the kiosk sees itself. They must not throw. */
+export interface HealthProbes {
+  journal(): PartHealth | Promise<PartHealth>;
+  engine(): PartHealth | Promise<PartHealth>;
+  disk(): PartHealth | Promise<PartHealth>;
+}
+
+/** What only the demo offers on the pay page. */
+export interface DemoControls {
+  isOnline(): boolean;
+  /** Stops or starts the embedded broker. */
+  setOnline(online: boolean): Promise<void>;
+  /** Undefined where no folder camera stands behind the demo. */
+  readonly scene?: {
+    next(): void;
+    keepEmpty(isEmpty: boolean): void;
+    isKeptEmpty(): boolean;
+  };
+}
+
+export interface KioskSettings {
+  readonly host: string;
+  /** 0 takes a free port (tests). */
+  readonly port: number;
+  readonly language: "zh" | "en";
+  readonly site: string;
+  readonly device: string;
+  /** IANA zone of the school, for times on the screens. */
+  readonly zone: string;
+  readonly appVersion: string;
+}
+
+export interface KioskServerOptions {
+  readonly settings: KioskSettings;
+  readonly servingLine: ServingLine;
+  readonly roster: Roster;
+  readonly enrolment: Enrolment;
+  readonly operators: Operators;
+  readonly templateStore: Pick<TemplateStore, "recordConsent" | "withdraw">;
+  /** How many templates a person has, without opening them; undefined shows "unknown". */
+  readonly templateCount?: (personId: string) => number;
+  readonly sync: Pick<Sync, "status" | "onStatus">;
+  readonly camera: KioskCamera;
+  /** Face boxes for the picture on the pay page. @returns a function that unsubscribes. */
+  readonly onSighting?: (listener: (sighting: FaceSighting) => void) => () => void;
+  readonly engine: EngineInfo;
+  readonly health: HealthProbes;
+  readonly metrics: Metrics;
+  readonly clock: Clock;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  /** Folder of the built page (`device/kiosk/ui/dist`). */
+  readonly uiFolder: string;
+  readonly demo?: DemoControls;
+}
+
+export interface KioskServer {
+  /**
+   * @returns the address to open.
+   * @throws CanteenError `port-in-use`, `port-not-allowed`, `address-unavailable`, `ui-not-built`.
+   */
+  start(): Promise<{ readonly url: string }>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,271 @@
+import { fileURLToPath } from "node:url";
+import { APP_VERSION } from "./app-version.ts";
+import { configFingerprint } from "./config/load.ts";
+import type { Config } from "./config/schema.ts";
+import { watchEngine } from "./kiosk/engine-watch.ts";
+import type { DemoControls, EngineInfo, KioskServerOptions, PartHealth } from "./kiosk/kiosk-ports.ts";
+import { createKioskServer } from "./kiosk/kiosk-server.ts";
+import type { Clock } from "./platform/clock.ts";
+import { DiskGuard } from "./platform/disk-guard.ts";
+import { type Entropy, systemEntropy } from "./platform/entropy.ts";
+import type { Hint } from "./platform/errors.ts";
+import { createLogger, type Logger } from "./platform/logger.ts";
+import { createMetrics } from "./platform/metrics.ts";
+import { SystemClock } from "./platform/system-clock.ts";
+import { Teardown } from "./platform/teardown.ts";
+import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
+import type { Enrolment } from "./roster/enrolment-port.ts";
+import { createFrameSource } from "./serving-line/frame-source.ts";
+import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
+import { servingLineSettings } from "./serving-line/settings.ts";
+import { createSync } from "./sync/sync.ts";
+import type { Sync } from "./sync/sync-port.ts";
+import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
+
+/** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
+export interface TerminalOptions {
+  readonly config: Config;
+  readonly clock?: Clock;
+  readonly entropy?: Entropy;
+  readonly logger?: Logger;
+  /** Folder of the built page; default: where the set-up builds it. */
+  readonly uiFolder?: string;
+  /** The demo's handles on the embedded broker; its scene handles are added here. */
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
+}
+
+/** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
+export interface RunningTerminal {
+  readonly urls: readonly { readonly label: Hint; readonly url: string }[];
+  /** What a person may try, a sentence each. */
+  readonly notes: readonly Hint[];
+  close(): Promise<void>;
+}
+
+/** A running terminal with the parts that the demo and the tests act on. */
+export interface Terminal extends RunningTerminal {
+  readonly store: TerminalStore;
+  readonly engine: TerminalEngine;
+  readonly enrolment: Enrolment;
+  readonly servingLine: ServingLineControl;
+  readonly sync: Sync;
+}
+
+const DISK_CHECK_PERIOD_MS = 5000;
+const SYNC_CLOSE_WAIT_MS_MAX = 2000;
+const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
+
+/**
+ * Builds the terminal from its configuration and starts it: storage first, then the engine, the line, the cloud and
+ * last the page, so that whatever is shown works. A failed start closes again what had been opened.
+ * @throws CanteenError of any part: `data-folder-in-use`, `weights-changed`, `port-in-use`, `disk-full`, …
+ */
+export async function startTerminal(options: TerminalOptions): Promise<Terminal> {
+  const teardown = new Teardown();
+  try {
+    return await build(options, teardown);
+  } catch (error) {
+    // The first failure is the one to tell; what else fails while closing follows from it.
+    await teardown.run().catch(() => {});
+    throw error;
+  }
+}
+
+async function build(options: TerminalOptions, teardown: Teardown): Promise<Terminal> {
+  const { config, clock = new SystemClock(), entropy = systemEntropy } = options;
+  const logger = options.logger ?? createLogger(config.logLevel);
+  const metrics = createMetrics();
+  teardown.add("metrics", () => metrics.close());
+
+  const store = await openTerminalStore({ config, clock, entropy, logger });
+  teardown.add("store", () => store.close());
+  recordStart(store, options);
+  const disk = new DiskGuard(clock, {
+    folder: config.dataFolder,
+    freeBytesMin: config.storage.freeBytesMin,
+    checkPeriodMs: DISK_CHECK_PERIOD_MS,
+  });
+  teardown.add("disk guard", () => disk.close());
+
+  const engine = await startTerminalEngine({
+    settings: config.face,
+    templates: store.templates,
+    clock,
+    entropy,
+    logger,
+  });
+  teardown.add("engine", () => engine.close());
+  const watched = watchEngine(engine.engine, metrics);
+
+  const seen = createTerminalCamera(config.camera, clock, entropy);
+  teardown.add("camera", () => seen.camera.close());
+  const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
+  teardown.add("frame source", () => frames.close());
+
+  const servingLine = createServingLine({
+    clock,
+    ids: store.ids,
+    logger,
+    journal: store.journal,
+    ledger: store.ledger,
+    roster: store.roster,
+    pinVerifier: store.pinVerifier,
+    timeTrust: store.timeTrust,
+    frames,
+    settings: servingLineSettings(config),
+    mealPlan: store.mealPlan(),
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("serving line", () => servingLine.close());
+
+  const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
+  teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
+
+  const enrolment = openEnrolment({
+    engine: watched.engine,
+    roster: store.roster,
+    templates: store.templates,
+    journal: store.journal,
+    clock,
+    ids: store.ids,
+    logger,
+    limits: enrolmentLimits(config.face),
+    guardianNeededFor: ["student"],
+  });
+  const kiosk = createKioskServer({
+    settings: {
+      ...config.kiosk,
+      site: config.site,
+      device: config.device,
+      zone: config.servingLine.mealPlan.zone,
+      appVersion: APP_VERSION,
+    },
+    servingLine,
+    roster: store.roster,
+    enrolment,
+    operators: store.operators,
+    templateStore: store.templates,
+    templateCount: (personId) => store.templateCount(personId),
+    sync,
+    camera: seen.camera,
+    onSighting: watched.onSighting,
+    engine: engineInfo(engine, config.face),
+    health: {
+      journal: () => journalHealth(store),
+      engine: () => engine.health(),
+      disk: () => ({ ok: disk.safe(), reason: disk.safe() ? null : `disk-${disk.state().kind}` }),
+    },
+    metrics,
+    clock,
+    ids: store.ids,
+    logger,
+    uiFolder: options.uiFolder ?? UI_FOLDER,
+    ...demoControls(options, seen),
+  });
+  const { url } = await kiosk.start();
+  teardown.add("kiosk", () => kiosk.close());
+  const opened = new AbortController();
+  teardown.add("camera's connection", () => opened.abort());
+  await seen.camera.open({ signal: opened.signal });
+  sync.start();
+  const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
+  return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
+}
+
+/** What runs now goes on record before anything happens under it. */
+function recordStart({ journal, ids }: TerminalStore, { config }: TerminalOptions): void {
+  journal.transact(() => {
+    journal.append({
+      id: ids.next(),
+      kind: "device.started",
+      body: { appVersion: APP_VERSION, node: process.versions.node },
+    });
+    journal.append({
+      id: ids.next(),
+      kind: "config.applied",
+      body: { part: "canteen.yaml", sha256: configFingerprint(config) },
+    });
+  });
+}
+
+function makeSync(
+  { config }: TerminalOptions,
+  store: TerminalStore,
+  servingLine: ServingLineControl,
+  world: { readonly clock: Clock; readonly entropy: Entropy; readonly logger: Logger },
+): Sync {
+  const { mqtt, site, device } = config;
+  return createSync({
+    ...world,
+    address: { site, device },
+    software: `canteen-edge ${APP_VERSION}`,
+    broker: mqtt,
+    receiptWaitMsMax: mqtt.receiptWaitMsMax,
+    batchesInFlightMax: mqtt.batchesInFlightMax,
+    journal: store.journal,
+    ids: store.ids,
+    roster: store.roster,
+    ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
+    mealPlan: {
+      version: () => store.mealPlans.version(),
+      apply: (message) => {
+        const saved = store.mealPlans.save(message);
+        if (saved.kind !== "applied") return saved;
+        servingLine.setMealPlan(saved.plan);
+        return { kind: "applied" };
+      },
+    },
+    commands: { log: store.commandLog, handlers: {} },
+    onCloudTime: ({ cloudNowMs, roundTripMs }) => store.timeTrust.reportReference(cloudNowMs, roundTripMs),
+  });
+}
+
+/** Stricter than at the till: a template is compared a thousand times, a frame once. */
+function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
+  return {
+    eyeDistancePxMin: 40,
+    angleDegMax: 35,
+    brightnessMin: 50,
+    brightnessMax: 215,
+    sharpnessMin: 25,
+    qualityMin: face.enrolQualityMin,
+    livenessMin: face.livenessMin,
+    secondFaceAreaMin: 0.25,
+    samePersonSimilarityMin: face.similarityMin,
+    shotCountMin: 3,
+    shotCountMax: 5,
+    duplicateSimilarityMin: face.similarityMin,
+    sessionCountMax: 16,
+    sessionIdleMsMax: 600_000,
+  };
+}
+
+function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {
+  const { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
+  const thresholds = { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
+  return { model: engine.model, embeddingLength: engine.embeddingLength, ...thresholds };
+}
+
+function journalHealth({ journal }: TerminalStore): PartHealth {
+  try {
+    journal.head();
+    return { ok: true, reason: null };
+  } catch {
+    return { ok: false, reason: "journal-unreadable" };
+  }
+}
+
+function demoControls(
+  { demo }: TerminalOptions,
+  { folderCamera }: TerminalCamera,
+): Pick<KioskServerOptions, "demo"> {
+  if (demo === undefined) return {};
+  const scene = {
+    next: () => folderCamera()?.next(),
+    keepEmpty: (isEmpty: boolean) => folderCamera()?.keepEmpty(isEmpty),
+    isKeptEmpty: () => folderCamera()?.isKeptEmpty() ?? false,
+  };
+  return { demo: folderCamera() === null ? demo : { ...demo, scene } };
+}

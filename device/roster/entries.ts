@@ -1,0 +1,42 @@
+import { z } from "zod";
+
+/** Bodies of the journal entries of this folder: ids, counts and model ids; never a name, never a template. */
+
+const id = z.string().min(1).max(64);
+const scopes = z
+  .array(z.enum(["face", "share-template"]))
+  .min(1)
+  .max(2);
+
+export const personEnrolledSchema = z.strictObject({
+  personId: id,
+  modelId: z.string().min(1).max(128),
+  templateIds: z.array(id).min(1).max(20),
+  operatorId: id,
+});
+
+export const personWithdrawnSchema = z.strictObject({
+  personId: id,
+  /** `face`: the key and every template were destroyed. `share-template` alone: what other terminals sent was. */
+  scopes,
+  templateCount: z.int().min(0),
+  /** null: the withdrawal came from the cloud. */
+  operatorId: id.nullable(),
+  reason: z.string().min(1).max(200),
+  /** The moment that counts for the consent, never before its grant even when the clock was wrong. */
+  withdrawnAtMs: z.int().min(0),
+});
+
+export const consentRecordedSchema = z.strictObject({
+  personId: id,
+  scopes,
+  grantedBy: z.enum(["self", "guardian"]),
+  operatorId: id,
+  grantedAtMs: z.int().min(0),
+});
+
+export const ROSTER_ENTRY_SCHEMAS = {
+  "person.enrolled": personEnrolledSchema,
+  "person.withdrawn": personWithdrawnSchema,
+  "consent.recorded": consentRecordedSchema,
+} as const;

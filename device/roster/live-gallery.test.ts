@@ -1,0 +1,91 @@
+import { describe, expect, it } from "vitest";
+import type { GalleryTemplate } from "../../models/face-engine-port.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { LiveGallery } from "./live-gallery.ts";
+import type { StoredTemplate } from "./roster-port.ts";
+
+type Change = { readonly personId: string; readonly templates: readonly StoredTemplate[] };
+
+const stored = (personId: string, modelId = "m1"): StoredTemplate => ({
+  templateId: `t-${personId}`,
+  personId,
+  modelId,
+  embedding: Float32Array.of(1, 0),
+});
+
+function world(initial: StoredTemplate[]) {
+  const people = new Map<string, readonly GalleryTemplate[]>();
+  let listener: (change: Change) => void = () => {};
+  let failNext = false;
+  const gallery = new LiveGallery({
+    logger: silentLogger,
+    engine: {
+      model: "m1",
+      loadGallery: async (templates) => {
+        people.clear();
+        for (const template of templates) people.set(template.personId, [template]);
+        return { accepted: templates.length, refused: [] };
+      },
+      replacePerson: async (personId, templates) => {
+        if (failNext) {
+          failNext = false;
+          throw new Error("engine-crashed");
+        }
+        if (templates.length === 0) people.delete(personId);
+        else people.set(personId, templates);
+        return { accepted: templates.length, refused: [] };
+      },
+    },
+    templates: {
+      loadAll: () => ({ templates: initial, damaged: [{ templateId: "t-x", code: "ciphertext-damaged" }] }),
+      onChanged: (next) => {
+        listener = next;
+        return () => {
+          listener = () => {};
+        };
+      },
+    },
+  });
+  return {
+    gallery,
+    people,
+    change: (change: Change) => listener(change),
+    breakOnce: () => (failNext = true),
+  };
+}
+
+describe("LiveGallery", () => {
+  it("loads what can be opened and counts what cannot", async () => {
+    const { gallery, people } = world([stored("a"), stored("b")]);
+    expect(await gallery.load()).toEqual({ acceptedCount: 2, damagedCount: 1 });
+    expect([...people.keys()]).toEqual(["a", "b"]);
+  });
+
+  it("adds the enrolled and drops the withdrawn, in order", async () => {
+    const { gallery, people, change } = world([stored("a")]);
+    await gallery.load();
+    change({ personId: "b", templates: [stored("b")] });
+    change({ personId: "a", templates: [] });
+    change({ personId: "b", templates: [] });
+    change({ personId: "b", templates: [stored("b")] });
+    await gallery.settled();
+    expect([...people.keys()]).toEqual(["b"]);
+  });
+
+  it("keeps templates of another model out of the search", async () => {
+    const { gallery, people, change } = world([]);
+    await gallery.load();
+    change({ personId: "b", templates: [stored("b", "m2")] });
+    await gallery.settled();
+    expect(people.size).toBe(0);
+  });
+
+  it("goes on after the engine failed once", async () => {
+    const { gallery, people, change, breakOnce } = world([]);
+    breakOnce();
+    change({ personId: "a", templates: [stored("a")] });
+    change({ personId: "b", templates: [stored("b")] });
+    await gallery.settled();
+    expect([...people.keys()]).toEqual(["b"]);
+  });
+});

@@ -1,0 +1,86 @@
+import type { FaceEngine, GalleryLoad, GalleryTemplate } from "../../models/face-engine-port.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { StoredTemplate, TemplateStore } from "./roster-port.ts";
+
+export interface LiveGalleryOptions {
+  readonly engine: Pick<FaceEngine, "model" | "loadGallery" | "replacePerson">;
+  readonly templates: Pick<TemplateStore, "loadAll" | "onChanged">;
+  readonly logger: Logger;
+}
+
+export interface GalleryHealth {
+  readonly acceptedCount: number;
+  /** Ciphertexts that could not be opened or whose content is not an embedding. */
+  readonly damagedCount: number;
+}
+
+/**
+ * Keeps the engine's gallery equal to the template store: all at the start, then one person at a time.
+ * Changes are applied in the order in which they happened; a withdrawn person is gone before `settled` resolves.
+ */
+export class LiveGallery {
+  readonly #options: LiveGalleryOptions;
+  readonly #unsubscribe: () => void;
+  #queue: Promise<void> = Promise.resolve();
+  #health: GalleryHealth = { acceptedCount: 0, damagedCount: 0 };
+
+  constructor(options: LiveGalleryOptions) {
+    this.#options = options;
+    this.#unsubscribe = options.templates.onChanged(({ personId, templates }) => {
+      this.#enqueue(() => this.#replace(personId, templates));
+    });
+  }
+
+  /** Loads every template of the engine's model; also after the engine was restarted. */
+  async load(): Promise<GalleryHealth> {
+    this.#enqueue(() => this.#loadAll());
+    await this.#queue;
+    return this.#health;
+  }
+
+  health(): GalleryHealth {
+    return this.#health;
+  }
+
+  /** Resolves when every change so far has reached the engine. */
+  settled(): Promise<void> {
+    return this.#queue;
+  }
+
+  close(): void {
+    this.#unsubscribe();
+  }
+
+  #enqueue(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(work).catch((error: unknown) => {
+      // The engine's restart loads everything again, so a change that failed here is not lost.
+      this.#options.logger.error({ error: String(error) }, "the gallery could not be changed");
+    });
+  }
+
+  async #loadAll(): Promise<void> {
+    const { engine, templates, logger } = this.#options;
+    const { templates: stored, damaged } = templates.loadAll(engine.model);
+    const load = await engine.loadGallery(stored.map(galleryTemplate));
+    for (const { templateId, code } of damaged)
+      logger.warn({ templateId, code }, "a template could not be opened");
+    this.#warnRefused(load);
+    this.#health = { acceptedCount: load.accepted, damagedCount: damaged.length + load.refused.length };
+  }
+
+  async #replace(personId: string, templates: readonly StoredTemplate[]): Promise<void> {
+    const { engine } = this.#options;
+    const ofThisModel = templates.filter(({ modelId }) => modelId === engine.model);
+    this.#warnRefused(await engine.replacePerson(personId, ofThisModel.map(galleryTemplate)));
+  }
+
+  #warnRefused(load: GalleryLoad): void {
+    for (const { templateId, reason } of load.refused) {
+      this.#options.logger.warn({ templateId, reason }, "a template was refused by the engine");
+    }
+  }
+}
+
+function galleryTemplate({ templateId, personId, modelId, embedding }: StoredTemplate): GalleryTemplate {
+  return { templateId, personId, model: modelId, embedding };
+}

@@ -1,0 +1,80 @@
+import type { MonoMs } from "../platform/units.ts";
+import type {
+  Checkout,
+  CheckoutEffect,
+  CheckoutSettings,
+  Identity,
+  Offer,
+  Phase,
+  ShownView,
+  Step,
+} from "./checkout-types.ts";
+import { noEvidence } from "./identity-decision.ts";
+import type { RefusalReason } from "./serving-line-port.ts";
+
+/** The transitions that the checkout machine is made of. */
+
+export function identify(checkout: Checkout, offer: Offer, identity: Identity): Step {
+  return to(checkout, { kind: "identified", offer, identity }, { kind: "assess", identity, offer });
+}
+
+export function commit(
+  checkout: Checkout,
+  { offer, identity }: { readonly offer: Offer; readonly identity: Identity },
+  chargeId: string,
+  allergyConfirmed: boolean,
+): Step {
+  const intent = { chargeId, identity, offer, allergyConfirmed };
+  return to(checkout, { kind: "committing", ...intent }, { kind: "commit", ...intent });
+}
+
+/** Stops selling until the loop has found the disk to be well; see `till`. */
+export function stopSales(checkout: Checkout, atMono: MonoMs): Step {
+  return refuse({ ...checkout, closedReason: "disk-unsafe" }, "disk-unsafe", atMono);
+}
+
+export function refuse(checkout: Checkout, reason: RefusalReason, atMono: MonoMs): Step {
+  return show(checkout, refusedView(reason), null, atMono);
+}
+
+export function refusedView(reason: RefusalReason): Extract<ShownView, { kind: "refused" }> {
+  return { kind: "refused", reason, displayName: null, amountFen: null, balanceFen: null, earlier: null };
+}
+
+export function show(checkout: Checkout, view: ShownView, personId: string | null, atMono: MonoMs): Step {
+  return to(checkout, { kind: "shown", view, personId, startedMono: atMono });
+}
+
+/** After a diner: in presence mode they must leave first, in touch mode the next press begins anew. */
+export function rest(
+  checkout: Checkout,
+  personId: string | null,
+  atMono: MonoMs,
+  settings: CheckoutSettings,
+): Step {
+  if (checkout.closedReason !== null || settings.activation === "touch") return wait(checkout, atMono);
+  return to(checkout, {
+    kind: "cooling-down",
+    personId,
+    evidence: noEvidence(atMono),
+    absentFrames: 0,
+    strangerFrames: 0,
+  });
+}
+
+export function wait(checkout: Checkout, atMono: MonoMs): Step {
+  if (checkout.closedReason !== null) return closed(checkout, checkout.closedReason);
+  return to(checkout, { kind: "idle", evidence: noEvidence(atMono) });
+}
+
+export function closed(checkout: Checkout, reason: RefusalReason): Step {
+  return to(checkout, { kind: "closed", reason });
+}
+
+export function to(checkout: Checkout, phase: Phase, ...effects: CheckoutEffect[]): Step {
+  return { checkout: { ...checkout, phase }, effects };
+}
+
+export function stay(checkout: Checkout): Step {
+  return { checkout, effects: [] };
+}

@@ -1,0 +1,33 @@
+import { assertNever } from "../platform/assert.ts";
+import type { Checkout } from "./checkout-types.ts";
+import type { Activation, CheckoutView } from "./serving-line-port.ts";
+
+/** What the diner's screen shows for a state of the machine. "Paid" exists only as an answer of the cashier. */
+export function viewOf({ phase, cameraLost }: Checkout, activation: Activation): CheckoutView {
+  switch (phase.kind) {
+    case "closed":
+      return { kind: "closed", reason: phase.reason };
+    case "idle":
+    case "cooling-down":
+      // Without a camera, nobody who only stands there would ever be seen; with a press, the press says so.
+      return cameraLost && activation === "presence"
+        ? { kind: "other-way", reason: "camera-lost" }
+        : { kind: "idle" };
+    case "checking-pin":
+      return { kind: "idle" };
+    case "looking":
+      return { kind: "looking", hint: phase.hint };
+    case "identified":
+    case "committing":
+      return { kind: "looking", hint: null };
+    case "confirming": {
+      const { displayName, amountFen, balanceFen, allergyWarning } = phase.payable;
+      const { personId } = phase.identity;
+      return { kind: "confirm", personId, displayName, amountFen, balanceFen, allergyWarning };
+    }
+    case "shown":
+      return phase.view;
+    default:
+      return assertNever(phase);
+  }
+}

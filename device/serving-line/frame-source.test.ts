@@ -1,0 +1,141 @@
+import { describe, expect, it } from "vitest";
+import type { Camera, CameraFrame, CameraState } from "../../firmware-bridge/ports/camera.ts";
+import type { EncodedImage, FrameObservation } from "../../models/face-engine-port.ts";
+import { CanteenError } from "../platform/errors.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import { createFrameSource, type ObservedFrame } from "./frame-source.ts";
+import { picture } from "./serving-line-fixture.ts";
+
+class TestCamera implements Pick<Camera, "onFrame" | "onState" | "state"> {
+  #frame: (frame: CameraFrame) => void = () => {};
+  #state: (state: CameraState) => void = () => {};
+  current: CameraState = { kind: "live" };
+
+  onFrame(listener: (frame: CameraFrame) => void): () => void {
+    this.#frame = listener;
+    return () => {
+      this.#frame = () => {};
+    };
+  }
+  onState(listener: (state: CameraState) => void): () => void {
+    this.#state = listener;
+    return () => {
+      this.#state = () => {};
+    };
+  }
+  state(): CameraState {
+    return this.current;
+  }
+  take(capturedMonoMs: number): void {
+    this.#frame({ jpeg: Uint8Array.of(capturedMonoMs), capturedMonoMs });
+  }
+  become(state: CameraState): void {
+    this.current = state;
+    this.#state(state);
+  }
+}
+
+/** Answers when told to. */
+class TestEngine {
+  readonly asked: { readonly bytes: readonly number[]; answer(): void; fail(code: string): void }[] = [];
+  observe({ bytes }: EncodedImage): Promise<FrameObservation> {
+    return new Promise((resolve, reject) => {
+      this.asked.push({
+        bytes: [...bytes],
+        answer: () => resolve(picture()),
+        fail: (code) =>
+          reject(new CanteenError(code, { code, retry: "backoff", hint: { zh: "错", en: "wrong" } })),
+      });
+    });
+  }
+}
+
+async function fixture() {
+  const camera = new TestCamera();
+  const engine = new TestEngine();
+  const clock = new VirtualClock();
+  await clock.advance(100);
+  const source = createFrameSource({ camera, engine, clock, logger: silentLogger });
+  const seen: ObservedFrame[] = [];
+  const lost: boolean[] = [];
+  source.onFrame((frame) => seen.push(frame));
+  source.onCameraLost((isLost) => lost.push(isLost));
+  return { camera, engine, clock, source, seen, lost, settle: () => clock.advance(0) };
+}
+
+describe("the frame source", () => {
+  it("measures one frame at a time and keeps only the newest while it does", async () => {
+    const { camera, engine, source, seen, settle } = await fixture();
+    source.setWanted(true);
+    for (const at of [1, 2, 3]) camera.take(at);
+    expect(engine.asked.map(({ bytes }) => bytes)).toEqual([[1]]);
+    engine.asked[0]?.answer();
+    await settle();
+    expect(engine.asked.map(({ bytes }) => bytes)).toEqual([[1], [3]]);
+    engine.asked[1]?.answer();
+    await settle();
+    expect(seen.map(({ capturedMono }) => capturedMono)).toEqual([1, 3]);
+  });
+
+  it("measures nothing while nobody looks, and hands on nothing that was asked for before", async () => {
+    const { camera, engine, source, seen, settle } = await fixture();
+    camera.take(1);
+    expect(engine.asked).toEqual([]);
+    source.setWanted(true);
+    camera.take(2);
+    source.setWanted(false);
+    engine.asked[0]?.answer();
+    await settle();
+    expect(seen).toEqual([]);
+  });
+
+  it("does not take a frame's word for a time that has not come", async () => {
+    const { camera, engine, source, seen, settle } = await fixture();
+    source.setWanted(true);
+    camera.take(9999);
+    engine.asked[0]?.answer();
+    await settle();
+    expect(seen[0]?.capturedMono).toBe(100);
+  });
+
+  it("goes on after a frame that cannot be read", async () => {
+    const { camera, engine, source, seen, lost, settle } = await fixture();
+    source.setWanted(true);
+    camera.take(1);
+    engine.asked[0]?.fail("image-unreadable");
+    await settle();
+    camera.take(2);
+    engine.asked[1]?.answer();
+    await settle();
+    expect([seen.length, lost]).toEqual([1, []]);
+  });
+
+  it("tells that there is no camera when it is lost or the engine is gone, and when it is back", async () => {
+    const { camera, engine, source, lost, settle } = await fixture();
+    source.setWanted(true);
+    camera.become({ kind: "lost", code: "silent", hint: { zh: "无", en: "none" } });
+    camera.become({ kind: "lost", code: "still-silent", hint: { zh: "无", en: "none" } });
+    expect([source.cameraLost(), lost]).toEqual([true, [true]]);
+    camera.become({ kind: "live" });
+    camera.take(1);
+    engine.asked[0]?.fail("engine-crashed");
+    await settle();
+    expect(lost).toEqual([true, false, true]);
+    camera.take(2);
+    engine.asked[1]?.answer();
+    await settle();
+    expect([source.cameraLost(), lost]).toEqual([false, [true, false, true, false]]);
+  });
+
+  it("ends with the frame under way and hands on nothing after it was closed", async () => {
+    const { camera, engine, source, seen } = await fixture();
+    source.setWanted(true);
+    camera.take(1);
+    const closed = source.close();
+    engine.asked[0]?.answer();
+    await closed;
+    camera.take(2);
+    expect([seen, engine.asked.length]).toEqual([[], 1]);
+  });
+});

@@ -1,0 +1,124 @@
+import type { Camera } from "../../firmware-bridge/ports/camera.ts";
+import type { FaceEngine, FrameObservation } from "../../models/face-engine-port.ts";
+import type { Clock } from "../platform/clock.ts";
+import { isFault } from "../platform/errors.ts";
+import type { Logger } from "../platform/logger.ts";
+import { type MonoMs, monoMs } from "../platform/units.ts";
+
+/** A camera frame after the engine measured it. */
+export interface ObservedFrame {
+  readonly observation: FrameObservation;
+  /** On the monotonic clock of the serving line. */
+  readonly capturedMono: MonoMs;
+}
+
+/** Where the serving line gets its frames from. */
+export interface FrameSource {
+  /** Whether anyone looks at frames now; while not, none need be measured. */
+  setWanted(wanted: boolean): void;
+  cameraLost(): boolean;
+  /** @returns a function that unsubscribes. */
+  onFrame(listener: (frame: ObservedFrame) => void): () => void;
+  onCameraLost(listener: (lost: boolean) => void): () => void;
+}
+
+export interface FrameSourceOptions {
+  readonly camera: Pick<Camera, "onFrame" | "onState" | "state">;
+  readonly engine: Pick<FaceEngine, "observe">;
+  readonly clock: Pick<Clock, "mono">;
+  readonly logger: Logger;
+}
+
+/** Frames with one observation under way at a time: while it runs only the newest frame waits, the older are dropped. */
+export interface CameraFrameSource extends FrameSource {
+  close(): Promise<void>;
+}
+
+/** Codes after which the engine answers nothing more: for the diner that is a lost camera. */
+const ENGINE_GONE: ReadonlySet<string> = new Set([
+  "engine-closed",
+  "engine-crashed",
+  "weights-missing",
+  "weights-changed",
+]);
+
+export function createFrameSource({ camera, engine, clock, logger }: FrameSourceOptions): CameraFrameSource {
+  const frameListeners = new Set<(frame: ObservedFrame) => void>();
+  const lostListeners = new Set<(lost: boolean) => void>();
+  type Waiting = { readonly jpeg: Uint8Array<ArrayBuffer>; readonly capturedMono: MonoMs };
+  let waiting: Waiting | null = null;
+  let underWay: Promise<void> | null = null;
+  let wanted = false;
+  let closed = false;
+  let engineGone = false;
+  let lost = camera.state().kind === "lost";
+
+  const tellLost = (): void => {
+    const isLost = engineGone || camera.state().kind === "lost";
+    if (isLost === lost) return;
+    lost = isLost;
+    for (const listener of lostListeners) listener(lost);
+  };
+
+  const observe = async ({ jpeg, capturedMono }: Waiting): Promise<void> => {
+    const observation = await measured(jpeg);
+    if (observation === null || closed || !wanted) return;
+    for (const listener of frameListeners) listener({ observation, capturedMono });
+  };
+
+  /** Null for a frame that could not be measured: the next one comes soon. */
+  const measured = async (bytes: Uint8Array<ArrayBuffer>): Promise<FrameObservation | null> => {
+    try {
+      const observation = await engine.observe({ bytes });
+      engineGone = false;
+      tellLost();
+      return observation;
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      logger.warn({ code: error.code }, "a camera frame could not be measured");
+      engineGone = ENGINE_GONE.has(error.code);
+      tellLost();
+      return null;
+    }
+  };
+
+  const work = async (): Promise<void> => {
+    for (let next = waiting; next !== null; next = waiting) {
+      waiting = null;
+      await observe(next);
+    }
+  };
+
+  const stopFrames = camera.onFrame(({ jpeg, capturedMonoMs }) => {
+    if (!wanted || closed) return;
+    // A camera that stamps ahead of our clock is held to it: a frame from the future would count as fresh for long.
+    waiting = { jpeg, capturedMono: monoMs(Math.min(capturedMonoMs, clock.mono())) };
+    underWay ??= work().finally(() => {
+      underWay = null;
+    });
+  });
+  const stopStates = camera.onState(tellLost);
+
+  return {
+    setWanted: (isWanted) => {
+      wanted = isWanted;
+      if (!wanted) waiting = null;
+    },
+    cameraLost: () => lost,
+    onFrame: (listener) => {
+      frameListeners.add(listener);
+      return () => void frameListeners.delete(listener);
+    },
+    onCameraLost: (listener) => {
+      lostListeners.add(listener);
+      return () => void lostListeners.delete(listener);
+    },
+    close: async () => {
+      closed = true;
+      waiting = null;
+      stopFrames();
+      stopStates();
+      await underWay;
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { assert } from "../platform/assert.ts";
+import { fen } from "../platform/units.ts";
+import type { PersonKind } from "../roster/roster-port.ts";
+import type { ChargeLimits } from "./charge-rules.ts";
+import type { CheckoutSettings } from "./checkout-types.ts";
+import type { Activation } from "./serving-line-port.ts";
+
+/** What one serving line runs with. */
+export interface ServingLineSettings {
+  readonly checkout: CheckoutSettings;
+  readonly limits: ChargeLimits;
+  readonly kindsServed: readonly PersonKind[];
+}
+
+/** The values of the configuration that the serving line uses, under the configuration's own names. */
+export interface WrittenSettings {
+  readonly servingLine: {
+    readonly activation: Activation;
+    readonly shownMsMin: number;
+    readonly confirmMsMax: number;
+    readonly confirmFace: boolean;
+    readonly limits: {
+      readonly perChargeFenMax: number;
+      readonly perDayFenMax: number;
+      readonly overdraftFenMax: number;
+      readonly offlinePerPersonFenMax: number;
+      readonly offlineTotalFenMax: number;
+      readonly offlineDaysMax: number;
+      readonly offlineEntriesMax: number;
+    };
+  };
+  readonly face: {
+    readonly similarityMin: number;
+    readonly marginMin: number;
+    readonly qualityMin: number;
+    readonly livenessMin: number;
+    readonly framesToAgree: number;
+    readonly lookMsMax: number;
+  };
+}
+
+const MS_PER_DAY = 86_400_000;
+
+/**
+ * What is not in the configuration because nobody at a school should have to tune it.
+ * The bounds on a face are where its part of `quality.overall` falls to 0.25, the default of `qualityMin`, by the
+ * scales in models/pipeline/quality.ts: so the part that spoils a frame is the one that the hint is about.
+ */
+const FIXED = {
+  pinMsMax: 10_000,
+  otherWayMsMin: 8000,
+  absentFramesMin: 3,
+  frameAgeMsMax: 1500,
+  frameGapMsMax: 1500,
+  eyeDistancePxMin: 19,
+  yawDegMax: 41,
+  pitchDegMax: 37,
+  rollDegMax: 50,
+  brightnessMin: 40,
+  sharpnessMin: 48,
+  likeSizeMin: 0.7,
+  centreShare: 0.8,
+} as const;
+
+const ALL_KINDS: readonly PersonKind[] = ["student", "staff", "guest"];
+
+/** Settings from a checked configuration. @throws InvariantBroken for what the configuration's schema lets nobody write. */
+export function servingLineSettings(
+  { servingLine, face }: WrittenSettings,
+  kindsServed: readonly PersonKind[] = ALL_KINDS,
+): ServingLineSettings {
+  const { limits } = servingLine;
+  const settings: ServingLineSettings = {
+    kindsServed,
+    limits: {
+      perChargeFenMax: fen(limits.perChargeFenMax),
+      perDayFenMax: fen(limits.perDayFenMax),
+      overdraftFenMax: fen(limits.overdraftFenMax),
+      offlinePerPersonFenMax: fen(limits.offlinePerPersonFenMax),
+      offlineTotalFenMax: fen(limits.offlineTotalFenMax),
+      offlineMsMax: limits.offlineDaysMax * MS_PER_DAY,
+      offlineEntriesMax: limits.offlineEntriesMax,
+    },
+    checkout: {
+      activation: servingLine.activation,
+      confirmFace: servingLine.confirmFace,
+      lookMsMax: face.lookMsMax,
+      confirmMsMax: servingLine.confirmMsMax,
+      pinMsMax: FIXED.pinMsMax,
+      shownMsMin: servingLine.shownMsMin,
+      otherWayMsMin: Math.max(servingLine.shownMsMin, FIXED.otherWayMsMin),
+      absentFramesMin: FIXED.absentFramesMin,
+      identity: {
+        similarityMin: face.similarityMin,
+        marginMin: face.marginMin,
+        qualityMin: face.qualityMin,
+        livenessMin: face.livenessMin,
+        framesToAgree: face.framesToAgree,
+        frameAgeMsMax: FIXED.frameAgeMsMax,
+        frameGapMsMax: FIXED.frameGapMsMax,
+        eyeDistancePxMin: FIXED.eyeDistancePxMin,
+        yawDegMax: FIXED.yawDegMax,
+        pitchDegMax: FIXED.pitchDegMax,
+        rollDegMax: FIXED.rollDegMax,
+        brightnessMin: FIXED.brightnessMin,
+        sharpnessMin: FIXED.sharpnessMin,
+        likeSizeMin: FIXED.likeSizeMin,
+        centreShare: FIXED.centreShare,
+      },
+    },
+  };
+  checkSettings(settings);
+  return settings;
+}
+
+/** A threshold of NaN would fail every comparison and one of 0 would pass every face; neither is a setting. */
+export function checkSettings({ checkout, limits }: ServingLineSettings): void {
+  const { identity } = checkout;
+  const numbers = [
+    ...Object.values(identity),
+    ...Object.values(limits),
+    checkout.lookMsMax,
+    checkout.confirmMsMax,
+  ];
+  assert(numbers.every(Number.isFinite), "every setting of the serving line is a finite number");
+  assert(identity.similarityMin > 0 && identity.similarityMin <= 1, "similarityMin is within (0, 1]");
+  assert(identity.marginMin >= 0 && identity.livenessMin >= 0, "marginMin and livenessMin are not negative");
+  assert(
+    Number.isInteger(identity.framesToAgree) && identity.framesToAgree >= 2,
+    "framesToAgree is 2 or more",
+  );
+  assert(
+    [
+      checkout.lookMsMax,
+      checkout.confirmMsMax,
+      checkout.pinMsMax,
+      checkout.shownMsMin,
+      checkout.absentFramesMin,
+    ].every((value) => value > 0),
+    "waits of the serving line are longer than nothing",
+  );
+}

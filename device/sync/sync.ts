@@ -1,0 +1,314 @@
+import type { Journal } from "../journal/journal-port.ts";
+import type { Clock, Timer } from "../platform/clock.ts";
+import type { Entropy, IdSource } from "../platform/entropy.ts";
+import type { Logger } from "../platform/logger.ts";
+import type { CommandLog } from "./command-log.ts";
+import { answerCommand, type CommandHandler } from "./commands.ts";
+import { Downlink } from "./downlink.ts";
+import type { MealPlanDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
+import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMessage } from "./messages.ts";
+import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
+import { type BrokerSettings, type LinkWaits, MqttLink } from "./mqtt-link.ts";
+import { Outbox } from "./outbox.ts";
+import { RosterRequests } from "./roster-requests.ts";
+import type { Sync, SyncStatus } from "./sync-port.ts";
+import { TemplateUplink } from "./template-uplink.ts";
+import { CHANNELS, type ChannelName, downFilter, type TerminalAddress, topicOf } from "./topics.ts";
+import type { UplinkLimits } from "./uplink-core.ts";
+import { type CloudTime, UplinkPump } from "./uplink-pump.ts";
+
+export interface SyncOptions {
+  readonly address: TerminalAddress;
+  /** Name and version of the program, for the cloud's list of terminals. */
+  readonly software: string;
+  readonly broker: BrokerSettings;
+  readonly receiptWaitMsMax: number;
+  readonly batchesInFlightMax: number;
+  readonly journal: Journal;
+  readonly roster: RosterDownlink;
+  readonly mealPlan?: MealPlanDownlink;
+  /** Left out where sharing is off. */
+  readonly templates?: TemplateExchange;
+  readonly commands?: {
+    readonly log: CommandLog;
+    readonly handlers: Readonly<Record<string, CommandHandler>>;
+  };
+  /** Further facts for `state/health`: short names, numbers or codes; never a person's data. */
+  readonly facts?: () => HealthMessage["facts"];
+  /** Each fresh receipt carries the cloud's clock; whoever judges this terminal's clock wants it. */
+  readonly onCloudTime?: (time: CloudTime) => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  /** For tests: shorter waits. */
+  readonly waits?: Partial<LinkWaits> & {
+    readonly healthPeriodMs?: number;
+    readonly receiptWaitMsLimit?: number;
+  };
+}
+
+const HEALTH_PERIOD_MS = 60_000;
+/** The longest wait for a receipt after many misses, and how often a conflict is asked about. */
+const RECEIPT_WAIT_MS_LIMIT = 300_000;
+const OUTBOX_WAITING_MAX = 256;
+const OUTBOX_IN_FLIGHT_MAX = 4;
+
+/** The terminal's side of the sync contract. */
+export function createSync(options: SyncOptions): Sync {
+  return new TerminalSync(options);
+}
+
+class TerminalSync implements Sync {
+  readonly #options: SyncOptions;
+  readonly #link: MqttLink;
+  readonly #pump: UplinkPump;
+  readonly #outbox: Outbox;
+  readonly #downlink: Downlink;
+  readonly #rosterRequests: RosterRequests;
+  readonly #templates: TemplateUplink | null;
+  readonly #listeners = new Set<(status: SyncStatus) => void>();
+  readonly #startedMs: number;
+  #connectionId = "";
+  #health: Timer | null = null;
+  #told: SyncStatus | null = null;
+
+  constructor(options: SyncOptions) {
+    this.#options = options;
+    this.#startedMs = options.clock.mono();
+    this.#link = this.#makeLink();
+    this.#outbox = new Outbox({
+      publish: (message) => this.#link.publish(message),
+      inFlightMax: OUTBOX_IN_FLIGHT_MAX,
+      waitingMax: OUTBOX_WAITING_MAX,
+      logger: options.logger,
+    });
+    this.#pump = this.#makePump();
+    this.#rosterRequests = new RosterRequests({
+      version: () => options.roster.version(),
+      send: (request) => this.#send("rosterRequest", request),
+      clock: options.clock,
+      entropy: options.entropy,
+    });
+    this.#templates = this.#makeTemplates();
+    this.#downlink = this.#makeDownlink();
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  status(): SyncStatus {
+    const { connection, reason } = this.#link.state();
+    return {
+      connection,
+      reason: connection === "connected" ? this.#cloudTrouble() : reason,
+      waitingCount: this.#pump.waitingCount,
+      lastReceiptAtMs: this.#pump.lastReceiptAtMs,
+      rosterVersion: this.#options.roster.version(),
+    };
+  }
+
+  onStatus(listener: (status: SyncStatus) => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  async close({ waitMsMax }: { readonly waitMsMax: number }): Promise<void> {
+    this.#health?.cancel();
+    this.#pump.close();
+    this.#templates?.close();
+    this.#rosterRequests.disconnected();
+    this.#outbox.clear();
+    // A goodbye suppresses the will, so its word is said here.
+    if (this.#connectionId !== "") void this.#link.publish(this.#death(this.#connectionId));
+    await this.#link.close({ waitMsMax });
+  }
+
+  #makeLink(): MqttLink {
+    const { address, broker, clock, entropy, ids, logger, waits } = this.#options;
+    return new MqttLink(
+      {
+        broker,
+        clientId: `canteen-${address.site}-${address.device}`,
+        filters: [downFilter(address)],
+        will: (connectionId) => this.#death(connectionId),
+        messageBytesMax: MESSAGE_BYTES_MAX,
+        clock,
+        entropy,
+        ids,
+        logger,
+        ...(waits === undefined ? {} : { waits }),
+      },
+      {
+        onUp: (connectionId) => this.#onUp(connectionId),
+        onDown: () => this.#onDown(),
+        onMessage: (message) => this.#onMessage(message),
+        onState: () => this.#tell(),
+      },
+    );
+  }
+
+  #makePump(): UplinkPump {
+    const { journal, clock, entropy, logger, onCloudTime = () => {} } = this.#options;
+    const receiptWaitMsMax = this.#options.waits?.receiptWaitMsLimit ?? RECEIPT_WAIT_MS_LIMIT;
+    const limits: UplinkLimits = {
+      batchesInFlightMax: this.#options.batchesInFlightMax,
+      receiptWaitMs: this.#options.receiptWaitMsMax,
+      receiptWaitMsMax,
+      conflictWaitMs: receiptWaitMsMax,
+    };
+    return new UplinkPump({
+      journal,
+      publish: (batch) => this.#link.publish(this.#message("journal", batch)),
+      limits,
+      clock,
+      entropy,
+      logger,
+      onChanged: () => this.#tell(),
+      onCloudTime,
+    });
+  }
+
+  #makeTemplates(): TemplateUplink | null {
+    const { templates, clock, entropy } = this.#options;
+    if (templates === undefined) return null;
+    return new TemplateUplink({
+      exchange: templates,
+      send: (share) => this.#send("templateUp", { v: 1, ...share }),
+      clock,
+      entropy,
+    });
+  }
+
+  #makeDownlink(): Downlink {
+    const { address, roster, mealPlan, templates, clock, logger } = this.#options;
+    const commands = {
+      log: this.#options.commands?.log ?? noCommands,
+      handlers: this.#options.commands?.handlers ?? {},
+      clock,
+      logger,
+    };
+    return new Downlink({
+      address,
+      roster,
+      mealPlan,
+      templates,
+      onReceipt: (receipt) => this.#pump.receive(receipt),
+      onCommand: (command) => answerCommand(command, commands),
+      onRosterNeeded: (reason) => this.#rosterRequests.need(reason),
+      onRosterFits: () => this.#rosterRequests.satisfied(),
+      onShareConfirmed: (shareId) => this.#templates?.confirmed(shareId),
+      report: (message) => this.#send("reported", message),
+      answerCommand: (message) => this.#send("commandResult", message),
+      now: () => clock.now(),
+      logger,
+    });
+  }
+
+  #onUp(connectionId: string): void {
+    this.#connectionId = connectionId;
+    this.#announce();
+    this.#pump.connected(connectionId);
+    this.#rosterRequests.connected();
+    this.#templates?.connected();
+    const periodMs = this.#options.waits?.healthPeriodMs ?? HEALTH_PERIOD_MS;
+    this.#health = this.#options.clock.every(periodMs, () => {
+      this.#announce();
+      this.#pump.ask();
+    });
+  }
+
+  #onDown(): void {
+    this.#connectionId = "";
+    this.#health?.cancel();
+    this.#outbox.clear();
+    this.#pump.disconnected();
+    this.#rosterRequests.disconnected();
+    this.#templates?.disconnected();
+  }
+
+  #onMessage(message: IncomingMessage): void {
+    this.#downlink.receive(message);
+    this.#tell();
+  }
+
+  /** Birth and health, repeated: a will that comes late would otherwise leave a living terminal marked dead. */
+  #announce(): void {
+    this.#send("online", this.#birth());
+    this.#send("health", this.#healthNow());
+  }
+
+  #birth(): OnlineMessage {
+    const { clock, software, roster, mealPlan } = this.#options;
+    return {
+      v: 1,
+      online: true,
+      connectionId: this.#connectionId,
+      contract: [...CONTRACT_VERSIONS],
+      software,
+      atMs: clock.now(),
+      headSeq: this.#pump.state.headSeq,
+      ackedSeq: this.#pump.state.ackedSeq,
+      rosterVersion: roster.version(),
+      mealPlanVersion: mealPlan?.version() ?? null,
+    };
+  }
+
+  #death(connectionId: string): OutgoingMessage {
+    return this.#message("online", { v: 1, online: false, connectionId });
+  }
+
+  #healthNow(): HealthMessage {
+    const { clock, roster, facts } = this.#options;
+    return {
+      v: 1,
+      connectionId: this.#connectionId,
+      atMs: clock.now(),
+      uptimeMs: Math.round(clock.mono() - this.#startedMs),
+      headSeq: this.#pump.state.headSeq,
+      ackedSeq: this.#pump.state.ackedSeq,
+      waitingCount: this.#pump.waitingCount,
+      rosterVersion: roster.version(),
+      conflict: this.#pump.state.conflict !== null,
+      malformedCount: this.#downlink.refusedCount,
+      facts: facts?.() ?? {},
+    };
+  }
+
+  /** The broker is there; is the cloud? That receipts come is also the only proof that our subscription works. */
+  #cloudTrouble(): string | null {
+    const { conflict, misses } = this.#pump.state;
+    if (conflict !== null) return "journal-conflict";
+    return misses > 0 ? "cloud-silent" : null;
+  }
+
+  #send(name: ChannelName, message: object): void {
+    this.#outbox.send(this.#message(name, message));
+  }
+
+  #message(name: ChannelName, message: object): OutgoingMessage {
+    return {
+      topic: topicOf(this.#options.address, name),
+      payload: JSON.stringify(message),
+      retain: CHANNELS[name].retain,
+    };
+  }
+
+  #tell(): void {
+    const status = this.status();
+    const told = this.#told;
+    const same =
+      told !== null &&
+      (Object.keys(status) as (keyof SyncStatus)[]).every((key) => told[key] === status[key]);
+    if (same) return;
+    this.#told = status;
+    for (const listener of this.#listeners) listener(status);
+  }
+}
+
+/** Where no commands are wired, each is answered `unknown`, so nothing is ever recorded. */
+const noCommands: CommandLog = {
+  outcomeOf: () => undefined,
+  applyOnce: (_id, _atMs, work) => work(),
+};

@@ -1,0 +1,105 @@
+import type { z } from "zod";
+import { rosterMessageSchema } from "../roster/roster-delta.ts";
+import {
+  commandResultSchema,
+  commandSchema,
+  healthSchema,
+  journalBatchSchema,
+  mealPlanSchema,
+  onlineSchema,
+  receiptSchema,
+  reportedSchema,
+  rosterRequestSchema,
+  templateDownSchema,
+  templateUpSchema,
+} from "./messages.ts";
+
+/** One topic of the contract, below `canteen/v1/{site}/{device}/`. All are QoS 1. */
+export interface Channel<Schema extends z.ZodType = z.ZodType> {
+  readonly suffix: string;
+  readonly from: "terminal" | "cloud";
+  readonly retain: boolean;
+  readonly schema: Schema;
+  readonly summary: string;
+}
+
+function channel<Schema extends z.ZodType>(suffix: string, schema: Schema, summary: string): Channel<Schema> {
+  const [lane] = suffix.split("/");
+  return {
+    suffix,
+    from: lane === "down" ? "cloud" : "terminal",
+    retain: lane === "state",
+    schema,
+    summary,
+  };
+}
+
+export const CHANNELS = {
+  journal: channel("up/journal", journalBatchSchema, "Journal entries, batch by batch."),
+  receipt: channel("down/receipt", receiptSchema, "What the cloud has stored."),
+  online: channel("state/online", onlineSchema, "Birth, death and will."),
+  health: channel("state/health", healthSchema, "Current state, once a minute."),
+  rosterRequest: channel("up/roster-request", rosterRequestSchema, "Asks for people, accounts and consent."),
+  roster: channel("down/roster", rosterMessageSchema, "People, accounts, limits and consent."),
+  templateUp: channel("up/template", templateUpSchema, "Sealed templates for the site's other terminals."),
+  templateDown: channel(
+    "down/template",
+    templateDownSchema,
+    "Sealed templates, to every terminal of the site.",
+  ),
+  mealPlan: channel("down/meal-plan", mealPlanSchema, "Desired meal plan."),
+  reported: channel("up/reported", reportedSchema, "What became of a message from the cloud."),
+  command: channel("down/command", commandSchema, "Something to do now, once."),
+  commandResult: channel("up/command-result", commandResultSchema, "What became of a command."),
+} as const;
+
+export type ChannelName = keyof typeof CHANNELS;
+
+/** Where one terminal's topics hang. Site and device are identifiers of `canteen.yaml`: no `/`, `+` or `#`. */
+export interface TerminalAddress {
+  readonly site: string;
+  readonly device: string;
+}
+
+export const TOPIC_ROOT = "canteen/v1";
+const IDENTIFIER = /^[a-z0-9][a-z0-9-]{0,62}$/;
+
+/** @throws RangeError when site or device is no identifier: a wildcard in it would reach other terminals. */
+export function topicOf(address: TerminalAddress, name: ChannelName): string {
+  return `${terminalRoot(address)}/${CHANNELS[name].suffix}`;
+}
+
+/** The one filter that a terminal subscribes. */
+export function downFilter(address: TerminalAddress): string {
+  return `${terminalRoot(address)}/down/#`;
+}
+
+/** What a cloud subscribes: every terminal's `up` and `state`. */
+export const CLOUD_FILTERS = [`${TOPIC_ROOT}/+/+/up/#`, `${TOPIC_ROOT}/+/+/state/#`] as const;
+
+export interface ParsedTopic extends TerminalAddress {
+  /** Undefined for a topic of a later contract. */
+  readonly name: ChannelName | undefined;
+  readonly suffix: string;
+}
+
+/** @returns undefined for a topic outside `canteen/v1/{site}/{device}/`. */
+export function parseTopic(topic: string): ParsedTopic | undefined {
+  const [root, contract, site, device, ...rest] = topic.split("/");
+  if (`${root}/${contract}` !== TOPIC_ROOT || rest.length === 0) return undefined;
+  if (site === undefined || device === undefined) return undefined;
+  if (!IDENTIFIER.test(site) || !IDENTIFIER.test(device)) return undefined;
+  const suffix = rest.join("/");
+  return { site, device, suffix, name: NAME_BY_SUFFIX.get(suffix) };
+}
+
+const NAME_BY_SUFFIX: ReadonlyMap<string, ChannelName> = new Map(
+  Object.entries(CHANNELS).map(([name, { suffix }]) => [suffix, name as ChannelName]),
+);
+
+function terminalRoot({ site, device }: TerminalAddress): string {
+  if (!IDENTIFIER.test(site) || !IDENTIFIER.test(device)) {
+    throw new RangeError("site and device must be lower-case letters, digits and dashes, at most 63");
+  }
+  return `${TOPIC_ROOT}/${site}/${device}`;
+}

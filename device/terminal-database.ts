@@ -1,0 +1,26 @@
+import { join } from "node:path";
+import type { MigrationSet } from "./journal/database.ts";
+import type { Projection } from "./journal/journal-port.ts";
+import { journalMigrations } from "./journal/journal-tables.ts";
+import { rosterMigrations } from "./roster/roster-tables.ts";
+import { securityMigrations } from "./security/security-tables.ts";
+import { ledgerProjection } from "./serving-line/ledger.ts";
+import { mealPlanMigrations } from "./serving-line/meal-plan-store.ts";
+import { syncMigrations } from "./sync/command-log.ts";
+
+/** The terminal's one database; everything else in the data folder can be made again or lies beside it by name. */
+export function databaseFile(dataFolder: string): string {
+  return join(dataFolder, "terminal.db");
+}
+
+/** Every folder's tables, in the order in which they are made. */
+export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
+  journalMigrations,
+  securityMigrations,
+  rosterMigrations,
+  mealPlanMigrations,
+  syncMigrations,
+];
+
+/** Every table that follows from the entries alone: `journal verify` computes them again. */
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection];

@@ -1,0 +1,186 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { readManifest } from "../models/manifest.ts";
+import { minuteOfDay } from "./config/contradictions.ts";
+import type { Config } from "./config/schema.ts";
+import { lockDataFolder } from "./journal/data-folder-lock.ts";
+import { openDatabase } from "./journal/database.ts";
+import type { Journal } from "./journal/journal-port.ts";
+import { openJournal } from "./journal/sqlite-journal.ts";
+import type { Clock } from "./platform/clock.ts";
+import { type Entropy, type IdSource, idSource } from "./platform/entropy.ts";
+import type { Logger } from "./platform/logger.ts";
+import { Teardown } from "./platform/teardown.ts";
+import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { openPinVerifier } from "./roster/pin-verifier.ts";
+import type { PinVerifier } from "./roster/roster-port.ts";
+import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
+import { openTemplateSharing, type TemplateSharing } from "./roster/template-sharing.ts";
+import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
+import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
+import { openOperators } from "./security/operators.ts";
+import type { Operators } from "./security/operators-port.ts";
+import { createPinHasher } from "./security/pin-hash.ts";
+import { SiteSealing } from "./security/site-key.ts";
+import { createLedger, type Ledger } from "./serving-line/ledger.ts";
+import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
+import type { MealPlan } from "./serving-line/serving-line-port.ts";
+import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
+import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
+
+export interface TerminalStoreOptions {
+  readonly config: Config;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly logger: Logger;
+}
+
+/** Everything of a terminal that is on its disk; needs no camera, engine or network. */
+export interface TerminalStore {
+  readonly ids: IdSource;
+  readonly timeTrust: TimeTrustTracker;
+  readonly journal: Journal;
+  readonly ledger: Ledger;
+  readonly roster: RosterStore;
+  readonly templates: SqliteTemplateStore;
+  readonly operators: Operators;
+  readonly pinVerifier: PinVerifier;
+  readonly mealPlans: MealPlanStore;
+  readonly commandLog: CommandLog;
+  /** Null where sharing between terminals is off. */
+  readonly templateExchange: TemplateSharing | null;
+  /** The cloud's last usable plan, else the configured one. */
+  mealPlan(): MealPlan;
+  templateCount(personId: string): number;
+  close(): Promise<void>;
+}
+
+/** Sessions of one data folder are stamped by a clock that may have run on for this long while it was off. */
+const OFF_MS_MAX = 120 * 86_400_000;
+/** Entries looked back at the start for one whose time can be believed. */
+const LOOK_BACK_MAX = 1000;
+/** systemd-timesyncd touches this when NTP has set the clock since boot. Source: systemd-timesyncd.service(8). */
+const NTP_SYNCHRONIZED_FILE = "/run/systemd/timesync/synchronized";
+
+/**
+ * Claims the data folder and opens what is in it.
+ * @throws CanteenError `data-folder-in-use`, `database-newer`, `database-damaged`, `key-file-…`, or of the disk.
+ */
+export async function openTerminalStore(options: TerminalStoreOptions): Promise<TerminalStore> {
+  const { packs } = await readManifest();
+  const embeddingLengths = new Map(packs.map(({ id, embeddingLength }) => [id, embeddingLength]));
+  const teardown = new Teardown();
+  try {
+    return open(options, embeddingLengths, teardown);
+  } catch (error) {
+    await teardown.run().catch(() => {});
+    throw error;
+  }
+}
+
+function open(
+  { config, clock, entropy, logger }: TerminalStoreOptions,
+  embeddingLengths: ReadonlyMap<string, number>,
+  teardown: Teardown,
+): TerminalStore {
+  const lock = lockDataFolder(config.dataFolder);
+  teardown.add("data folder's lock", () => lock.release());
+  const db = openDatabase({ file: databaseFile(config.dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
+  teardown.add("database", () => void db.close());
+  const ids = idSource(clock, entropy);
+  const timeTrust = new TimeTrustTracker({
+    clock,
+    onStepped: ({ byMs, wallBeforeMs, wallAfterMs }) => {
+      logger.warn({ byMs }, "the wall clock was set");
+      journal.append({
+        id: ids.next(),
+        kind: "device.clock-stepped",
+        body: { byMs, wallBeforeMs, wallAfterMs },
+      });
+    },
+  });
+  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  resumeClock(timeTrust, journal, clock);
+  const steps = timeTrust.start();
+  teardown.add("clock watch", () => steps.cancel());
+
+  const { security, servingLine } = config;
+  const attempts = { attemptsMax: security.pinAttemptsMax, lockMs: security.pinLockMs };
+  const hasher = createPinHasher({ entropy });
+  const templates = openTemplateStore({
+    db,
+    journal,
+    clock,
+    ids,
+    entropy,
+    deviceKey: loadOrCreateDeviceKey(
+      security.deviceKeyFile ?? join(config.dataFolder, "device.key"),
+      entropy,
+    ),
+    embeddingLengths,
+    sharing: security.shareTemplates,
+  });
+  teardown.add("template store", () => templates.close());
+  const mealPlans = new MealPlanStore({ db, journal, ids, activation: servingLine.activation });
+  const configured = configuredMealPlan(servingLine.mealPlan);
+  return {
+    ids,
+    timeTrust,
+    journal,
+    ledger: createLedger(db),
+    roster: openRosterStore({ db, journal, templates }),
+    templates,
+    operators: openOperators({
+      db,
+      journal,
+      clock,
+      ids,
+      entropy,
+      hasher,
+      limits: { ...attempts, sessionIdleMsMax: security.sessionIdleMsMax },
+    }),
+    pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
+    mealPlans,
+    commandLog: new SqliteCommandLog(db, journal),
+    templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
+    mealPlan: () => mealPlans.load() ?? configured,
+    templateCount: (personId) => templates.vault.count(personId),
+    close: () => teardown.run(),
+  };
+}
+
+/** What was trusted before, or NTP says now; else the clock is unknown until the cloud or an operator speaks. */
+function resumeClock(timeTrust: TimeTrustTracker, journal: Journal, clock: Clock): void {
+  if (existsSync(NTP_SYNCHRONIZED_FILE)) {
+    timeTrust.reportReference(clock.now(), 0);
+    return;
+  }
+  const { seq: headSeq } = journal.head();
+  for (let seq = headSeq; seq > Math.max(0, headSeq - LOOK_BACK_MAX); seq--) {
+    const entry = journal.entryBySeq(seq);
+    if (entry === undefined || entry.timeTrust === "unknown") continue;
+    timeTrust.resume(entry, OFF_MS_MAX);
+    return;
+  }
+}
+
+function configuredMealPlan(plan: Config["servingLine"]["mealPlan"]): MealPlan {
+  return mealPlanOf({
+    ...plan,
+    periods: plan.periods.map(({ from, to, ...period }) => ({
+      ...period,
+      fromMinute: minuteOfDay(from),
+      toMinute: minuteOfDay(to),
+    })),
+  });
+}
+
+function templateExchange(
+  { security, site }: Config,
+  entropy: Entropy,
+  parts: Omit<Parameters<typeof openTemplateSharing>[0], "sealing">,
+): TemplateSharing | null {
+  if (!security.shareTemplates || security.siteKeyFile === undefined) return null;
+  const sealing = new SiteSealing(site, loadSiteKey(security.siteKeyFile), entropy);
+  return openTemplateSharing({ ...parts, sealing });
+}

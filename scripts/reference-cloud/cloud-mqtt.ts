@@ -1,0 +1,239 @@
+import type { z } from "zod";
+import type { Clock } from "../../device/platform/clock.ts";
+import type { Entropy, IdSource } from "../../device/platform/entropy.ts";
+import type { Logger } from "../../device/platform/logger.ts";
+import {
+  MESSAGE_BYTES_MAX,
+  type MealPlanMessage,
+  type OnlineMessage,
+  parseMessage,
+  type ReportedMessage,
+} from "../../device/sync/messages.ts";
+import type { IncomingMessage } from "../../device/sync/mqtt-connection.ts";
+import { type BrokerSettings, type LinkState, MqttLink } from "../../device/sync/mqtt-link.ts";
+import { Outbox } from "../../device/sync/outbox.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type ChannelName,
+  CLOUD_FILTERS,
+  parseTopic,
+  type TerminalAddress,
+  TOPIC_ROOT,
+  topicOf,
+} from "../../device/sync/topics.ts";
+import type { DeviceBook } from "./device-book.ts";
+import type { JournalIntake } from "./journal-intake.ts";
+import type { SealedTemplates } from "./template-store.ts";
+
+/** Where the roster's messages come from. */
+export interface RosterFeed {
+  version(): number;
+  /** Whether consent covers giving this person's templates to other terminals. */
+  mayShare(personId: string): boolean;
+  /** What brings this terminal from `have` to the newest version, in order; empty when it is there. */
+  messagesSince(address: TerminalAddress, have: number): readonly object[];
+}
+
+export interface CloudMqttOptions {
+  readonly broker: BrokerSettings;
+  readonly intake: JournalIntake;
+  readonly devices: DeviceBook;
+  readonly roster: RosterFeed;
+  readonly templates: SealedTemplates;
+  readonly mealPlan: () => MealPlanMessage | null;
+  /** Called after anything that the page shows has changed; must not throw. */
+  readonly onChanged: () => void;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+}
+
+const OUTBOX = { inFlightMax: 12, waitingMax: 10_000 };
+
+/** The cloud's side of the sync contract, for all terminals of all sites at one broker. */
+export class CloudMqtt {
+  readonly #options: CloudMqttOptions;
+  readonly #link: MqttLink;
+  readonly #outbox: Outbox;
+  readonly #rosterVersions = new Map<string, number>();
+  #malformedCount = 0;
+
+  constructor(options: CloudMqttOptions) {
+    this.#options = options;
+    const { broker, clock, entropy, ids, logger } = options;
+    this.#link = new MqttLink(
+      {
+        broker,
+        clientId: "canteen-reference-cloud",
+        filters: CLOUD_FILTERS,
+        will: (connectionId) => ({
+          topic: `${TOPIC_ROOT}/cloud/reference/state/online`,
+          payload: JSON.stringify({ v: 1, online: false, connectionId }),
+          retain: false,
+        }),
+        messageBytesMax: MESSAGE_BYTES_MAX,
+        clock,
+        entropy,
+        ids,
+        logger,
+      },
+      {
+        onUp: () => options.onChanged(),
+        onDown: () => this.#onDown(),
+        onMessage: (message) => this.#onMessage(message),
+        onState: () => options.onChanged(),
+      },
+    );
+    this.#outbox = new Outbox({ ...OUTBOX, publish: (message) => this.#link.publish(message), logger });
+  }
+
+  start(): void {
+    this.#link.start();
+  }
+
+  state(): LinkState {
+    return this.#link.state();
+  }
+
+  get malformedCount(): number {
+    return this.#malformedCount;
+  }
+
+  /** Sends every terminal that is online what it lacks of the roster. */
+  pushRoster(): void {
+    for (const row of this.#options.devices.all()) {
+      if (row.online === 1) this.#sendRoster(row, this.#rosterVersions.get(keyOf(row)) ?? row.roster_version);
+    }
+  }
+
+  pushMealPlan(): void {
+    for (const row of this.#options.devices.all()) {
+      if (row.online === 1) this.#sendMealPlan(row, row.meal_plan_version);
+    }
+  }
+
+  send(address: TerminalAddress, name: ChannelName, message: object): void {
+    this.#outbox.send({
+      topic: topicOf(address, name),
+      payload: JSON.stringify(message),
+      retain: CHANNELS[name].retain,
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#outbox.clear();
+    await this.#link.close({ waitMsMax: 1000 });
+  }
+
+  #onDown(): void {
+    this.#outbox.clear();
+    this.#rosterVersions.clear();
+    this.#options.onChanged();
+  }
+
+  #onMessage({ topic, payload }: IncomingMessage): void {
+    const address = parseTopic(topic);
+    if (address === undefined || (payload.byteLength === 0 && topic.includes("/state/"))) return;
+    const { intake, devices, templates } = this.#options;
+    switch (address.name) {
+      case "journal":
+        this.#with(CHANNELS.journal, address, payload, (batch) => {
+          this.send(address, "receipt", intake.take(address, batch));
+        });
+        break;
+      case "online":
+        this.#with(CHANNELS.online, address, payload, (message) => this.#onOnline(address, message));
+        break;
+      case "health":
+        this.#with(CHANNELS.health, address, payload, (message) => devices.health(address, message));
+        break;
+      case "rosterRequest":
+        this.#with(CHANNELS.rosterRequest, address, payload, ({ have }) => this.#sendRoster(address, have));
+        break;
+      case "templateUp":
+        this.#with(CHANNELS.templateUp, address, payload, (share) => {
+          // The consent's entry may still be on its way: without an echo the terminal sends the share again.
+          if (!this.#options.roster.mayShare(share.personId)) return;
+          templates.take(address, share);
+          this.#forwardTemplates(address.site);
+        });
+        break;
+      case "reported":
+        this.#with(CHANNELS.reported, address, payload, (report) => this.#onReported(address, report));
+        break;
+      case "commandResult":
+        this.#with(CHANNELS.commandResult, address, payload, ({ id, status }) => {
+          this.#options.logger.info({ ...plain(address), id, status }, "a command was answered");
+        });
+        break;
+      default:
+        this.#options.logger.debug({ topic: address.suffix }, "unknown topic");
+    }
+  }
+
+  #with<T>(
+    channel: Channel<z.ZodType<T>>,
+    address: TerminalAddress,
+    payload: Uint8Array,
+    take: (message: T) => void,
+  ): void {
+    const parsed = parseMessage(channel.schema, payload);
+    if (parsed.kind === "malformed") {
+      this.#malformedCount += 1;
+      const { code, at } = parsed;
+      this.#options.logger.warn({ ...plain(address), topic: channel.suffix, code, at }, "message refused");
+      return;
+    }
+    this.#options.devices.seen(address);
+    take(parsed.message);
+    this.#options.onChanged();
+  }
+
+  #onOnline(address: TerminalAddress, message: OnlineMessage): void {
+    this.#options.devices.online(address, message);
+    if (!message.online) return;
+    this.#rosterVersions.set(keyOf(address), message.rosterVersion);
+    // An empty terminal asks by itself; sending it twice would cost a snapshot.
+    if (message.rosterVersion > 0) this.#sendRoster(address, message.rosterVersion);
+    this.#sendMealPlan(address, message.mealPlanVersion);
+    this.#sendTemplates(address);
+  }
+
+  #onReported(address: TerminalAddress, report: ReportedMessage): void {
+    if (report.what === "template" && report.status !== "not-saved") {
+      this.#options.templates.delivered(address, report.shareId, report.status);
+    } else if (report.what === "roster") {
+      this.#rosterVersions.set(keyOf(address), report.version);
+    } else if (report.what === "malformed") {
+      const { topic, code } = report;
+      this.#options.logger.warn({ ...plain(address), topic, code }, "the terminal refused a message");
+    }
+  }
+
+  #sendRoster(address: TerminalAddress, have: number): void {
+    const messages = this.#options.roster.messagesSince(address, have);
+    for (const message of messages) this.send(address, "roster", message);
+    if (messages.length > 0) this.#rosterVersions.set(keyOf(address), this.#options.roster.version());
+  }
+
+  #sendMealPlan(address: TerminalAddress, have: string | null): void {
+    const plan = this.#options.mealPlan();
+    if (plan !== null && plan.version !== have) this.send(address, "mealPlan", plan);
+  }
+
+  #sendTemplates(address: TerminalAddress): void {
+    for (const share of this.#options.templates.undelivered(address))
+      this.send(address, "templateDown", share);
+  }
+
+  #forwardTemplates(site: string): void {
+    for (const row of this.#options.devices.all()) {
+      if (row.site === site && row.online === 1) this.#sendTemplates(row);
+    }
+  }
+}
+
+const keyOf = ({ site, device }: TerminalAddress): string => `${site}/${device}`;
+const plain = ({ site, device }: TerminalAddress): TerminalAddress => ({ site, device });

@@ -1,0 +1,231 @@
+/**
+ * The reference cloud's page: reads the API, draws it, and reads again when told of a change.
+ * Plain DOM; every text from outside goes in as text, never as markup.
+ */
+
+const METHODS = {
+  face: ["刷脸", "face"],
+  card: ["刷卡", "card"],
+  pin: ["密码", "PIN"],
+  staff: ["员工", "staff"],
+};
+
+/** Fen to yuan by moving digits. */
+function yuan(fen) {
+  const digits = String(Math.abs(fen)).padStart(3, "0");
+  return `${fen < 0 ? "−" : ""}¥${digits.slice(0, -2)}.${digits.slice(-2)}`;
+}
+
+const clockTime = new Intl.DateTimeFormat("zh-CN", { dateStyle: "short", timeStyle: "medium" });
+
+function element(tag, attributes = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name === "onclick") made.addEventListener("click", value);
+    else if (value !== null) made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+const english = (text) => element("span", { lang: "en" }, text);
+
+function mark(tone, chinese, text) {
+  return element("span", { class: `mark ${tone}` }, `${chinese} `, english(text));
+}
+
+const knownCharges = new Set();
+let firstDrawing = true;
+
+async function read(path) {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+  return response.json();
+}
+
+async function act(path, body) {
+  const response = await fetch(path, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(body),
+  });
+  if (!response.ok) tell(`操作失败 · Failed: ${(await response.json()).error}`);
+}
+
+function tell(text) {
+  const notice = document.querySelector("#notice");
+  notice.textContent = text;
+  notice.hidden = false;
+  setTimeout(() => {
+    notice.hidden = true;
+  }, 4000);
+}
+
+function drawBroker({ connection, reason }) {
+  const place = document.querySelector("#broker");
+  const connected = connection === "connected";
+  place.className = `mark ${connected ? "good" : "bad"}`;
+  place.replaceChildren(
+    connected ? "已连接消息服务器 " : "未连接消息服务器 ",
+    english(connected ? "broker connected" : `broker ${reason ?? connection}`),
+  );
+}
+
+function chainMark({ chain, missing, conflictSeqs }) {
+  if (chain === "whole") return mark("good", "链完整", "chain whole");
+  if (chain === "gap")
+    return mark("warn", "有缺口", `missing ${missing.map((range) => range.join("–")).join(", ")}`);
+  return mark("bad", "有冲突", `conflict at ${conflictSeqs.join(", ")}`);
+}
+
+function drawDevices(devices) {
+  const cards = devices.map((device) => {
+    const { online, headSeq, ackedSeq, seenAtMs } = device;
+    const waiting = headSeq - ackedSeq;
+    return element(
+      "article",
+      { class: "card", "data-device": device.device, "data-online": String(online) },
+      element(
+        "h3",
+        {},
+        `${device.site} / ${device.device}`,
+        online ? mark("good", "在线", "online") : mark("warn", "离线", "offline"),
+      ),
+      element(
+        "p",
+        {},
+        `已存 ${ackedSeq} 条 `,
+        english(`${ackedSeq} stored, ${waiting} waiting at the terminal`),
+      ),
+      element("p", {}, chainMark(device)),
+      element(
+        "small",
+        {},
+        `${device.software || "—"} · 名册 v${device.rosterVersion} · ${clockTime.format(seenAtMs)}`,
+      ),
+    );
+  });
+  const none = element("p", { class: "empty" }, "还没有终端连接 ", english("No terminal has connected yet"));
+  document.querySelector("#devices").replaceChildren(...(cards.length > 0 ? cards : [none]));
+}
+
+function chargeRow(charge) {
+  const key = `${charge.site}/${charge.device}/${charge.seq}`;
+  const fresh = !firstDrawing && !knownCharges.has(key);
+  knownCharges.add(key);
+  const [method, methodEn] = METHODS[charge.method] ?? [charge.method, ""];
+  const meal = charge.periodName ?? { zh: charge.periodId, en: "" };
+  return element(
+    "tr",
+    {
+      class: [fresh && "fresh", charge.voided && "voided"].filter(Boolean).join(" "),
+      "data-charge": charge.chargeId,
+      "data-person": charge.personId,
+    },
+    element("td", {}, charge.displayName || charge.personId, element("small", {}, charge.groupName)),
+    element("td", {}, meal.zh, " ", english(meal.en), element("small", {}, charge.businessDate)),
+    element("td", { class: "number" }, yuan(charge.amountFen)),
+    element("td", {}, method, " ", english(methodEn)),
+    element("td", {}, `${charge.device} · ${charge.seq}`),
+    element("td", {}, clockTime.format(charge.receivedAtMs)),
+    element(
+      "td",
+      {},
+      charge.voided
+        ? mark("warn", "已撤销", "voided")
+        : charge.receipted
+          ? mark("good", "已回执", "confirmed")
+          : mark("warn", "等待前序", "waits for a gap"),
+    ),
+  );
+}
+
+function drawCharges(charges) {
+  document.querySelector("#charges").replaceChildren(...charges.map(chargeRow));
+  document.querySelector("#no-charges").hidden = charges.length > 0;
+  firstDrawing = false;
+}
+
+function faceConsent(person) {
+  return person.consents.some(({ scope, withdrawnAtMs }) => scope === "face" && withdrawnAtMs === null);
+}
+
+function personRow(person) {
+  const path = `/api/people/${encodeURIComponent(person.personId)}`;
+  const consented = faceConsent(person);
+  const topUp = element(
+    "button",
+    { type: "button", onclick: () => act(`${path}/top-up`, { amountFen: 50_00 }) },
+    "充值 ¥50 ",
+    english("top up"),
+  );
+  const withdraw = element(
+    "button",
+    {
+      type: "button",
+      class: "danger",
+      onclick: () => act(`${path}/withdraw-consent`, {}),
+    },
+    "撤回同意 ",
+    english("withdraw"),
+  );
+  return element(
+    "tr",
+    { "data-person": person.personId },
+    element(
+      "td",
+      {},
+      person.displayName,
+      person.active ? "" : " ",
+      person.active ? "" : mark("warn", "停用", "inactive"),
+      element(
+        "small",
+        {},
+        [person.number, person.groupName, person.allergens.join(", ")].filter(Boolean).join(" · "),
+      ),
+    ),
+    element("td", { class: "number" }, yuan(person.balanceFen)),
+    element("td", {}, consented ? mark("good", "已同意", "consent") : mark("warn", "未同意", "none")),
+    element("td", {}, element("div", { class: "actions" }, topUp, ...(consented ? [withdraw] : []))),
+  );
+}
+
+function drawPeople(people) {
+  document.querySelector("#people").replaceChildren(...people.map(personRow));
+}
+
+let drawing = false;
+let again = false;
+
+/** One drawing at a time; changes meanwhile cause one more. */
+async function draw() {
+  if (drawing) {
+    again = true;
+    return;
+  }
+  drawing = true;
+  try {
+    const [health, { devices }, { charges }, { people }] = await Promise.all([
+      read("/healthz"),
+      read("/api/devices"),
+      read("/api/charges"),
+      read("/api/people"),
+    ]);
+    drawBroker(health.broker);
+    drawDevices(devices);
+    drawCharges(charges);
+    drawPeople(people);
+  } catch (error) {
+    tell(`云端没有回应 · The cloud does not answer (${error.message})`);
+  } finally {
+    drawing = false;
+  }
+  if (again) {
+    again = false;
+    await draw();
+  }
+}
+
+const events = new EventSource("/events");
+events.addEventListener("open", draw);
+events.addEventListener("changed", draw);

@@ -1,0 +1,214 @@
+import fc from "fast-check";
+import { describe, expect, it, onTestFinished } from "vitest";
+import type { JournalEntry } from "../../device/journal/journal-port.ts";
+import { systemEntropy } from "../../device/platform/entropy.ts";
+import { rosterMessageSchema } from "../../device/roster/roster-delta.ts";
+import { createPinHasher } from "../../device/security/pin-hash.ts";
+import { openCloudDatabase } from "./cloud-database.ts";
+import { seedDemoRoster } from "./demo-roster.ts";
+import { JournalIntake } from "./journal-intake.ts";
+import { PeopleLedger, type PersonRecord } from "./people-ledger.ts";
+import { batchOf, entriesOf } from "./testing/entries.ts";
+import { ids } from "./testing/rig.ts";
+
+const t1 = { site: "s1", device: "t1" };
+const t2 = { site: "s1", device: "t2" };
+
+const person = (personId: string, more: Partial<PersonRecord> = {}): PersonRecord => ({
+  personId,
+  number: personId.replace(/\D/g, ""),
+  displayName: "某人",
+  groupName: "",
+  kind: "student",
+  active: true,
+  allergens: [],
+  limits: { perChargeFenMax: null, perDayFenMax: null, overdraftFenMax: null, blockedPeriodIds: [] },
+  cards: [],
+  pinHash: null,
+  consents: [{ scope: "face", grantedBy: "guardian", grantedAtMs: 100, withdrawnAtMs: null }],
+  ...more,
+});
+
+function rig() {
+  const db = openCloudDatabase(":memory:");
+  onTestFinished(() => void db.close());
+  const forgotten: string[] = [];
+  const ledger = new PeopleLedger({
+    db,
+    now: () => 1000,
+    onChanged: () => {},
+    onConsentWithdrawn: (personId) => forgotten.push(personId),
+  });
+  const intake = new JournalIntake(
+    db,
+    () => 1000,
+    (address, entry) => ledger.post(address, entry),
+  );
+  const take = (address: typeof t1, entries: readonly JournalEntry[]) =>
+    intake.take(address, batchOf(entries));
+  const accounts = (address: typeof t1, have = 0) =>
+    ledger
+      .messagesSince(address, have)
+      .flatMap(({ people }) =>
+        people.map(({ personId, account }) => [personId, account.balanceFen, account.throughSeq]),
+      );
+  return { ledger, take, accounts, forgotten };
+}
+
+const charge = (personId: string, amountFen: number) => ({
+  kind: "charge.made",
+  body: { chargeId: ids.next(), personId, amountFen },
+});
+const voided = (personId: string, amountFen: number) => ({
+  ...charge(personId, amountFen),
+  kind: "charge.voided",
+});
+
+describe("PeopleLedger", () => {
+  it("takes charges off and puts voids and top-ups on, each once however often they come", () => {
+    const { ledger, take } = rig();
+    ledger.put(person("p-1"), 5000);
+    const entries = entriesOf([charge("p-1", 1200), charge("p-1", 800), voided("p-1", 800)]);
+    take(t1, entries);
+    take(t1, entries);
+    ledger.topUp("top-up-1", "p-1", 1000);
+    ledger.topUp("top-up-1", "p-1", 1000);
+    expect(ledger.all()).toMatchObject([{ personId: "p-1", balanceFen: 5000 - 1200 + 1000 }]);
+  });
+
+  it("books nothing behind a hole until the hole is closed", () => {
+    const { ledger, take, accounts } = rig();
+    ledger.put(person("p-1"), 5000);
+    const entries = entriesOf([charge("p-1", 100), charge("p-1", 200), charge("p-1", 400)]);
+    take(
+      t1,
+      [entries[0], entries[2]].filter((entry) => entry !== undefined),
+    );
+    expect(accounts(t1)).toEqual([["p-1", 4900, 1]]);
+    take(t1, entries);
+    expect(accounts(t1)).toEqual([["p-1", 4300, 3]]);
+    expect(accounts(t2)).toEqual([["p-1", 4300, 0]]);
+  });
+
+  it("gives every terminal a base that with its own later charges is the true balance", () => {
+    const act = fc.record({
+      terminal: fc.constantFrom(t1, t2),
+      amountFen: fc.integer({ min: 1, max: 2000 }),
+      sent: fc.boolean(),
+    });
+    fc.assert(
+      fc.property(fc.array(act, { maxLength: 12 }), (acts) => {
+        const { ledger, take, accounts } = rig();
+        ledger.put(person("p-1"), 100_000);
+        for (const terminal of [t1, t2]) {
+          const mine = acts.filter((each) => each.terminal === terminal);
+          const entries = entriesOf(mine.map(({ amountFen }) => charge("p-1", amountFen)));
+          take(terminal, entries.slice(0, mine.filter(({ sent }) => sent).length));
+        }
+        for (const terminal of [t1, t2]) {
+          const mine = acts.filter((each) => each.terminal === terminal);
+          const others = acts.filter((each) => each.terminal !== terminal);
+          const otherSent = others.slice(0, others.filter(({ sent }) => sent).length);
+          const [[, balanceFen = 0, throughSeq = 0] = []] = accounts(terminal);
+          const own = mine.slice(Number(throughSeq)).reduce((sum, { amountFen }) => sum + amountFen, 0);
+          const all = [...mine, ...otherSent].reduce((sum, { amountFen }) => sum + amountFen, 0);
+          expect(Number(balanceFen) - own).toBe(100_000 - all);
+        }
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it("sends what changed as a delta, everything to an empty terminal, and nothing to one that has all", () => {
+    const { ledger } = rig();
+    ledger.put(person("p-1"));
+    ledger.put(person("p-2"));
+    const have = ledger.version();
+    ledger.put(person("p-2", { active: false }));
+    expect(ledger.messagesSince(t1, have)).toMatchObject([
+      { kind: "delta", from: have, to: have + 1, people: [{ personId: "p-2", active: false }], removed: [] },
+    ]);
+    expect(ledger.messagesSince(t1, 0)).toMatchObject([{ kind: "snapshot", part: 1, parts: 1 }]);
+    expect(ledger.messagesSince(t1, have + 1)).toEqual([]);
+  });
+
+  it("cuts a large school into parts that fit a message and the terminals' schema", () => {
+    const { ledger } = rig();
+    for (let number = 1; number <= 1001; number++) ledger.put(person(`p-${number}`));
+    const messages = ledger.messagesSince(t1, 0);
+    expect(messages.map(({ people }) => people.length)).toEqual([500, 500, 1]);
+    for (const message of messages) {
+      expect(rosterMessageSchema.safeParse(message).success).toBe(true);
+      expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(1024 * 1024);
+    }
+  });
+
+  it("goes on above a terminal's version after it was restored from a backup, with a snapshot", () => {
+    const { ledger } = rig();
+    ledger.put(person("p-1"));
+    const [message] = ledger.messagesSince(t1, 900);
+    expect(message).toMatchObject({ kind: "snapshot", to: 901, people: [{ personId: "p-1" }] });
+    expect(ledger.version()).toBe(901);
+    expect(ledger.messagesSince(t2, 1)).toMatchObject([{ kind: "delta", from: 1, to: 901 }]);
+  });
+
+  it("follows consent given and withdrawn at terminals, the newest decision last", () => {
+    const { ledger, take, forgotten } = rig();
+    ledger.put(person("p-1", { consents: [] }));
+    const consentOf = () =>
+      ledger.all()[0]?.consents.map(({ scope, withdrawnAtMs }) => [scope, withdrawnAtMs]);
+    const granted = { personId: "p-1", scopes: ["face"], grantedBy: "guardian", operatorId: "o" };
+    take(
+      t1,
+      entriesOf([
+        { kind: "consent.recorded", body: { ...granted, grantedAtMs: 200 } },
+        { kind: "person.withdrawn", body: { personId: "p-1", scopes: ["face"], withdrawnAtMs: 300 } },
+      ]),
+    );
+    expect(consentOf()).toEqual([["face", 300]]);
+    expect(forgotten).toEqual(["p-1"]);
+    take(t2, entriesOf([{ kind: "consent.recorded", body: { ...granted, grantedAtMs: 250 } }]));
+    expect(consentOf()).toEqual([["face", 300]]);
+    expect(ledger.withdrawFace("p-1")).toBe(false);
+  });
+
+  it("withdraws for a guardian on the page, once", () => {
+    const { ledger, forgotten } = rig();
+    ledger.put(person("p-1"));
+    expect([ledger.withdrawFace("p-1"), ledger.withdrawFace("p-1"), ledger.withdrawFace("nobody")]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect(forgotten).toEqual(["p-1"]);
+  });
+
+  it("passes over bodies that it cannot read, and people whom it does not know", () => {
+    const { ledger, take } = rig();
+    ledger.put(person("p-1"), 100);
+    const odd = [
+      { kind: "charge.made", body: { personId: "p-1", amountFen: -5 } },
+      { kind: "charge.made", body: { personId: "p-1" } },
+      { kind: "consent.recorded", body: {} },
+      charge("stranger", 500),
+    ];
+    expect(take(t1, entriesOf(odd))).toMatchObject({ ackedSeq: 4 });
+    expect(ledger.all()).toMatchObject([{ balanceFen: 100 }]);
+  });
+});
+
+describe("demo roster", () => {
+  it("fits the contract, fills an empty ledger and leaves one that has people alone", async () => {
+    const { ledger } = rig();
+    const hasher = createPinHasher({ entropy: systemEntropy, cost: { n: 2, r: 8, p: 1 } });
+    await seedDemoRoster(ledger, hasher, 1000);
+    await seedDemoRoster(ledger, hasher, 2000);
+    const people = ledger.all();
+    expect(people).toHaveLength(12);
+    expect(people.filter(({ kind }) => kind === "staff")).toHaveLength(2);
+    expect(people.filter(({ active }) => !active)).toHaveLength(1);
+    expect(people.filter(({ allergens }) => allergens.includes("milk"))).toHaveLength(1);
+    expect(rosterMessageSchema.safeParse(ledger.messagesSince(t1, 0)[0]).success).toBe(true);
+    expect(await hasher.verify("1234", people[0]?.pinHash ?? undefined)).toBe(true);
+  });
+});

@@ -1,0 +1,122 @@
+import { join } from "node:path";
+import type { Clock, Timer } from "../../device/platform/clock.ts";
+import type { Entropy, IdSource } from "../../device/platform/entropy.ts";
+import type { Logger } from "../../device/platform/logger.ts";
+import { createPinHasher } from "../../device/security/pin-hash.ts";
+import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages.ts";
+import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
+import { openCloudDatabase } from "./cloud-database.ts";
+import { CloudMqtt } from "./cloud-mqtt.ts";
+import { CloudViews } from "./cloud-views.ts";
+import { seedDemoRoster } from "./demo-roster.ts";
+import { DeviceBook } from "./device-book.ts";
+import { CloudHttp } from "./http-server.ts";
+import { JournalIntake } from "./journal-intake.ts";
+import { PeopleLedger } from "./people-ledger.ts";
+import { SealedTemplates } from "./template-store.ts";
+
+export interface ReferenceCloudOptions {
+  readonly broker: BrokerSettings;
+  readonly dataFolder: string;
+  readonly httpHost: string;
+  /** 0 takes a free one. */
+  readonly httpPort: number;
+  readonly demoRoster: boolean;
+  readonly clock: Clock;
+  readonly entropy: Entropy;
+  readonly ids: IdSource;
+  readonly logger: Logger;
+  /** Called after each change of what is stored or shown; must not throw. */
+  readonly onChanged?: () => void;
+}
+
+export interface ReferenceCloud {
+  readonly url: string;
+  readonly ledger: PeopleLedger;
+  readonly views: CloudViews;
+  readonly mqtt: CloudMqtt;
+  close(): Promise<void>;
+}
+
+/** Changes of many accounts within this time go down in one delta. */
+const ROSTER_PUSH_WAIT_MS = 150;
+const COMMAND_LIFE_MS = 60_000;
+
+/**
+ * The cloud's side of the sync contract, small and whole: for development, and as the contract's reference.
+ * It has no users, no backups and one process; it is no product.
+ */
+export async function startReferenceCloud(options: ReferenceCloudOptions): Promise<ReferenceCloud> {
+  const { clock, entropy, ids, logger } = options;
+  const now = (): number => clock.now();
+  const db = openCloudDatabase(join(options.dataFolder, "reference-cloud.db"));
+  const changed = (): void => {
+    http.changed();
+    options.onChanged?.();
+  };
+  const devices = new DeviceBook(db, now);
+  devices.forgetOnline();
+  const templates = new SealedTemplates(db, now);
+  let pushing: Timer | null = null;
+  const ledger = new PeopleLedger({
+    db,
+    now,
+    onChanged: () => {
+      pushing ??= clock.after(ROSTER_PUSH_WAIT_MS, () => {
+        pushing = null;
+        mqtt.pushRoster();
+        changed();
+      });
+    },
+    onConsentWithdrawn: (personId) => templates.forget(personId),
+  });
+  const intake = new JournalIntake(db, now, (address, entry) => ledger.post(address, entry));
+  if (options.demoRoster) await seedDemoRoster(ledger, createPinHasher({ entropy }), now());
+  const mealPlan = mealPlanStore(db);
+  const views = new CloudViews(db, devices, intake);
+  const mqtt: CloudMqtt = new CloudMqtt({
+    ...{ broker: options.broker, intake, devices, roster: ledger, templates, mealPlan: mealPlan.get },
+    ...{ onChanged: changed, clock, entropy, ids, logger },
+  });
+  const http: CloudHttp = new CloudHttp({
+    ...{ views, ledger, broker: () => mqtt.state(), clock, ids },
+    setMealPlan: (plan) => {
+      mealPlan.set(plan);
+      mqtt.pushMealPlan();
+    },
+    sendCommand: ({ id, site, device, name, args }) => {
+      const issuedAtMs = now();
+      const expiresAtMs = issuedAtMs + COMMAND_LIFE_MS;
+      mqtt.send({ site, device }, "command", { v: 1, id, name, args, issuedAtMs, expiresAtMs });
+    },
+  });
+  const port = await http.listen(options.httpHost, options.httpPort);
+  mqtt.start();
+  return {
+    url: `http://${options.httpHost}:${port}`,
+    ledger,
+    views,
+    mqtt,
+    close: async () => {
+      pushing?.cancel();
+      await mqtt.close();
+      await http.close();
+      db.close();
+    },
+  };
+}
+
+function mealPlanStore(db: ReturnType<typeof openCloudDatabase>): {
+  get(): MealPlanMessage | null;
+  set(plan: MealPlanMessage): void;
+} {
+  const get = db.prepare<[], { content: string }>("SELECT content FROM meal_plan");
+  const set = db.prepare<[string]>("INSERT OR REPLACE INTO meal_plan (one, content) VALUES (1, ?)");
+  return {
+    get: () => {
+      const row = get.get();
+      return row === undefined ? null : mealPlanSchema.parse(JSON.parse(row.content));
+    },
+    set: (plan) => void set.run(JSON.stringify(plan)),
+  };
+}

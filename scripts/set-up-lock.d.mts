@@ -1,0 +1,1 @@
+export declare function takeSetUpLock(file: string, onWait: (pid: number) => void): Promise<() => void>;

@@ -1,0 +1,9 @@
+export declare const ROOT: string;
+export declare class SetUpFailed extends Error {
+  exitCode: number;
+}
+export declare function setUpExitCode(error: unknown): number;
+export declare function setUp(wanted: {
+  readonly demoPeople: boolean;
+  readonly root?: string;
+}): Promise<{ readonly command: string; readonly flags: string[] }>;

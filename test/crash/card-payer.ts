@@ -1,0 +1,76 @@
+import type { ServerMessage } from "../../device/kiosk/protocol.ts";
+
+export interface Shown {
+  readonly chargeId: string;
+  readonly personId: string;
+}
+
+/**
+ * Someone who holds one card after another before the terminal, as fast as it answers, and remembers what the
+ * screen said. A card counts as done when the screen said "paid" or "already paid".
+ */
+export class CardPayer {
+  readonly #socket: WebSocket;
+  readonly #cards: string[];
+  readonly #shown: Shown[];
+  readonly #ended: Promise<void>;
+  #answered = "";
+
+  /** @param cards still to be charged: answered ones are taken away. @param shown grows with each "paid". */
+  constructor(terminalUrl: string, cards: string[], shown: Shown[]) {
+    this.#cards = cards;
+    this.#shown = shown;
+    const { host } = new URL(terminalUrl);
+    this.#socket = new WebSocket(`ws://${host}/ws`, { headers: { origin: `http://${host}` } });
+    this.#ended = new Promise((resolve) => {
+      this.#socket.addEventListener("close", () => resolve());
+      this.#socket.addEventListener("error", () => resolve());
+    });
+    this.#socket.addEventListener("open", () => this.#send({ type: "hello", page: "pay" }));
+    this.#socket.addEventListener("message", ({ data }) => {
+      // Binary messages are pictures of the camera.
+      if (typeof data === "string") this.#see(JSON.parse(data) as ServerMessage);
+    });
+  }
+
+  /** Resolves when the terminal is gone. */
+  ended(): Promise<void> {
+    return this.#ended;
+  }
+
+  close(): void {
+    this.#socket.close();
+  }
+
+  #see(message: ServerMessage): void {
+    if (message.type !== "status") return;
+    const { view } = message.line;
+    if (view.kind === "closed") return;
+    if (view.kind === "paid") this.#paid(view.receipt);
+    else if (view.kind === "refused" && view.reason === "meal-already-charged")
+      this.#done(view.earlier?.chargeId ?? "");
+    else if (view.kind === "idle") this.#present();
+  }
+
+  #paid({ chargeId, personId }: Shown): void {
+    if (chargeId === this.#answered) return;
+    this.#shown.push({ chargeId, personId });
+    this.#done(chargeId);
+  }
+
+  #done(chargeId: string): void {
+    if (chargeId === this.#answered) return;
+    this.#answered = chargeId;
+    this.#cards.shift();
+    this.#present();
+  }
+
+  #present(): void {
+    const [cardToken] = this.#cards;
+    if (cardToken !== undefined) this.#send({ type: "command", command: { kind: "card", cardToken } });
+  }
+
+  #send(message: object): void {
+    if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+}
