@@ -60,6 +60,7 @@ function read(letter: string | undefined, number: string, spelling: string): Rea
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
   if (reading.type !== "weight" || reading.value === null || reading.unit === null) return null;
   if (reading.stable !== null) return null;
+  if (reading.mode === null && !reading.value.includes(".")) return null;
   if (reading.mode === null) return bytesOf(`  ${reading.value}${reading.unit}\r\n`);
   const letter = { gross: "G", net: "N", tare: "T" }[reading.mode];
   const sign = reading.value.startsWith("-") ? "-" : "+";
