@@ -7,6 +7,7 @@ import { addFaceCommand } from "./commands/face-command.ts";
 import { addJournalCommand } from "./commands/journal-command.ts";
 import { addOperatorCommand } from "./commands/operator-command.ts";
 import { addRunCommand } from "./commands/run-command.ts";
+import { registerSerialCommands } from "./commands/serial.ts";
 
 const EXIT_CODES = `
 退出码 / exit codes:
@@ -45,6 +46,7 @@ function createProgram(run: CommandRun, json: boolean): Command {
   addFaceCommand(program, run);
   addJournalCommand(program, run);
   addOperatorCommand(program, run);
+  registerSerialCommands(program);
   return program;
 }
 

@@ -30,6 +30,8 @@ export interface TerminalOptions {
   readonly clock?: Clock;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Folder of the built page; default: where the set-up builds it. */
+  readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
   readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
 }
@@ -132,6 +134,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     limits: enrolmentLimits(config.face),
     guardianNeededFor: ["student"],
   });
+  teardown.add("enrolment", () => enrolment.close());
   const kiosk = createKioskServer({
     settings: {
       ...config.kiosk,
@@ -159,7 +162,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    uiFolder: UI_FOLDER,
+    uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
   const { url } = await kiosk.start();

@@ -96,6 +96,7 @@ async function startBroker(
   } catch (error) {
     if (!isFault(error) || error.code !== "port-in-use") throw error;
     // Another broker has the usual port; any other one serves as well here.
+    await broker.close();
     broker = createEmbeddedBroker({ port: 0, logger });
     port = await broker.start();
   }

@@ -58,6 +58,7 @@ export function demoConfig(options: DemoOptions): Config {
       // A person pulls the plug to see what happens and will not wait a minute for the answer.
       reconnectWaitMsMin: 500,
       reconnectWaitMsMax: 3000,
+      receiptWaitMsMax: 3000,
     },
   };
   return requireConfig(checkConfig(raw, { folder: dataFolder }));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/e2e/browser.ts";
+import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/end-to-end/browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { fakeReceipt } from "./fake-checkout.ts";

@@ -3,7 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser, scanCard } from "../../test/e2e/browser.ts";
+import {
+  buildUi,
+  complaintsOf,
+  makeWebcamFile,
+  openBrowser,
+  scanCard,
+} from "../../test/end-to-end/browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { epochMs, fen } from "../platform/units.ts";

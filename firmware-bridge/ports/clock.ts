@@ -15,3 +15,14 @@ export interface Clock {
   /** Runs `task` every `periodMs`; a late run is not caught up. */
   every(periodMs: number, task: () => void): Timer;
 }
+
+export type BridgeTimer = Timer;
+
+/** What the serial side of the bridge needs of a clock. */
+export type BridgeClock = Pick<Clock, "mono" | "after">;
+
+/** Chance for the jitter of reconnects. The runtime's entropy has this shape. */
+export interface BridgeEntropy {
+  /** @returns a number in [0, 1). */
+  uniform(): number;
+}

@@ -1,0 +1,38 @@
+import { BridgeFault, type FaultHint } from "../ports/fault.ts";
+
+const HINTS = {
+  "device-silent": {
+    zh: "设备没有数据：请检查电源、数据线和输出方式。",
+    en: "The device says nothing: check its power, cable and output mode.",
+  },
+  "device-unreadable": {
+    zh: "收到的数据无法识别：请检查波特率和协议设置。",
+    en: "What arrives makes no sense: check baud rate and protocol.",
+  },
+  "device-checksums": {
+    zh: "数据经常出错：请检查接线、接地和波特率。",
+    en: "Many frames are damaged: check wiring, earth and baud rate.",
+  },
+  "device-fault": {
+    zh: "设备报告故障：请按设备说明书处理。",
+    en: "The device reports a fault: see its manual.",
+  },
+  "device-not-zeroed": {
+    zh: "秤未置零：请清空秤盘后按置零键。",
+    en: "The scale is not zeroed: empty the pan and press zero.",
+  },
+  "device-exception": {
+    zh: "设备拒绝请求：请检查地址和寄存器设置。",
+    en: "The device refuses the request: check its address and register settings.",
+  },
+  "probe-fault": {
+    zh: "温度探头故障：请检查探头接线。",
+    en: "The probe is faulty: check its wiring.",
+  },
+} as const satisfies Record<string, FaultHint>;
+
+export type DeviceFaultCode = keyof typeof HINTS;
+
+export function deviceFault(code: DeviceFaultCode, message: string): BridgeFault {
+  return new BridgeFault(message, { code, retry: "after-operator", hint: HINTS[code] });
+}

@@ -1,0 +1,128 @@
+import type { BridgeClock } from "../ports/clock.ts";
+import type { SerialSettings } from "../ports/dialect.ts";
+import type { Transport } from "../ports/transport.ts";
+import { type Identified, rankDialects } from "./rank.ts";
+
+export interface IdentifyOptions {
+  readonly clock: BridgeClock;
+  readonly signal: AbortSignal;
+  readonly settings?: readonly SerialSettings[];
+  readonly listenMs?: number;
+  /** After so sure a find the other settings are not tried. */
+  readonly sureConfidence?: number;
+  readonly progress?: (what: { readonly settings: SerialSettings; readonly bytes: number }) => void;
+}
+
+const settings = (baudRate: number, dataBits: 7 | 8, parity: SerialSettings["parity"]): SerialSettings => ({
+  baudRate,
+  dataBits,
+  parity,
+  stopBits: 1,
+});
+
+/** Makers' defaults, the most common first. */
+export const COMMON_SETTINGS: readonly SerialSettings[] = [
+  settings(9600, 8, "none"),
+  settings(9600, 7, "even"),
+  settings(4800, 8, "none"),
+  settings(2400, 7, "even"),
+  settings(115200, 8, "none"),
+  settings(19200, 8, "none"),
+  settings(4800, 7, "odd"),
+  settings(9600, 8, "odd"),
+  settings(1200, 7, "odd"),
+  settings(2400, 8, "none"),
+];
+
+/**
+ * Questions that change nothing in any dialect known here: a weight is asked for, never tare, zero or a setting.
+ * Single control bytes come first; letters only after they stayed without an answer. `P` is left out: it prints, and
+ * switches some balances off. `READ` is left out: `A` starts the self-test of an 8217.
+ */
+const HARMLESS_QUESTIONS: readonly Uint8Array[] = [
+  Uint8Array.of(0x05),
+  Uint8Array.of(0x04, 0x05),
+  Uint8Array.from(Buffer.from("SI\r\n")),
+  Uint8Array.from(Buffer.from("W")),
+];
+
+const LISTEN_MS = 1500;
+const SURE_CONFIDENCE = 0.8;
+const HEARD_BYTES_MAX = 64 * 1024;
+const WRITE_WAIT_MS_MAX = 500;
+
+/**
+ * Finds out how a device speaks: listens at each setting, and asks only where it stays silent.
+ * @param transportWith  opens the port at these settings.
+ * @returns what fits, best first; empty when nothing does.
+ * @throws BridgeFault of the port when it can't be opened at all.
+ */
+export async function identify(
+  transportWith: (settings: SerialSettings) => Transport,
+  options: IdentifyOptions,
+): Promise<readonly Identified[]> {
+  const found: Identified[] = [];
+  for (const tried of options.settings ?? COMMON_SETTINGS) {
+    const bytes = await hear(transportWith(tried), options);
+    options.progress?.({ settings: tried, bytes: bytes.length });
+    const candidates = rankDialects(bytes).map((candidate) => ({ ...candidate, settings: tried }));
+    found.push(...candidates);
+    if ((candidates[0]?.confidence ?? 0) >= (options.sureConfidence ?? SURE_CONFIDENCE)) break;
+  }
+  return found.sort((left, right) => right.confidence - left.confidence);
+}
+
+async function hear(transport: Transport, options: IdentifyOptions): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let heardBytes = 0;
+  const connection = await transport.open(
+    {
+      data: (bytes) => {
+        if (heardBytes < HEARD_BYTES_MAX) chunks.push(bytes);
+        heardBytes += bytes.length;
+      },
+      closed: () => {},
+    },
+    options,
+  );
+  try {
+    const listenMs = options.listenMs ?? LISTEN_MS;
+    await pause(options, listenMs);
+    for (const question of HARMLESS_QUESTIONS) {
+      if (heardBytes > 0) break;
+      await connection.write(question, { waitMsMax: WRITE_WAIT_MS_MAX });
+      await pause(options, listenMs / 3);
+    }
+  } finally {
+    await connection.close();
+  }
+  return Uint8Array.from(Buffer.concat(chunks));
+}
+
+function pause({ clock, signal }: IdentifyOptions, waitMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => {
+      timer.cancel();
+      reject(signal.reason);
+    };
+    const timer = clock.after(waitMs, () => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
+
+/** @returns the stanza for the configuration file, as YAML. */
+export function configStanza(port: string, found: Identified): string {
+  const { baudRate, dataBits, parity, stopBits } = found.settings;
+  const options = Object.entries(found.options).map(
+    ([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`,
+  );
+  const caution = found.caution === null ? "" : `  # ${found.caution}\n`;
+  return (
+    `scale:\n${caution}  port: ${JSON.stringify(port)}\n  protocol: ${found.protocol}\n` +
+    `  serial: { baudRate: ${baudRate}, dataBits: ${dataBits}, parity: ${parity}, stopBits: ${stopBits} }\n` +
+    (options.length === 0 ? "" : `  options:\n${options.join("")}`)
+  );
+}

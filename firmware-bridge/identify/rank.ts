@@ -1,0 +1,109 @@
+import type { Dialect, OptionBag, SerialSettings } from "../ports/dialect.ts";
+import type { Reading } from "../ports/reading.ts";
+import { DIALECTS } from "../protocol/registry.ts";
+import { DecodingSession } from "../session.ts";
+
+/** How well a dialect explains bytes that were heard. */
+export interface Candidate {
+  readonly protocol: string;
+  readonly title: string;
+  readonly options: OptionBag;
+  /** 0…1: the share of the bytes that are good frames, weighed by what guards them and how many there were. */
+  readonly confidence: number;
+  readonly readings: number;
+  readonly invalid: number;
+  readonly sample: Reading;
+  /** What a person should know before believing it. */
+  readonly caution: string | null;
+}
+
+export interface Identified extends Candidate {
+  readonly settings: SerialSettings;
+}
+
+/** Options to try where the wire does not say. */
+const VARIANTS: Readonly<Record<string, readonly OptionBag[]>> = {
+  "yaohua-eq": [{ digits: "reversed" }, { digits: "forward" }],
+  "rfid-em4100": [{ checksum: "xor" }, { checksum: "sum" }],
+};
+
+/** Dialects that take nearly anything for a frame: they can't be found by listening. */
+const NOT_IDENTIFIABLE = [
+  "scanner-serial",
+  "scanner-hidkbd",
+  "card-uid-format",
+  "aim-gs1",
+  "gs1-ai",
+  "ean",
+  "onewire",
+  "wiegand26",
+  "ds2480b",
+  "scanner-gm65",
+  "probe-text",
+];
+
+const TRUST_OF_CHECK = { crc: 1, weak: 0.95, none: 0.85 } as const;
+/** A line dialect forgives noise in front of its head; where a stricter one explains as much, it is likelier. */
+const LINE_DISCOUNT = 0.98;
+/** So many good frames are enough; fewer make it less sure. */
+const READINGS_SURE = 5;
+const CONFIDENCE_MIN = 0.05;
+/** CR and LF, which are no part of a line's frame. */
+const TERMINATOR_BYTES = 2;
+
+/** @returns the dialects that fit, best first. */
+export function rankDialects(bytes: Uint8Array): readonly Candidate[] {
+  if (bytes.length === 0) return [];
+  return DIALECTS.filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
+    .flatMap((dialect) =>
+      (VARIANTS[dialect.key] ?? [{}]).map((options) => candidate(dialect, options, bytes)),
+    )
+    .filter((found) => found !== null)
+    .filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
+    .sort((left, right) => right.confidence - left.confidence || left.protocol.localeCompare(right.protocol));
+}
+
+function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Candidate | null {
+  const session = new DecodingSession(dialect.open(options));
+  const frames = [...session.push(bytes), ...session.end()];
+  const good = frames.filter(({ reading }) => isMeasurement(reading));
+  const [first] = good;
+  if (first === undefined) return null;
+  const invalid = frames.filter(({ reading }) => reading.type === "invalid").length;
+  const isLine = dialect.open(options).framing.kind === "line";
+  const terminators = isLine ? TERMINATOR_BYTES : 0;
+  const covered = good.reduce((sum, { raw }) => sum + raw.length + terminators, 0);
+  const share = Math.min(1, covered / bytes.length) * (good.length / (good.length + invalid));
+  const enough = Math.min(1, 0.5 + good.length / (2 * READINGS_SURE));
+  const confidence = share * enough * TRUST_OF_CHECK[dialect.trust.check] * (isLine ? LINE_DISCOUNT : 1);
+  return {
+    protocol: dialect.key,
+    title: dialect.title,
+    options,
+    confidence: Math.round(confidence * 1000) / 1000,
+    readings: good.length,
+    invalid,
+    sample: first.reading,
+    caution: cautionOf(dialect),
+  };
+}
+
+const MEASUREMENTS = [
+  "weight",
+  "count",
+  "percent",
+  "status",
+  "temperature",
+  "probe",
+  "card",
+  "scan",
+  "modbus",
+];
+const isMeasurement = (reading: Reading): boolean => MEASUREMENTS.includes(reading.type);
+
+function cautionOf({ trust }: Dialect): string | null {
+  const evidence =
+    trust.evidence === "documentation" ? "per documentation, no frame of a real device seen" : null;
+  const parts = [trust.caution ?? null, evidence].filter((part) => part !== null);
+  return parts.length === 0 ? null : parts.join("; ");
+}

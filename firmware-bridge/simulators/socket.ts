@@ -1,0 +1,17 @@
+/** The device's end of a line: what a simulator needs of a pty or a socket. */
+export interface DeviceSocket {
+  send(bytes: Uint8Array): void;
+  /** @returns a function that unsubscribes. */
+  onReceived(listener: (bytes: Uint8Array) => void): () => void;
+}
+
+/** A place where a device can be plugged in and pulled out, and how a program reaches it. */
+export interface DeviceBay {
+  /** The path of the pty, or `host:port`. */
+  readonly address: string;
+  readonly socket: DeviceSocket;
+  plug(): Promise<void>;
+  unplug(): Promise<void>;
+  /** Pulls the device out for good. */
+  close(): Promise<void>;
+}

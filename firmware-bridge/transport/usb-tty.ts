@@ -1,0 +1,48 @@
+import { readdir, readFile, realpath } from "node:fs/promises";
+import { dirname, join } from "node:path";
+
+/** What a USB device says about itself; hex as `lsusb` prints it. */
+export interface UsbIds {
+  readonly vendorId: string;
+  readonly productId: string;
+  readonly serialNumber?: string;
+}
+
+/** From the tty up to the USB device there are an interface and at most a port in between. */
+const LEVELS_MAX = 6;
+
+/**
+ * Finds the tty of a USB device in the kernel's device tree, without udev.
+ * @returns its path, the lowest name when there are several, or null.
+ */
+export async function findUsbTty(ids: UsbIds, sysRoot = "/sys"): Promise<string | null> {
+  const ttys = join(sysRoot, "class", "tty");
+  const names = await readdir(ttys).catch(() => []);
+  for (const name of names.sort()) {
+    const device = await realpath(join(ttys, name, "device")).catch(() => null);
+    if (device !== null && (await belongsTo(device, ids))) return `/dev/${name}`;
+  }
+  return null;
+}
+
+async function belongsTo(device: string, ids: UsbIds): Promise<boolean> {
+  let folder = device;
+  for (let level = 0; level < LEVELS_MAX; level++) {
+    const vendorId = await attribute(folder, "idVendor");
+    if (vendorId !== null) {
+      const serialNumber = ids.serialNumber === undefined ? undefined : await attribute(folder, "serial");
+      return (
+        vendorId === ids.vendorId.toLowerCase() &&
+        (await attribute(folder, "idProduct")) === ids.productId.toLowerCase() &&
+        (serialNumber === undefined || serialNumber === ids.serialNumber)
+      );
+    }
+    folder = dirname(folder);
+  }
+  return false;
+}
+
+async function attribute(folder: string, name: string): Promise<string | null> {
+  const text = await readFile(join(folder, name), "utf8").catch(() => null);
+  return text === null ? null : text.trim();
+}
