@@ -57,5 +57,7 @@ function usageJson(text: string): string {
 }
 
 function processIo(): CommandIo {
+  // A reader that has gone is told to whoever writes; as an event without a listener it would end the process.
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   return { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr, folder: process.cwd() };
 }

@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -60,6 +61,18 @@ describe("face embed", () => {
     const missing = await runCaptured(["face", "embed", "--list", "none.txt", "--json"], { folder });
     expect(missing.exitCode).toBe(2);
     expect(JSON.parse(missing.stderr)).toMatchObject({ error: { code: "usage" } });
+  });
+
+  it("ends quietly when its reader has read enough", async () => {
+    const child = spawn(process.execPath, [PROGRAM, "face", "embed", "--list", "-"], { stdio: "pipe" });
+    const complaints: string[] = [];
+    child.stderr.on("data", (chunk: Buffer) => complaints.push(chunk.toString()));
+    // Each line is some 10 KB, so that what is written after the first does not fit into the pipe unread.
+    child.stdin.end(`${samplePhoto(1)}\n`.repeat(12));
+    await once(child.stdout, "data");
+    child.stdout.destroy();
+    expect(await once(child, "exit")).toEqual([0, null]);
+    expect(complaints.join("")).toBe("");
   });
 
   it("is a fault with a hint when the weights are missing", async () => {

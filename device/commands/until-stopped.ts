@@ -1,4 +1,5 @@
 import type { RunningTerminal } from "../main.ts";
+import { isFault } from "../platform/errors.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import type { CommandContext, JsonOption } from "./command-context.ts";
 
@@ -27,18 +28,30 @@ export async function untilStopped(
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
     const terminal = await start();
-    if (options.json === true) await context.json({ event: "started", urls: terminal.urls });
-    else await greet(terminal, context);
-    await signalled;
-    if (options.json !== true) await context.line("正在停止… / stopping…");
-    await terminal.close();
+    try {
+      // Whether anyone still reads what is said decides nothing: the terminal runs, and closes in order.
+      await greet(terminal, options, context).catch(unlessOutputClosed);
+      await signalled;
+      if (options.json !== true) await context.line("正在停止… / stopping…").catch(unlessOutputClosed);
+    } finally {
+      await terminal.close();
+    }
     if (options.json === true) await context.json({ event: "stopped" });
   } finally {
     for (const signal of SIGNALS) process.off(signal, onSignal);
   }
 }
 
-async function greet({ urls, notes }: RunningTerminal, context: CommandContext): Promise<void> {
+function unlessOutputClosed(error: unknown): void {
+  if (!isFault(error) || error.code !== "output-closed") throw error;
+}
+
+async function greet(terminal: RunningTerminal, options: JsonOption, context: CommandContext): Promise<void> {
+  const { urls, notes } = terminal;
+  if (options.json === true) {
+    await context.json({ event: "started", urls });
+    return;
+  }
   for (const { label, url } of urls) await context.line(`${label.zh} / ${label.en}: ${url}`);
   for (const { zh, en } of notes) await context.line(`  · ${zh}\n    ${en}`);
   await context.line("按 Ctrl-C 停止 / Ctrl-C stops");
