@@ -161,8 +161,8 @@ export const terminalCheck: Check = {
       const response = await fetch(url, { signal });
       const health: unknown = await response.json();
       if (isHealth(health)) {
-        const bad = Object.entries(health.parts).flatMap(([part, { status, code }]) =>
-          status === "ok" ? [] : [`${part} ${status}${code ? ` (${code})` : ""}`],
+        const bad = Object.entries(health.parts).flatMap(([part, { status, reason }]) =>
+          status === "ok" ? [] : [`${part} ${status}${reason ? ` (${reason})` : ""}`],
         );
         const rest = bad.length === 0 ? "" : `: ${bad.join(", ")}`;
         return health.status === "failed"
@@ -186,7 +186,7 @@ export const terminalCheck: Check = {
 
 interface Health {
   readonly status: string;
-  readonly parts: Readonly<Record<string, { readonly status: string; readonly code: string | null }>>;
+  readonly parts: Readonly<Record<string, { readonly status: string; readonly reason: string | null }>>;
 }
 
 function isHealth(answer: unknown): answer is Health {

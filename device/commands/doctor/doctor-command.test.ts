@@ -287,8 +287,8 @@ describe("doctor on the camera and the port", () => {
     const health = {
       status: "degraded",
       parts: {
-        journal: { status: "ok", code: null },
-        sync: { status: "degraded", code: "broker-unreachable" },
+        journal: { status: "ok", reason: null },
+        sync: { status: "degraded", reason: "broker-unreachable" },
       },
     };
     const own = await serve((_request, response) => response.end(JSON.stringify(health)));
