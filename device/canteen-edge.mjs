@@ -30,7 +30,9 @@ main().then((code) => {
   process.exitCode = code;
   // A start that failed must end, or no supervisor would try again.
   const late = setTimeout(() => {
-    console.error(`canteen-edge: ended with something still open: ${process.getActiveResourcesInfo().join(", ")}`);
+    console.error(
+      `canteen-edge: ended with something still open: ${process.getActiveResourcesInfo().join(", ")}`,
+    );
     process.exit(code);
   }, LINGER_MS_MAX);
   late.unref();

@@ -15,5 +15,5 @@ export declare function terminalRuntime(
 export declare function runInPlace(
   command: string,
   args: readonly string[],
-  options?: import("node:child_process").SpawnOptions,
+  options?: import("node:child_process").SpawnOptions & { readonly endWithParent?: boolean },
 ): Promise<number>;

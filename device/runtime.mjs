@@ -78,13 +78,24 @@ function pinnedRuntime(root) {
   return { kind: "found", command, flags: typeStrippingFlags(asked.stdout.trim()), isThis: false };
 }
 
+/** How often a process that ends with its parent looks whether the parent is still there. */
+const PARENT_LOOK_MS = 1000;
+
 /**
- * Runs a command in this process's place: same input and output, signals passed on.
+ * Runs a command in this process's place: same input and output, signals passed on. With `endWithParent` the command
+ * is also stopped when this process's parent has gone: `npm start` runs through a shell, which a SIGTERM to npm ends
+ * without a word to what it had started.
  * @returns its exit code; 128 + the signal's number when a signal ended it, as a shell reports it.
  */
 export function runInPlace(command, args, options = {}) {
   return new Promise((resolve, reject) => {
-    const child = spawn(command, args, Object.assign({ stdio: "inherit" }, options));
+    const { endWithParent = false, ...spawnOptions } = options;
+    const child = spawn(command, args, { stdio: "inherit", ...spawnOptions });
+    const parent = process.ppid;
+    const look = () => {
+      if (process.ppid !== parent) child.kill("SIGTERM");
+    };
+    const looking = endWithParent ? setInterval(look, PARENT_LOOK_MS) : undefined;
     const pass = (signal) => {
       // Ctrl-C at a terminal reaches the whole group by itself; a second one would mean "at once" to the child.
       const atTerminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
@@ -94,6 +105,7 @@ export function runInPlace(command, args, options = {}) {
     const signals = ["SIGINT", "SIGTERM", "SIGHUP"];
     for (const signal of signals) process.on(signal, pass);
     const settle = () => {
+      clearInterval(looking);
       for (const signal of signals) process.removeListener(signal, pass);
     };
     child.once("error", (error) => {

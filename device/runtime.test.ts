@@ -144,4 +144,24 @@ describe("a command run in place", () => {
       expect(await once(parent, "exit")).toEqual([7, null]);
     },
   );
+
+  it("is stopped when the parent has gone and it was asked to end with it", async () => {
+    const module = new URL("./runtime.mjs", import.meta.url).href;
+    const inner = `process.on("SIGTERM", () => { console.log("stopped"); process.exit(); }); console.log("ready"); setInterval(() => {}, 1000)`;
+    const outer = `import { runInPlace } from "${module}";
+      await runInPlace(process.execPath, ["-e", ${JSON.stringify(inner)}], { endWithParent: true });`;
+    const file = join(root, "outer.mjs");
+    writeFileSync(file, outer);
+    // The shell stands for npm's: it dies at once and tells nobody.
+    const shell = spawn("sh", ["-c", `"${process.execPath}" "${file}"; true`], {
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    shell.stdout.on("data", (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said === "ready\n") shell.kill("SIGKILL");
+    });
+    await once(shell.stdout, "end");
+    expect(said).toBe("ready\nstopped\n");
+  });
 });

@@ -16,7 +16,9 @@ async function main() {
   try {
     const { command, flags } = await setUp({ demoPeople: true });
     const program = join(ROOT, "device", "canteen-edge.mjs");
-    return await runInPlace(command, [...flags, program, "demo", ...process.argv.slice(2)]);
+    return await runInPlace(command, [...flags, program, "demo", ...process.argv.slice(2)], {
+      endWithParent: true,
+    });
   } catch (error) {
     return setUpExitCode(error);
   }

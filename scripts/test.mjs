@@ -21,7 +21,10 @@ async function main() {
   try {
     const { command, flags } = await setUp({ demoPeople: true });
     const run = (program, args) =>
-      runInPlace(command, [...flags, join(ROOT, "node_modules", program), ...args], { cwd: ROOT });
+      runInPlace(command, [...flags, join(ROOT, "node_modules", program), ...args], {
+        cwd: ROOT,
+        endWithParent: true,
+      });
     return close(await runAll(ROOT, run));
   } catch (error) {
     const code = setUpExitCode(error);

@@ -108,10 +108,12 @@ async function startCloud(options: DemoSystemOptions, mqttUrl: string, teardown:
   options.onProgress("正在启动参考云端… / starting the reference cloud…");
   const data = join(options.dataFolder, "..", "cloud");
   const flags = ["--mqtt", mqttUrl, "--http", String(options.cloudPort), "--data", data, "--demo-roster"];
+  // Its input is this process: when that dies, however, the cloud gives its port back.
+  flags.push("--until-input-ends");
   const child = spawn(
     process.execPath,
     [...process.execArgv, CLOUD_PROGRAM, ...flags, "--log-level", "error"],
-    { stdio: ["ignore", "pipe", "pipe"] },
+    { stdio: ["pipe", "pipe", "pipe"] },
   );
   teardown.add("reference cloud", () => stopChild(child));
   const url = await cloudAddress(child);

@@ -16,6 +16,7 @@ const USAGE = `Reference cloud of canteen-edge: for development, and as the sync
   --username NAME        user at the broker
   --password-file FILE   its password
   --ca-file FILE         authority of the broker's certificate (PEM)
+  --until-input-ends     stop when standard input ends: with the program that started it
   --log-level LEVEL      debug, info, warn or error, default info
   --help
 `;
@@ -31,6 +32,7 @@ async function main(): Promise<number> {
       username: { type: "string" },
       "password-file": { type: "string" },
       "ca-file": { type: "string" },
+      "until-input-ends": { type: "boolean", default: false },
       "log-level": { type: "string", default: "info" },
       help: { type: "boolean", default: false },
     },
@@ -66,13 +68,18 @@ async function main(): Promise<number> {
     logger: createLogger(values["log-level"]),
   });
   process.stdout.write(`参考云端 reference cloud: ${cloud.url}\n`);
-  await stopSignal();
+  await stopSignal(values["until-input-ends"]);
   await cloud.close();
   return 0;
 }
 
-function stopSignal(): Promise<void> {
+function stopSignal(untilInputEnds: boolean): Promise<void> {
   return new Promise((resolve) => {
+    if (untilInputEnds) {
+      process.stdin.resume().once("end", resolve).once("error", resolve);
+      // It is listened to, but it is not what keeps this process running.
+      process.stdin.unref();
+    }
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve());
   });
 }
