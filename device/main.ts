@@ -30,6 +30,7 @@ export interface TerminalOptions {
   readonly clock?: Clock;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  readonly ntpSynchronizedFile?: string;
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
@@ -79,7 +80,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const metrics = createMetrics();
   teardown.add("metrics", () => metrics.close());
 
-  const store = await openTerminalStore({ config, clock, entropy, logger });
+  const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
   const disk = new DiskGuard(clock, {
@@ -153,6 +154,10 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     camera: seen.camera,
     onSighting: watched.onSighting,
     engine: engineInfo(engine, config.face),
+    clockTrust: {
+      current: () => store.timeTrust.current(),
+      confirm: (operatorId) => store.confirmClock(operatorId),
+    },
     health: {
       journal: () => journalHealth(store),
       engine: () => engine.health(),

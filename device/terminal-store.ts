@@ -33,6 +33,8 @@ export interface TerminalStoreOptions {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  /** Exists when NTP has set the clock; a test names one that does not. */
+  readonly ntpSynchronizedFile?: string;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -52,6 +54,8 @@ export interface TerminalStore {
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
+  /** An operator read the clock and says that it is right. On record before it counts. */
+  confirmClock(operatorId: string): void;
   close(): Promise<void>;
 }
 
@@ -79,7 +83,7 @@ export async function openTerminalStore(options: TerminalStoreOptions): Promise<
 }
 
 function open(
-  { config, clock, entropy, logger }: TerminalStoreOptions,
+  { config, clock, entropy, logger, ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE }: TerminalStoreOptions,
   embeddingLengths: ReadonlyMap<string, number>,
   teardown: Teardown,
 ): TerminalStore {
@@ -100,7 +104,7 @@ function open(
     },
   });
   const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
-  resumeClock(timeTrust, journal, clock);
+  resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();
   teardown.add("clock watch", () => steps.cancel());
 
@@ -145,13 +149,23 @@ function open(
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
+    confirmClock: (operatorId) => {
+      const body = { operatorId, atMs: clock.now() };
+      journal.append({ id: ids.next(), kind: "device.clock-confirmed", body });
+      timeTrust.confirmByOperator();
+    },
     close: () => teardown.run(),
   };
 }
 
 /** What was trusted before, or NTP says now; else the clock is unknown until the cloud or an operator speaks. */
-function resumeClock(timeTrust: TimeTrustTracker, journal: Journal, clock: Clock): void {
-  if (existsSync(NTP_SYNCHRONIZED_FILE)) {
+function resumeClock(
+  timeTrust: TimeTrustTracker,
+  journal: Journal,
+  clock: Clock,
+  ntpSynchronizedFile: string,
+): void {
+  if (existsSync(ntpSynchronizedFile)) {
     timeTrust.reportReference(clock.now(), 0);
     return;
   }

@@ -49,6 +49,8 @@ export const completeBodySchema = z.strictObject({
 });
 export const cameraBodySchema = z.strictObject({ kind: cameraKindSchema });
 export const networkBodySchema = z.strictObject({ online: z.boolean() });
+/** The time that the page showed when the operator said that it is right. */
+export const clockBodySchema = z.strictObject({ shownMs: z.int().min(0) });
 export const emptyBodySchema = z.strictObject({ empty: z.boolean() });
 
 export const operatorSchema = z.object({
@@ -166,6 +168,7 @@ export const chargeAgainAnswerSchema = z.discriminatedUnion("kind", [
 export const doneAnswerSchema = z.object({ kind: z.literal("done") });
 
 export const terminalAnswerSchema = z.object({
+  clock: z.object({ nowMs: epoch, trust: z.enum(["synced", "held", "unknown"]) }),
   sync: syncStatusSchema,
   camera: cameraShownSchema.extend({ browserTrouble: z.string().nullable() }),
   roster: z.object({ version: z.int(), people: z.int(), withTemplate: z.int() }),

@@ -2,6 +2,7 @@ import type { CameraFrame, CameraState } from "../../firmware-bridge/ports/camer
 import type { Clock } from "../platform/clock.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { createMetrics } from "../platform/metrics.ts";
+import type { TimeTrust } from "../platform/time-trust.ts";
 import { epochMs } from "../platform/units.ts";
 import type { SyncStatus } from "../sync/sync-port.ts";
 import { FakeServingLine } from "./fake-checkout.ts";
@@ -87,6 +88,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const sightings = new Listeners<FaceSighting>();
   const metrics = createMetrics();
   const health = { journal: HEALTHY, engine: HEALTHY, disk: HEALTHY };
+  const clockTrust = { trust: "synced" as TimeTrust, confirmedBy: [] as string[] };
   const demo = { online: true, empty: false, next: 0 };
   let idCount = 0;
 
@@ -117,6 +119,13 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
       enrolQualityMin: 0.4,
       livenessMin: 0,
       framesToAgree: 3,
+    },
+    clockTrust: {
+      current: () => clockTrust.trust,
+      confirm: (operatorId) => {
+        clockTrust.confirmedBy.push(operatorId);
+        clockTrust.trust = "held";
+      },
     },
     health: {
       journal: () => health.journal,
@@ -159,6 +168,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     sightings,
     metrics,
     health,
+    clockTrust,
     demo,
     serverOptions,
   };

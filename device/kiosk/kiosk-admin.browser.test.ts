@@ -209,6 +209,17 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     expect(world.camera.kind()).toBe("folder");
   });
 
+  it("asks a person whether the clock is right while nobody else can say", async () => {
+    world.clockTrust.trust = "unknown";
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("clock-ask")).toContain("这个时间对吗");
+    await part("clock-confirm").click();
+    await page.waitForSelector('[data-testid="clock"][data-trust="held"]');
+    expect(await part("clock-confirm").count()).toBe(0);
+    expect(world.clockTrust.confirmedBy).toEqual(["m1"]);
+  });
+
   it("asks to sign in again when the session ended", async () => {
     await signIn("m1");
     await part("person-p1").waitFor();

@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Metrics } from "../platform/metrics.ts";
+import type { TimeTrust } from "../platform/time-trust.ts";
 import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
 import type { Operators } from "../security/operators-port.ts";
@@ -66,6 +67,13 @@ export interface DemoControls {
   };
 }
 
+/** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */
+export interface ClockTrust {
+  current(): TimeTrust;
+  /** On record before it counts. @throws CanteenError of the disk: then nothing was confirmed. */
+  confirm(operatorId: string): void;
+}
+
 export interface KioskSettings {
   readonly host: string;
   /** 0 takes a free port (tests). */
@@ -92,6 +100,7 @@ export interface KioskServerOptions {
   /** Face boxes for the picture on the pay page. @returns a function that unsubscribes. */
   readonly onSighting?: (listener: (sighting: FaceSighting) => void) => () => void;
   readonly engine: EngineInfo;
+  readonly clockTrust: ClockTrust;
   readonly health: HealthProbes;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -149,6 +149,21 @@ describe("kiosk server: state", () => {
     expect(shown).toMatchObject({ engine: { similarityMin: 0.52 }, roster: { version: 7, people: 3 } });
   });
 
+  it("takes an operator's word for the clock, as it was read, and nobody else's", async () => {
+    kiosk.world.clockTrust.trust = "unknown";
+    const shown = terminalAnswerSchema.parse((await ask("GET", "/api/terminal")).json());
+    expect(shown.clock.trust).toBe("unknown");
+    const { nowMs } = shown.clock;
+    const confirm = (shownMs: number, headers?: Record<string, string>) =>
+      ask("POST", "/api/clock/confirm", { shownMs }, headers);
+    expect(codeOf(await confirm(nowMs, { authorization: "Bearer token-k1" }))).toBe("role-refused");
+    expect(codeOf(await confirm(nowMs - 3_600_000))).toBe("clock-moved");
+    expect(codeOf(await confirm(nowMs + 3_600_000))).toBe("clock-moved");
+    expect(kiosk.world.clockTrust.confirmedBy).toEqual([]);
+    expect((await confirm(nowMs)).json()).toEqual({ kind: "done" });
+    expect(kiosk.world.clockTrust.confirmedBy).toEqual(["m1"]);
+  });
+
   it("changes the camera, and refuses one the terminal has not", async () => {
     expect((await ask("POST", "/api/camera", { kind: "folder" })).json()).toEqual({ kind: "done" });
     expect(kiosk.world.camera.kind()).toBe("folder");

@@ -79,6 +79,7 @@ export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
   ["GET", "/api/charges"],
   ["POST", "/api/charges/c/void"],
   ["GET", "/api/terminal"],
+  ["POST", "/api/clock/confirm"],
   ["POST", "/api/camera"],
   ["GET", "/api/camera/picture.jpg"],
 ];

@@ -49,6 +49,11 @@ const TEXTS = {
     message: { zh: "这次录入已经结束", en: "This enrolment is over" },
     hint: { zh: "请重新开始录入", en: "Begin the enrolment again" },
   },
+  "clock-moved": {
+    status: 409,
+    message: { zh: "时间已经变了，没有确认", en: "The clock has moved on: nothing was confirmed" },
+    hint: { zh: "请再看一次时间再按", en: "Read the time again, then press" },
+  },
   "camera-unknown": {
     status: 409,
     message: { zh: "本机没有这种摄像头", en: "This terminal has no such camera" },

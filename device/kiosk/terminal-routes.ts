@@ -2,6 +2,7 @@ import type { FastifyInstance } from "fastify";
 import type { z } from "zod";
 import {
   cameraBodySchema,
+  clockBodySchema,
   emptyBodySchema,
   type healthAnswerSchema,
   networkBodySchema,
@@ -12,6 +13,9 @@ import { COUNTER_ROLES, EVERY_ROLE, operatorOf } from "./operator-session.ts";
 import type { PayScreens } from "./pay-screens.ts";
 import { parseRequest, RequestProblem } from "./problems.ts";
 import type { CameraShown, demoShownSchema } from "./protocol.ts";
+
+/** From the page's last look to the press. */
+const CLOCK_SHOWN_AGE_MS_MAX = 30_000;
 
 type Health = z.output<typeof healthAnswerSchema>;
 type PartShown = Health["parts"][string];
@@ -38,12 +42,13 @@ export function terminalRoutes(
   screens: PayScreens,
   latestPicture: () => Uint8Array<ArrayBuffer> | undefined,
 ): void {
-  const { operators, sync, roster, engine, settings, camera, metrics } = options;
+  const { operators, sync, roster, engine, settings, camera, metrics, clock, clockTrust } = options;
 
   server.get("/api/terminal", async (request): Promise<TerminalShown> => {
     operatorOf(operators, request, EVERY_ROLE);
     const { site, device, zone, appVersion } = settings;
     return {
+      clock: { nowMs: clock.now(), trust: clockTrust.current() },
       sync: sync.status(),
       camera: { ...cameraShown(options), browserTrouble: screens.browserTrouble },
       roster: { version: roster.version(), ...roster.counts() },
@@ -51,6 +56,16 @@ export function terminalRoutes(
       terminal: { site, device, zone },
       versions: { app: appVersion, node: process.versions.node },
     };
+  });
+
+  /** Without network and NTP nobody else knows the time; until somebody says so, nothing is sold. */
+  server.post("/api/clock/confirm", async (request) => {
+    const { operatorId } = operatorOf(operators, request, COUNTER_ROLES);
+    const { shownMs } = parseRequest(clockBodySchema, request.body);
+    // What is confirmed is what was read: a clock that was set in between has to be read again.
+    if (Math.abs(clock.now() - shownMs) > CLOCK_SHOWN_AGE_MS_MAX) throw new RequestProblem("clock-moved");
+    clockTrust.confirm(operatorId);
+    return { kind: "done" };
   });
 
   server.post("/api/camera", async (request) => {

@@ -56,4 +56,29 @@ describe("number and PIN", () => {
     const again = openPinVerifier({ ...restart(), hasher, limits });
     expect(await again.check("n-p-1", "1")).toEqual({ kind: "wrong", attemptsLeft: 2 });
   });
+
+  it("lock every number when one PIN is tried on number after number, and open again after a while", async () => {
+    const { pins, clock } = await verifier();
+    for (let no = 0; no < 29; no++) {
+      expect(await pins.check(`n-${no}`, "123456")).toMatchObject({ kind: "wrong" });
+    }
+    // One's own right PIN in between wins no further tries.
+    expect(await pins.check("n-p-1", "482913")).toMatchObject({ kind: "ok" });
+    expect(await pins.check("n-29", "123456")).toMatchObject({ kind: "wrong" });
+    const locked = { kind: "locked", untilMs: clock.now() + limits.lockMs };
+    expect(await pins.check("n-30", "123456")).toEqual(locked);
+    expect(await pins.check("n-p-1", "482913")).toEqual(locked);
+    await clock.advance(limits.lockMs);
+    expect(await pins.check("n-p-1", "482913")).toMatchObject({ kind: "ok" });
+    expect(await pins.check("n-31", "123456")).toMatchObject({ kind: "wrong" });
+    expect(await pins.check("n-p-1", "482913")).toMatchObject({ kind: "ok" });
+  });
+
+  it("do not lock everybody for what a queue mistypes over a morning", async () => {
+    const { pins, clock } = await verifier();
+    for (let no = 0; no < 60; no++) {
+      expect(await pins.check(`n-${no}`, "123456")).toMatchObject({ kind: "wrong" });
+      await clock.advance(30_000);
+    }
+  });
 });

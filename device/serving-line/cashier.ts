@@ -56,7 +56,7 @@ export interface Cashier {
 export interface CashierOptions {
   readonly journal: Journal;
   readonly ledger: Ledger;
-  readonly roster: Pick<Roster, "person" | "account">;
+  readonly roster: Pick<Roster, "person" | "account" | "hasConsent">;
   readonly ids: IdSource;
   readonly clock: Pick<Clock, "now">;
   readonly gate: SalesGate;
@@ -95,7 +95,7 @@ class JournalCashier implements Cashier {
 
   assess(identity: Identity, offer: Offer): Assessment {
     return this.#guarded(null, () => {
-      const person = this.#options.roster.person(identity.personId);
+      const person = this.#diner(identity);
       const intent = { chargeId: "", identity, offer, allergyConfirmed: true, furtherMeal: null };
       const decision = this.#decide(person, intent, this.#claims(intent));
       if (decision.kind === "refused" || person === undefined) return this.#refuse(decision, person, intent);
@@ -154,10 +154,10 @@ class JournalCashier implements Cashier {
         readonly decision: ChargeDecision;
         readonly person: Person | undefined;
       } {
-    const { journal, roster } = this.#options;
+    const { journal } = this.#options;
     const known = journal.entryById(intent.chargeId);
     if (known !== undefined) return { kind: "paid", receipt: this.#knownCharge(known, intent) };
-    const person = roster.person(intent.identity.personId);
+    const person = this.#diner(intent.identity);
     const claims = this.#claims(intent);
     const decision = this.#decide(person, intent, claims);
     const { period } = intent.offer;
@@ -182,6 +182,13 @@ class JournalCashier implements Cashier {
         en: "This id belongs to another record; nothing was charged. Please start again.",
       },
     });
+  }
+
+  /** A face without consent names nobody, even if the engine still knew it for a moment after the withdrawal. */
+  #diner({ personId, method }: Identity): Person | undefined {
+    const { roster } = this.#options;
+    if (method === "face" && !roster.hasConsent(personId, "face")) return undefined;
+    return roster.person(personId);
   }
 
   #decide(person: Person | undefined, intent: ChargeIntent, claims: readonly MealClaim[]): ChargeDecision {

@@ -99,8 +99,10 @@ export class TestRoster implements Roster {
   consents(): [] {
     return [];
   }
-  hasConsent(): boolean {
-    return true;
+  /** Whose guardian withdrew, while the engine still knows the face. */
+  readonly withdrawn = new Set<string>();
+  hasConsent(personId: string): boolean {
+    return !this.withdrawn.has(personId);
   }
   version(): number {
     return 1;

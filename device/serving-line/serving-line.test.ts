@@ -124,6 +124,15 @@ describe("a diner who presses and looks", () => {
     fixture.frames.setLost(true);
     expect(view(fixture)).toEqual({ kind: "other-way", reason: "camera-lost" });
   });
+
+  it("charges nobody by face after the consent was withdrawn, and still takes their card", async () => {
+    const fixture = lineFixture();
+    fixture.roster.withdrawn.add("p-1");
+    expect(await payByFace(fixture)).toMatchObject({ kind: "refused", reason: "person-unknown" });
+    expect(kindsOf(fixture)).toEqual([]);
+    await fixture.line.command({ kind: "card", cardToken: "card-p-1" });
+    expect(view(fixture)).toMatchObject({ kind: "paid", receipt: { personId: "p-1", method: "card" } });
+  });
 });
 
 describe("beside the face", () => {

@@ -99,10 +99,10 @@ CREATE TABLE IF NOT EXISTS template (
   received_at_ms INTEGER NOT NULL
 ) STRICT;
 
-CREATE TABLE IF NOT EXISTS template_delivery (
+CREATE TABLE IF NOT EXISTS template_outcome (
   share_id TEXT NOT NULL,
   device TEXT NOT NULL,
-  status TEXT NOT NULL,
+  outcome TEXT NOT NULL,
   PRIMARY KEY (share_id, device),
   FOREIGN KEY (share_id) REFERENCES template (share_id) ON DELETE CASCADE
 ) STRICT;

@@ -203,9 +203,13 @@ export class CloudMqtt {
 
   #onReported(address: TerminalAddress, report: ReportedMessage): void {
     if (report.what === "template" && report.status !== "not-saved") {
-      this.#options.templates.delivered(address, report.shareId, report.status);
+      this.#options.templates.delivered(address, report.shareId, report.code ?? report.status);
     } else if (report.what === "roster") {
       this.#rosterVersions.set(keyOf(address), report.version);
+      if (report.status !== "applied") return;
+      // A share can overtake the consent that it needs: roster and templates travel on topics of their own.
+      this.#options.templates.offerAgain(address);
+      this.#sendTemplates(address);
     } else if (report.what === "malformed") {
       const { topic, code } = report;
       this.#options.logger.warn({ ...plain(address), topic, code }, "the terminal refused a message");

@@ -132,6 +132,41 @@ describe("reference cloud and terminals", () => {
     expect(cloud.cloud.ledger.mayShare("p-1009")).toBe(false);
   });
 
+  it("offers a share again that came to a terminal before the consent it needs", async () => {
+    const { port, cloud } = await openPair();
+    const [first, second] = [rosterFixture({ seed: 1 }), rosterFixture({ seed: 2 })];
+    let refusedCount = 0;
+    // Roster and templates travel apart. Here the first offer always comes first, as it may on any line.
+    const overtaken: typeof second.sharing = {
+      pendingShares: (countMax) => second.sharing.pendingShares(countMax),
+      confirmShare: (shareId) => second.sharing.confirmShare(shareId),
+      onPending: (listener) => second.sharing.onPending(listener),
+      accept: (share) => {
+        if (refusedCount > 0) return second.sharing.accept(share);
+        refusedCount += 1;
+        return { kind: "refused", code: "consent-missing" };
+      },
+    };
+    const one = openTerminal(first.journal, brokerSettings(port), {
+      roster: first.roster,
+      templates: first.sharing,
+    });
+    const two = openTerminal(second.journal, brokerSettings(port), {
+      roster: second.roster,
+      templates: overtaken,
+      address: { site: "s1", device: "t2" },
+    });
+    await one.until(({ rosterVersion }) => rosterVersion > 0);
+    await two.until(({ rosterVersion }) => rosterVersion > 0);
+    const scopes = ["face", "share-template"] as const;
+    first.templates.recordConsent({ personId: "p-1009", scopes, grantedBy: "guardian", operatorId: "o" });
+    first.templates.enrol({ entryId: ids.next(), personId: "p-1009", templates: drafts(5), operatorId: "o" });
+    await two.until(() => refusedCount === 1);
+    first.journal.append(charge("p-1009", 500));
+    await two.until(() => second.roster.counts().withTemplate === 1);
+    expect(cloud.cloud.ledger.mayShare("p-1009")).toBe(true);
+  });
+
   it("pushes a meal plan and a command to a terminal, each taken once", async () => {
     const { port, cloud } = await openPair();
     const { journal, db } = journalFixture({ migrations: [syncMigrations] });

@@ -16,6 +16,7 @@ export class SealedTemplates {
   readonly #replace: (address: TerminalAddress, share: TemplateUpMessage) => void;
   readonly #undelivered: Statement<[string, string], TemplateRow>;
   readonly #delivered: Statement<[string, string, string]>;
+  readonly #offerAgain: Statement<[string, string]>;
   readonly #remove: Statement<[string]>;
 
   constructor(db: Database, now: () => number) {
@@ -34,12 +35,16 @@ export class SealedTemplates {
     });
     this.#undelivered = db.prepare(
       `SELECT * FROM template t WHERE site = ? AND NOT EXISTS
-       (SELECT 1 FROM template_delivery d WHERE d.share_id = t.share_id AND d.device = ?)
+       (SELECT 1 FROM template_outcome d WHERE d.share_id = t.share_id AND d.device = ?)
        ORDER BY received_at_ms LIMIT 200`,
     );
     this.#delivered = db.prepare(
-      `INSERT OR REPLACE INTO template_delivery (share_id, device, status)
+      `INSERT OR REPLACE INTO template_outcome (share_id, device, outcome)
        SELECT share_id, ?, ? FROM template WHERE share_id = ?`,
+    );
+    this.#offerAgain = db.prepare(
+      `DELETE FROM template_outcome WHERE device = ? AND outcome IN ('person-unknown', 'consent-missing')
+       AND share_id IN (SELECT share_id FROM template WHERE site = ?)`,
     );
     this.#remove = db.prepare("DELETE FROM template WHERE person_id = ?");
   }
@@ -61,8 +66,14 @@ export class SealedTemplates {
     }));
   }
 
-  delivered({ device }: TerminalAddress, shareId: string, status: string): void {
-    this.#delivered.run(device, status, shareId);
+  /** @param outcome `accepted`, or the code with which the terminal refused it. */
+  delivered({ device }: TerminalAddress, shareId: string, outcome: string): void {
+    this.#delivered.run(device, outcome, shareId);
+  }
+
+  /** Its roster has moved on: what it refused because person or consent had not reached it yet is due again. */
+  offerAgain({ site, device }: TerminalAddress): void {
+    this.#offerAgain.run(device, site);
   }
 
   /** Consent was withdrawn: the ciphertexts go here too. */

@@ -244,6 +244,12 @@ export const en: Texts = {
     refresh: "Refresh",
   },
   status: {
+    clock: "Clock",
+    clockTrust: { synced: "set by the cloud or NTP", held: "believed", unknown: "not known to be right" },
+    clockAsk:
+      "Without the network the terminal does not know the time, and sells nothing. Look at your watch: is this right?",
+    clockRight: "The time is right: start selling",
+    clockWrong: "Not right? Set the system's clock first, or connect the network.",
     camera: "Camera",
     cameraKind: {
       browser: "This machine's webcam (browser)",

@@ -234,6 +234,11 @@ export const zh = {
     refresh: "刷新",
   },
   status: {
+    clock: "时钟",
+    clockTrust: { synced: "已校准", held: "可信", unknown: "还不能确定" },
+    clockAsk: "没有网络，终端不知道现在几点，暂停收款。请对照手表：这个时间对吗？",
+    clockRight: "时间正确，开始收款",
+    clockWrong: "不对？请先在系统里校准时间，或连接网络。",
     camera: "摄像头",
     cameraKind: { browser: "本机摄像头（浏览器）", folder: "样例照片", http: "网络摄像头" },
     cameraState: { starting: "正在打开", live: "正常", lost: "没有画面", closed: "已关闭" },
