@@ -12,12 +12,12 @@ interface Ban {
 }
 
 const THE_CLOCK = "device/platform/system-clock.ts";
-// It runs before any TypeScript does, and ends the process when nothing else would.
-const THE_COMMAND = "device/canteen-edge.mjs";
+// The command and what chooses its Node run before any TypeScript, a Clock included, can be loaded.
+const isBeforeTypeScript = (path: string): boolean => /^device\/[a-z-]+\.mjs$/.test(path);
 // The browser's own page has no Clock: it shows, it decides nothing.
 const isPage = (path: string): boolean => path.startsWith("device/kiosk/ui/");
 const isDeviceCode = (path: string): boolean =>
-  path.startsWith("device/") && !isPage(path) && path !== THE_CLOCK && path !== THE_COMMAND;
+  path.startsWith("device/") && !isPage(path) && path !== THE_CLOCK && !isBeforeTypeScript(path);
 
 export const BANS: readonly Ban[] = [
   {
