@@ -1,6 +1,7 @@
 /** The face engine as the rest of the program sees it: promises on this side, one worker thread on the other. */
 
 import { Worker } from "node:worker_threads";
+import { embeddingRefusal, templateRefusal } from "./embedding-check.ts";
 import { FaceEngineError } from "./face-engine-error.ts";
 import type {
   EncodedImage,
@@ -22,7 +23,6 @@ import type {
   WorkerRequest,
   WorkerSetUp,
 } from "./face-worker-protocol.ts";
-import { embeddingRefusal, templateRefusal } from "./gallery.ts";
 import { manifestFileDefault } from "./manifest.ts";
 
 export interface FaceEngineOptions {
