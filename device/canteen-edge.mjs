@@ -5,6 +5,13 @@ import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { runInPlace, terminalRuntime } from "./runtime.mjs";
 
+/** How long something that was left open may still take after the command has ended. */
+const LINGER_MS_MAX = 3000;
+
+// From 1.29 on the Linux library reports sessions and the machine to its maker unless told not to, and it reads this
+// when it is loaded. Nothing leaves a terminal but what its own contract names.
+process.env.ORT_DISABLE_TELEMETRY = "1";
+
 async function main() {
   const runtime = terminalRuntime(dirname(dirname(fileURLToPath(import.meta.url))));
   if (runtime.kind === "too-old") {
@@ -21,4 +28,10 @@ async function main() {
 
 main().then((code) => {
   process.exitCode = code;
+  // A start that failed must end, or no supervisor would try again.
+  const late = setTimeout(() => {
+    console.error("canteen-edge: ended with something still open");
+    process.exit(code);
+  }, LINGER_MS_MAX);
+  late.unref();
 });

@@ -30,6 +30,8 @@ export interface TerminalOptions {
   readonly clock?: Clock;
   readonly entropy?: Entropy;
   readonly logger?: Logger;
+  /** Folder of the built page; default: where the set-up builds it. */
+  readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
   readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
 }
@@ -159,7 +161,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    uiFolder: UI_FOLDER,
+    uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
   const { url } = await kiosk.start();
@@ -224,7 +226,7 @@ function makeSync(
 function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
-    angleDegMax: 25,
+    angleDegMax: 35,
     brightnessMin: 50,
     brightnessMax: 215,
     sharpnessMin: 25,

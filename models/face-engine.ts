@@ -59,6 +59,9 @@ export async function createFaceEngine(options: FaceEngineOptions): Promise<Face
     threadCount: options.threadCount ?? 1,
     faceCountMax: options.faceCountMax ?? 5,
   };
+  // From 1.29 on the Linux library reports to its maker unless this is set when it is loaded. It is set here and not
+  // in the worker, whose environment is a copy that native code does not see.
+  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   const worker = new Worker(options.workerUrl ?? new URL("face-worker.ts", import.meta.url), {
     workerData: setUp,
   });

@@ -28,6 +28,7 @@ describe("the AsyncAPI document", () => {
     const references = referencesIn(document);
     expect(references.length).toBeGreaterThan(Object.keys(CHANNELS).length * 3);
     expect(references.filter((reference) => resolve(document, reference) === undefined)).toEqual([]);
+    expect(resolve(document, "#/components/schemas/entry-charge.made")).toBeDefined();
     const text = JSON.stringify(document);
     for (const { suffix } of Object.values(CHANNELS)) expect(text).toContain(`{device}/${suffix}"`);
   });

@@ -1,5 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
+import { ROSTER_ENTRY_SCHEMAS } from "../device/roster/entries.ts";
+import { CHARGE_ENTRY_SCHEMAS } from "../device/serving-line/entries.ts";
 import { CHANNELS, type Channel, type ChannelName, TOPIC_ROOT } from "../device/sync/topics.ts";
 
 /** Where the document lies; a test compares it with what is generated. */
@@ -26,7 +28,7 @@ export function asyncApiDocument(): object {
     operations: Object.fromEntries(CHANNEL_NAMES.map((name) => [operationName(name), operationOf(name)])),
     components: {
       messages: Object.fromEntries(CHANNEL_NAMES.map((name) => [name, messageOf(name)])),
-      schemas: Object.assign({}, ...CHANNEL_NAMES.map((name) => schemasOf(name).shared)),
+      schemas: Object.assign(entryBodies(), ...CHANNEL_NAMES.map((name) => schemasOf(name).shared)),
     },
   };
 }
@@ -62,6 +64,17 @@ function operationName(name: ChannelName): string {
 
 function messageOf(name: ChannelName): object {
   return { name, summary: CHANNELS[name].summary, payload: schemasOf(name).payload };
+}
+
+/** What `body` of a journal entry holds, by the entry's kind; kinds that are not here carry facts for people. */
+function entryBodies(): Record<string, object> {
+  const schemas = { ...CHARGE_ENTRY_SCHEMAS, ...ROSTER_ENTRY_SCHEMAS };
+  return Object.fromEntries(
+    Object.entries(schemas).map(([kind, schema]) => {
+      const { $schema: _draft, ...body } = z.toJSONSchema(schema, { target: "draft-07" });
+      return [`entry-${kind}`, body];
+    }),
+  );
 }
 
 /**

@@ -3,6 +3,9 @@
 import { join } from "node:path";
 import { runInPlace, setUpProblem } from "../device/runtime.mjs";
 
+// As in device/canteen-edge.mjs: onnxruntime's telemetry stays off in everything that is started from here.
+process.env.ORT_DISABLE_TELEMETRY = "1";
+
 async function main() {
   const problem = setUpProblem(process.versions.node, `${process.platform}-${process.arch}`);
   if (problem !== null) {

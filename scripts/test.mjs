@@ -8,6 +8,9 @@ import { runInPlace, setUpProblem } from "../device/runtime.mjs";
 const filters = process.argv.slice(2);
 const tally = { passed: 0, failed: 0, skipped: 0 };
 
+// As in device/canteen-edge.mjs: onnxruntime's telemetry stays off in everything that is started from here.
+process.env.ORT_DISABLE_TELEMETRY = "1";
+
 async function main() {
   const problem = setUpProblem(process.versions.node, `${process.platform}-${process.arch}`);
   if (problem !== null) {

@@ -43,14 +43,15 @@ function portNumber(text: string): number {
 async function demo(options: DemoCommandOptions, context: CommandContext): Promise<void> {
   const { dataFolder, cameraFolder } = demoDefaults();
   const { startDemoSystem } = await import("./demo-system.ts");
-  const system = await startDemoSystem({
-    dataFolder,
-    cameraFolder: options.webcam === true ? null : cameraFolder,
-    peopleFolder: join(dataFolder, "..", "people"),
-    activation: options.activation,
-    kioskPort: options.port,
-    cloudPort: options.cloudPort,
-    onProgress: (text) => context.note(text),
-  });
-  await untilStopped(system, options, context);
+  const start = () =>
+    startDemoSystem({
+      dataFolder,
+      cameraFolder: options.webcam === true ? null : cameraFolder,
+      peopleFolder: join(dataFolder, "..", "people"),
+      activation: options.activation,
+      kioskPort: options.port,
+      cloudPort: options.cloudPort,
+      onProgress: (text) => context.note(text),
+    });
+  await untilStopped(start, options, context);
 }

@@ -126,13 +126,16 @@ async function cloudAddress(child: ChildProcess): Promise<string> {
   child.stderr.on("data", (chunk: Buffer) => {
     complaint = (complaint + chunk.toString()).slice(0, 2000);
   });
-  const lines = createInterface({ input: child.stdout, signal: AbortSignal.timeout(CLOUD_START_MS_MAX) });
-  for await (const line of lines) {
-    const url = /https?:\/\/\S+/.exec(line)?.[0];
-    if (url !== undefined) {
-      lines.close();
-      return url;
+  const lines = createInterface({ input: child.stdout });
+  const late = new SystemClock().after(CLOUD_START_MS_MAX, () => lines.close());
+  try {
+    for await (const line of lines) {
+      const url = /https?:\/\/\S+/.exec(line)?.[0];
+      if (url !== undefined) return url;
     }
+  } finally {
+    late.cancel();
+    lines.close();
   }
   throw new CanteenError(`the reference cloud did not start: ${complaint.trim()}`, {
     code: "cloud-not-started",

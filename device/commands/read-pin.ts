@@ -32,8 +32,9 @@ async function firstLine(io: CommandIo): Promise<string> {
 
 /** One line from the keyboard in raw mode: the terminal itself then shows nothing. */
 async function ask(io: CommandIo, prompt: string): Promise<string> {
-  io.stderr.write(prompt);
+  // First silence, then the question: what is typed in between would be shown.
   io.stdin.setRawMode?.(true);
+  io.stderr.write(prompt);
   try {
     return checked(await typedLine(io));
   } finally {

@@ -27,5 +27,5 @@ async function run(options: RunOptions, context: CommandContext): Promise<void> 
     );
   }
   const { startTerminal } = await import("../main.ts");
-  await untilStopped(await startTerminal({ config }), options, context);
+  await untilStopped(() => startTerminal({ config }), options, context);
 }

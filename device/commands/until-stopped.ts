@@ -1,4 +1,3 @@
-import { EventEmitter, once } from "node:events";
 import type { RunningTerminal } from "../main.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import type { CommandContext, JsonOption } from "./command-context.ts";
@@ -7,27 +6,30 @@ import type { CommandContext, JsonOption } from "./command-context.ts";
 const REPEAT_MS_MAX = 1500;
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 
-/** Says where the terminal is, runs until a signal, and closes it in order. A second Ctrl-C gives up waiting. */
+/**
+ * Starts the terminal, says where it is, runs until a signal, and closes it in order. A signal during the start ends
+ * it as soon as it is up, so that no child and no half-written file is left; a second Ctrl-C gives up waiting.
+ */
 export async function untilStopped(
-  terminal: RunningTerminal,
+  start: () => Promise<RunningTerminal>,
   options: JsonOption,
   context: CommandContext,
 ): Promise<void> {
-  const stop = new EventEmitter();
+  const { promise: signalled, resolve: stop } = Promise.withResolvers<void>();
   const clock = new SystemClock();
   let firstMs: number | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
+  const onSignal = (): void => {
     const nowMs = clock.mono();
     if (firstMs !== null && nowMs - firstMs > REPEAT_MS_MAX) process.exit(130);
-    if (firstMs !== null) return;
-    firstMs = nowMs;
-    stop.emit("signal", signal);
+    firstMs ??= nowMs;
+    stop();
   };
   for (const signal of SIGNALS) process.on(signal, onSignal);
   try {
+    const terminal = await start();
     if (options.json === true) await context.json({ event: "started", urls: terminal.urls });
     else await greet(terminal, context);
-    await once(stop, "signal");
+    await signalled;
     if (options.json !== true) await context.line("正在停止… / stopping…");
     await terminal.close();
     if (options.json === true) await context.json({ event: "stopped" });

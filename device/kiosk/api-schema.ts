@@ -1,6 +1,12 @@
 import { z } from "zod";
 import { epochMs, fen } from "../platform/units.ts";
-import { cameraKindSchema, cameraShownSchema, receiptSchema, syncStatusSchema } from "./protocol.ts";
+import {
+  cameraKindSchema,
+  cameraShownSchema,
+  receiptSchema,
+  syncStatusSchema,
+  terminalNameSchema,
+} from "./protocol.ts";
 
 /** Requests and answers of the HTTP API under `/api`: one source for the server, the operator's page and the tests. */
 
@@ -51,7 +57,10 @@ export const operatorSchema = z.object({
   role: z.enum(["cashier", "keeper", "manager"]),
 });
 export type OperatorShown = z.output<typeof operatorSchema>;
-export const sessionAnswerSchema = z.object({ operator: operatorSchema.nullable() });
+export const sessionAnswerSchema = z.object({
+  operator: operatorSchema.nullable(),
+  terminal: terminalNameSchema,
+});
 export const signInAnswerSchema = z.object({ operator: operatorSchema, expiresInMs: z.number() });
 
 export const personSchema = z.object({

@@ -5,7 +5,7 @@ import { clearSessionCookie, setSessionCookie, tokenOf } from "./operator-sessio
 import { parseRequest, RequestProblem } from "./problems.ts";
 
 /** Signing in and out. The token goes into the cookie only; a program may read it there. */
-export function operatorRoutes(server: FastifyInstance, { operators }: KioskServerOptions): void {
+export function operatorRoutes(server: FastifyInstance, { operators, settings }: KioskServerOptions): void {
   server.post("/api/operators/sign-in", async (request, reply) => {
     const result = await operators.signIn(parseRequest(signInBodySchema, request.body));
     switch (result.kind) {
@@ -28,6 +28,8 @@ export function operatorRoutes(server: FastifyInstance, { operators }: KioskServ
 
   server.get("/api/operators/session", async (request) => {
     const token = tokenOf(request);
-    return { operator: (token === undefined ? undefined : operators.session(token)) ?? null };
+    const { site, device, zone, language } = settings;
+    const operator = (token === undefined ? undefined : operators.session(token)) ?? null;
+    return { operator, terminal: { site, device, zone, language } };
   });
 }

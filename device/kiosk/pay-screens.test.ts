@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { CanteenError } from "../platform/errors.ts";
+import { fen } from "../platform/units.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
 import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
@@ -137,6 +138,22 @@ describe("pay socket: status and commands", () => {
     page.say({ type: "command", command: { kind: "cancel" } });
     await page.handled();
     expect(world.servingLine.commands.at(-1)).toEqual({ kind: "cancel" });
+  });
+
+  it("confirms only what the diner saw: a late press does not pay for the next person", async () => {
+    const page = await Page.pay();
+    const asked = { displayName: "甲同学", amountFen: fen(900), balanceFen: fen(5000), allergyWarning: [] };
+    world.servingLine.show({ kind: "confirm", personId: "p2", ...asked });
+    page.say({ type: "command", command: { kind: "confirm", personId: "p1", amountFen: 900 } });
+    expect((await page.until("problem")).problem.code).toBe("screen-changed");
+    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 800 } });
+    expect((await page.until("problem")).problem.code).toBe("screen-changed");
+    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 900 } });
+    await page.handled();
+    expect(world.servingLine.commands).toEqual([{ kind: "confirm" }]);
+    world.servingLine.show({ kind: "idle" });
+    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 900 } });
+    expect((await page.until("problem")).problem.code).toBe("screen-changed");
   });
 
   it("refuses more commands than it runs at once", async () => {

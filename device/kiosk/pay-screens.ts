@@ -1,4 +1,5 @@
 import type { WebSocket } from "ws";
+import type { z } from "zod";
 import { assertNever } from "../platform/assert.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { isFault } from "../platform/errors.ts";
@@ -7,6 +8,7 @@ import type { ServingLine } from "../serving-line/serving-line-port.ts";
 import type { FaceSighting, KioskCamera } from "./kiosk-ports.ts";
 import { issuesOf, problemOf, problemOfFault } from "./problems.ts";
 import {
+  type lineCommandSchema,
   PAGE_TEXT_BYTES_MAX,
   type Problem,
   pageMessageSchema,
@@ -15,13 +17,14 @@ import {
 } from "./protocol.ts";
 
 export interface PayScreensOptions {
-  readonly servingLine: Pick<ServingLine, "command">;
+  readonly servingLine: Pick<ServingLine, "command" | "status">;
   readonly camera: Pick<KioskCamera, "kind" | "push" | "onFrame">;
   readonly status: () => StatusMessage;
   readonly clock: Clock;
   readonly logger: Logger;
 }
 
+type PageCommandParsed = z.output<typeof lineCommandSchema>;
 export type BrowserTrouble = "denied" | "none" | "busy" | "failed";
 
 /** Pictures from and to the page; ten a second are what the engine looks at. */
@@ -214,9 +217,13 @@ export class PayScreens {
     this.#browserTrouble = reason;
   }
 
-  async #run(screen: Screen, command: Parameters<ServingLine["command"]>[0]): Promise<void> {
+  async #run(screen: Screen, command: PageCommandParsed): Promise<void> {
     if (screen !== this.#active) {
       tell(screen, problemOf("pay-screen-elsewhere"));
+      return;
+    }
+    if (command.kind === "confirm" && !this.#isShown(command)) {
+      tell(screen, problemOf("screen-changed"));
       return;
     }
     if (screen.commandsRunning >= COMMANDS_AT_ONCE_MAX) {
@@ -225,7 +232,7 @@ export class PayScreens {
     }
     screen.commandsRunning += 1;
     try {
-      await this.#options.servingLine.command(command);
+      await this.#options.servingLine.command(command.kind === "confirm" ? { kind: "confirm" } : command);
     } catch (error) {
       // A bug must not be hidden as bad luck: it goes up and ends the process, the journal is safe.
       if (!isFault(error)) throw error;
@@ -234,6 +241,12 @@ export class PayScreens {
     } finally {
       screen.commandsRunning -= 1;
     }
+  }
+
+  /** Whether the line still asks what the diner answered. */
+  #isShown({ personId, amountFen }: Extract<PageCommandParsed, { kind: "confirm" }>): boolean {
+    const { view } = this.#options.servingLine.status();
+    return view.kind === "confirm" && view.personId === personId && view.amountFen === amountFen;
   }
 
   #onPicture(screen: Screen, jpeg: Uint8Array<ArrayBuffer>): void {

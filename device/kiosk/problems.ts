@@ -99,6 +99,11 @@ const TEXTS = {
     message: { zh: "付款已在另一个窗口进行", en: "Another window is the pay screen" },
     hint: { zh: "请关闭多余的窗口", en: "Close the other windows" },
   },
+  "screen-changed": {
+    status: 409,
+    message: { zh: "画面已经变了，没有付款", en: "The screen had changed: nothing was paid" },
+    hint: { zh: "请看屏幕再按一次", en: "Look at the screen and press again" },
+  },
   "too-many-commands": {
     status: 429,
     message: { zh: "操作太快", en: "Too many commands at once" },

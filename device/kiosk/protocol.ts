@@ -138,6 +138,14 @@ export const cameraShownSchema = z.object({
 });
 export type CameraShown = z.output<typeof cameraShownSchema>;
 
+export const terminalNameSchema = z.object({
+  site: z.string(),
+  device: z.string(),
+  /** IANA zone of the school. */
+  zone: z.string(),
+  language: z.enum(["zh", "en"]),
+});
+
 export const demoShownSchema = z.object({
   isOnline: z.boolean(),
   canChoosePerson: z.boolean(),
@@ -149,12 +157,7 @@ export const statusMessageSchema = z.object({
   line: lineStatusSchema,
   sync: syncStatusSchema,
   camera: cameraShownSchema,
-  terminal: z.object({
-    site: z.string(),
-    device: z.string(),
-    zone: z.string(),
-    language: z.enum(["zh", "en"]),
-  }),
+  terminal: terminalNameSchema,
   /** Null outside the demo. */
   demo: demoShownSchema.nullable(),
 });
@@ -191,7 +194,8 @@ export type ServerMessage = z.output<typeof serverMessageSchema>;
 
 export const lineCommandSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("activate") }),
-  z.strictObject({ kind: z.literal("confirm") }),
+  /** Names what the diner saw: a press that comes late must not confirm the next person's payment. */
+  z.strictObject({ kind: z.literal("confirm"), personId: z.string().min(1).max(64), amountFen: fenAmount }),
   z.strictObject({ kind: z.literal("cancel") }),
   z.strictObject({
     kind: z.literal("set-order"),

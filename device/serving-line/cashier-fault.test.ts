@@ -2,10 +2,8 @@ import { describe, expect, it } from "vitest";
 import type { Projection } from "../journal/journal-port.ts";
 import { verifyJournal } from "../journal/verify.ts";
 import { ledgerProjection } from "./ledger.ts";
-import { diskFault, intercepted, type LineFixture, lineFixture } from "./serving-line-fixture.ts";
-import type { CheckoutView } from "./serving-line-port.ts";
+import { diskFault, intercepted, type LineFixture, lineFixture, view } from "./serving-line-fixture.ts";
 
-const view = ({ line }: LineFixture): CheckoutView => line.status().view;
 const entries = ({ journal }: LineFixture) => journal.readAfter(0, { countMax: 1000, bytesMax: 1e8 });
 const byCard = (fixture: LineFixture, personId = "p-1"): Promise<void> =>
   fixture.line.command({ kind: "card", cardToken: `card-${personId}` });

@@ -43,7 +43,7 @@ export const INITIAL_CHECKOUT: Checkout = {
  *
  * Pure: no clock, no ids, no database. It never decides about money (the cashier does, in one transaction) and never
  * shows a payment that the cashier has not answered for. What each input does in each phase is listed, pair by pair,
- * in checkout-machine.test.ts.
+ * in checkout-table.test.ts.
  */
 export function step(checkout: Checkout, input: CheckoutInput, settings: CheckoutSettings): Step {
   switch (input.kind) {

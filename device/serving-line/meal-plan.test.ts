@@ -1,42 +1,22 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { epochMs, fen } from "../platform/units.ts";
-import {
-  mealMoment,
-  mealPlanProblems,
-  readMealPlan,
-  WALL_MS_MIN,
-  type WrittenMealPlan,
-} from "./meal-plan.ts";
-import { name, plan } from "./serving-line-fixture.ts";
+import { mealMoment, mealPlanProblems, WALL_MS_MIN } from "./meal-plan.ts";
+import { plan } from "./serving-line-fixture.ts";
 import type { MealPlan } from "./serving-line-port.ts";
 
 const at = (iso: string): ReturnType<typeof epochMs> => epochMs(Date.parse(iso));
-const noSubsidy = { student: 0, staff: 0, guest: 0 };
-const wholeDay = (zone: string): MealPlan =>
-  readMealPlan({
-    version: "1",
-    zone,
-    periods: [
-      {
-        id: "first-half",
-        name: name("上"),
-        from: "00:00",
-        to: "12:00",
-        pricing: { kind: "fixed", priceFen: 1 },
-        subsidyFen: noSubsidy,
-      },
-      {
-        id: "second-half",
-        name: name("下"),
-        from: "12:00",
-        to: "24:00",
-        pricing: { kind: "fixed", priceFen: 1 },
-        subsidyFen: noSubsidy,
-      },
-    ],
-    menu: [],
-  });
+const [lunch] = plan().periods;
+if (lunch === undefined) throw new Error("the fixture has a lunch");
+/** Two periods that fill the day, to its last minute. */
+const wholeDay = (zone: string): MealPlan => ({
+  ...plan(),
+  zone,
+  periods: [
+    { ...lunch, id: "first-half", fromMinute: 0, toMinute: 720 },
+    { ...lunch, id: "second-half", fromMinute: 720, toMinute: 1440 },
+  ],
+});
 
 describe("the meal moment", () => {
   it("has the school's date and period, not UTC's, around midnight", () => {
@@ -122,53 +102,8 @@ describe("the meal moment", () => {
   });
 });
 
-describe("a written meal plan", () => {
-  const written: WrittenMealPlan = {
-    version: "7",
-    zone: "Asia/Shanghai",
-    periods: [
-      {
-        id: "lunch",
-        name: name("午餐"),
-        from: "11:30",
-        to: "24:00",
-        pricing: { kind: "keyed", amountFenMax: 3000 },
-        subsidyFen: { student: 100, staff: 0, guest: 0 },
-      },
-    ],
-    menu: [{ id: "rice", name: name("米饭"), priceFen: 100, allergens: [] }],
-  };
-
-  it("is read into minutes and fen", () => {
-    expect(readMealPlan(written)).toEqual({
-      ...written,
-      periods: [
-        {
-          id: "lunch",
-          name: name("午餐"),
-          fromMinute: 690,
-          toMinute: 1440,
-          pricing: { kind: "keyed", amountFenMax: fen(3000) },
-          subsidyFen: { student: 100, staff: 0, guest: 0 },
-        },
-      ],
-    });
-  });
-
-  it("is refused with a time that is none or half a fen", () => {
-    const [period] = written.periods;
-    const [item] = written.menu;
-    if (period === undefined || item === undefined) throw new Error("the plan has both");
-    for (const to of ["24:01", "9:00", "12:60", "noon", "-1:00", "99:99"])
-      expect(() => readMealPlan({ ...written, periods: [{ ...period, to }] }), to).toThrow(RangeError);
-    expect(() => readMealPlan({ ...written, menu: [{ ...item, priceFen: 0.5 }] })).toThrow(RangeError);
-  });
-});
-
 describe("a plan that this terminal must not run", () => {
   const base = plan();
-  const [lunch] = base.periods;
-  if (lunch === undefined) throw new Error("the fixture has a lunch");
   const cases: readonly (readonly [string, Partial<MealPlan>, "touch" | "presence"])[] = [
     [
       "overlaps lunch",

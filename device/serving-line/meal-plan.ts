@@ -1,9 +1,8 @@
 import type { TimeTrust } from "../journal/journal-port.ts";
 import { present } from "../platform/assert.ts";
-import { type EpochMs, epochMs, type Fen, fen } from "../platform/units.ts";
-import type { PersonKind } from "../roster/roster-port.ts";
+import { type EpochMs, epochMs, type Fen } from "../platform/units.ts";
 import { fitsEntry } from "./entries.ts";
-import type { Activation, Bilingual, MealPeriod, MealPlan, MenuItem, Pricing } from "./serving-line-port.ts";
+import type { Activation, MealPeriod, MealPlan } from "./serving-line-port.ts";
 
 /** A wall clock before this is a clock that lost its battery, whatever it claims about itself. */
 export const WALL_MS_MIN: EpochMs = epochMs(Date.UTC(2025, 0, 1));
@@ -72,68 +71,6 @@ function localTime(zone: string, atMs: EpochMs): { businessDate: string; minuteO
     businessDate: `${part("year").padStart(4, "0")}-${part("month")}-${part("day")}`,
     minuteOfDay: Number(part("hour")) * 60 + Number(part("minute")),
   };
-}
-
-/** A meal plan as people write it: times of day as "11:30", amounts as plain numbers. */
-export interface WrittenMealPlan {
-  readonly version: string;
-  readonly zone: string;
-  readonly periods: readonly {
-    readonly id: string;
-    readonly name: Bilingual;
-    readonly from: string;
-    readonly to: string;
-    readonly pricing:
-      | { readonly kind: "fixed"; readonly priceFen: number }
-      | { readonly kind: "menu" }
-      | { readonly kind: "keyed"; readonly amountFenMax: number };
-    readonly subsidyFen: Readonly<Record<PersonKind, number>>;
-  }[];
-  readonly menu: readonly {
-    readonly id: string;
-    readonly name: Bilingual;
-    readonly priceFen: number;
-    readonly allergens: readonly string[];
-  }[];
-}
-
-/**
- * The plan with minutes and fen, from the configuration's or the cloud's form (already checked by its schema).
- * @throws RangeError for an amount that is no integer or a time that is none.
- */
-export function readMealPlan(written: WrittenMealPlan): MealPlan {
-  return {
-    version: written.version,
-    zone: written.zone,
-    periods: written.periods.map((period) => ({
-      id: period.id,
-      name: period.name,
-      fromMinute: minuteOf(period.from),
-      toMinute: minuteOf(period.to),
-      pricing: readPricing(period.pricing),
-      subsidyFen: {
-        student: fen(period.subsidyFen.student),
-        staff: fen(period.subsidyFen.staff),
-        guest: fen(period.subsidyFen.guest),
-      },
-    })),
-    menu: written.menu.map((item): MenuItem => ({ ...item, priceFen: fen(item.priceFen) })),
-  };
-}
-
-function readPricing(pricing: WrittenMealPlan["periods"][number]["pricing"]): Pricing {
-  if (pricing.kind === "fixed") return { kind: "fixed", priceFen: fen(pricing.priceFen) };
-  if (pricing.kind === "keyed") return { kind: "keyed", amountFenMax: fen(pricing.amountFenMax) };
-  return { kind: "menu" };
-}
-
-/** "11:30" is 690; "24:00" ends the day. @throws RangeError for anything else. */
-function minuteOf(time: string): number {
-  const match = /^(\d\d):(\d\d)$/.exec(time);
-  const minute = match === null ? Number.NaN : Number(match[1]) * 60 + Number(match[2]);
-  if (!(minute <= MINUTES_PER_DAY) || Number(match?.[2]) > 59)
-    throw new RangeError(`"${time}" is no time of day`);
-  return minute;
 }
 
 /**

@@ -47,9 +47,10 @@ export function createSalesGate(options: {
       return current !== null;
     },
     stop(fault, chargeId) {
-      logger.error({ code: fault.code, chargeId }, "sales are stopped: the journal cannot be written");
       // The first doubtful charge is the one to settle; none can follow it while the gate is shut.
-      current ??= { code: fault.code, chargeId, entryId: ids.next() };
+      if (current !== null) return;
+      logger.error({ code: fault.code, chargeId }, "sales are stopped: the journal cannot be trusted");
+      current = { code: fault.code, chargeId, entryId: ids.next() };
       lastTrialMono = clock.mono();
     },
     tryResume() {

@@ -9,12 +9,17 @@ import type { AccountBase, Person, PinCheck, PinVerifier, Roster } from "../rost
 import type { FrameSource, ObservedFrame } from "./frame-source.ts";
 import { createLedger, type Ledger, ledgerProjection } from "./ledger.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line.ts";
-import type { Activation, Bilingual, MealPlan, Pricing, ServingLineStatus } from "./serving-line-port.ts";
+import type {
+  Activation,
+  CheckoutView,
+  MealPlan,
+  Pricing,
+  Receipt,
+  ServingLineStatus,
+} from "./serving-line-port.ts";
 import { type ServingLineSettings, servingLineSettings } from "./settings.ts";
 
 /** What the tests of this folder share: people without faces, frames without pictures. For tests only. */
-
-export const name = (zh: string): Bilingual => ({ zh, en: zh });
 
 export const FIXED: Pricing = { kind: "fixed", priceFen: fen(1200) };
 
@@ -357,4 +362,26 @@ export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
       return fen(balance);
     },
   };
+}
+
+export const view = ({ line }: LineFixture): CheckoutView => line.status().view;
+
+export function paidReceipt(shown: CheckoutView): Receipt {
+  if (shown.kind !== "paid") throw new Error(`not paid but ${shown.kind}`);
+  return shown.receipt;
+}
+
+export const kindsOf = ({ journal }: LineFixture): string[] =>
+  journal.readAfter(0, { countMax: 1000, bytesMax: 1e8 }).map(({ kind }) => kind);
+
+export async function payByFace(fixture: LineFixture, personId = "p-1"): Promise<CheckoutView> {
+  await fixture.line.command({ kind: "activate" });
+  await fixture.look(picture(face({ person: personId })));
+  return view(fixture);
+}
+
+/** The wall clock goes on by hours and the till has its look at it, without a tick for each second between. */
+export async function hoursPass({ clock }: LineFixture, hours: number): Promise<void> {
+  clock.stepWall(hours * 3_600_000);
+  await clock.advance(3000);
 }

@@ -1,3 +1,4 @@
+import { Socket } from "node:net";
 import mqtt from "mqtt";
 import type { Clock, Timer } from "../platform/clock.ts";
 import {
@@ -168,6 +169,8 @@ export class MqttConnection {
       if (this.#phase === "up") this.#events.onMessage({ topic, payload });
     });
     const limit = new PacketLimit(this.#options.messageBytesMax + PACKET_OVERHEAD_BYTES);
+    // Small packets both ways: Nagle's algorithm with delayed acknowledgement would cost 40 ms each.
+    if (client.stream instanceof Socket) client.stream.setNoDelay(true);
     client.stream.on("connect", () => {
       this.#socketOpened = true;
     });

@@ -102,6 +102,7 @@ export class CloudHttp {
         reply.type(`${type}; charset=utf-8`).send(content),
       );
     }
+    this.#server.get("/favicon.ico", (_request, reply) => reply.code(204).send());
     this.#server.get("/events", (_request, reply) => {
       if (this.#watchers.size >= WATCHERS_MAX) return reply.code(503).send({ error: "too-many-watchers" });
       reply.hijack();

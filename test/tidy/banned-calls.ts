@@ -12,10 +12,12 @@ interface Ban {
 }
 
 const THE_CLOCK = "device/platform/system-clock.ts";
+// It runs before any TypeScript does, and ends the process when nothing else would.
+const THE_COMMAND = "device/canteen-edge.mjs";
 // The browser's own page has no Clock: it shows, it decides nothing.
 const isPage = (path: string): boolean => path.startsWith("device/kiosk/ui/");
 const isDeviceCode = (path: string): boolean =>
-  path.startsWith("device/") && !isPage(path) && path !== THE_CLOCK;
+  path.startsWith("device/") && !isPage(path) && path !== THE_CLOCK && path !== THE_COMMAND;
 
 export const BANS: readonly Ban[] = [
   {

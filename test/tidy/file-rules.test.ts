@@ -49,6 +49,11 @@ describe("file names", () => {
     },
   );
 
+  it("let a Vue component bear its own name, and nothing else", () => {
+    const tree = plantedTree({ "device/kiosk/ui/src/PayPage.vue": "", "device/kiosk/PayPage.ts": "" });
+    expect(fileNameViolations(tree).map(({ path }) => path)).toEqual(["device/kiosk/PayPage.ts"]);
+  });
+
   it("let an operator's role keep its name inside a word", () => {
     const tree = plantedTree({ "device/security/management-log.ts": "", "test/README.md": "" });
     expect(fileNameViolations(tree)).toEqual([]);

@@ -18,6 +18,8 @@ const LINES_MAX = 400;
 const LENGTH_COUNTS = /\.(ts|mjs|js|vue|css)$/;
 /** Lower case with dashes; dots part a suffix such as `.test.ts`. */
 const KEBAB_CASE = /^[a-z0-9]+(-[a-z0-9]+)*(\.[a-z0-9]+(-[a-z0-9]+)*)*$/;
+/** A Vue component is named as it is used in a template (Vue style guide, priority B). */
+const COMPONENT = /^([A-Z][a-z0-9]*)+\.vue$/;
 /** Names that a tool looks for. */
 const GIVEN_NAMES: ReadonlySet<string> = new Set(["README.md", "LICENSE"]);
 const EMPTY_NAME = /(^|-)(utils?|helpers?|managers?)(\.|$)/;
@@ -36,7 +38,7 @@ export function fileNameViolations(tree: SourceTree): Violation[] {
       if (name.startsWith(".") || GIVEN_NAMES.has(name)) continue;
       if (EMPTY_NAME.test(name)) {
         found.push({ path, line: 1, message: `"${name}" says nothing: name the file for what it holds` });
-      } else if (!KEBAB_CASE.test(name)) {
+      } else if (!KEBAB_CASE.test(name) && !COMPONENT.test(name)) {
         found.push({ path, line: 1, message: `"${name}" is not kebab-case` });
       }
     }

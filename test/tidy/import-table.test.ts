@@ -46,13 +46,14 @@ describe("import table", () => {
     expect(violationsOf(path, text)).toEqual([expect.stringContaining(`may not import ${target}`)]);
   });
 
-  it("lets the kiosk import a port of another folder as a type only", () => {
+  it("lets the kiosk import ports of the runtime, of models types only, and nothing else of them", () => {
     const path = "device/kiosk/routes.ts";
-    expect(violationsOf(path, 'import type { Roster } from "../roster/roster-port.ts";')).toEqual([]);
-    expect(violationsOf(path, 'import { type Roster } from "../roster/roster-port.ts";')).toEqual([
+    expect(violationsOf(path, 'import { REASONS } from "../serving-line/serving-line-port.ts";')).toEqual([]);
+    expect(violationsOf(path, 'import type { Store } from "../roster/template-store.ts";')).toHaveLength(1);
+    expect(violationsOf(path, 'import type { Face } from "../../models/face-engine-port.ts";')).toEqual([]);
+    expect(violationsOf(path, 'import { type Face } from "../../models/face-engine-port.ts";')).toEqual([
       expect.stringContaining("other than by import type"),
     ]);
-    expect(violationsOf(path, 'import type { Store } from "../roster/template-store.ts";')).toHaveLength(1);
   });
 
   it("lets a capability import ports of models and firmware-bridge and nothing else of them", () => {
@@ -65,6 +66,11 @@ describe("import table", () => {
   it("lets only the commands reach the composition root", () => {
     expect(violationsOf("device/commands/run.ts", 'await import("../main.ts");')).toEqual([]);
     expect(violationsOf("device/kiosk/a.ts", 'await import("../main.ts");')).toHaveLength(1);
+    expect(violationsOf("device/main.ts", 'import "./terminal-store.ts";')).toEqual([]);
+    expect(violationsOf("device/terminal-store.ts", 'import "./journal/database.ts";')).toEqual([]);
+    expect(violationsOf("device/sync/a.ts", 'import "../terminal-store.ts";')).toEqual([
+      expect.stringContaining("imports the composition root"),
+    ]);
   });
 
   it("keeps framing and protocol free of packages and of node's own modules", () => {

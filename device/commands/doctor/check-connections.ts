@@ -134,7 +134,10 @@ async function httpCamera(url: string, signal: AbortSignal): Promise<Finding> {
   try {
     const response = await fetch(url, { signal });
     const type = response.headers.get("content-type") ?? "";
-    const first = await response.body?.getReader().read();
+    const reader = response.body?.getReader();
+    const first = await reader?.read();
+    // A stream of pictures never ends by itself.
+    await reader?.cancel();
     if (!response.ok)
       return failed({ zh: `应答 ${response.status}`, en: `answers ${response.status}` }, hint);
     if (!/^(image\/jpeg|multipart\/x-mixed-replace)/.test(type) || (first?.value?.length ?? 0) === 0) {

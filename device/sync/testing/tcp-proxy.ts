@@ -55,7 +55,8 @@ export class TcpProxy {
       from.on("error", () => {});
       from.on("close", () => {
         this.#sockets.delete(from);
-        to.destroy();
+        // A dead line does not tell one end that the other has hung up.
+        if (!this.#frozen) to.destroy();
       });
     }
   }

@@ -1,0 +1,103 @@
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hasTool } from "../../test/require-tool.ts";
+import { databaseFile } from "../terminal-database.ts";
+import { type CommandOutcome, runCaptured } from "./captured-io.ts";
+
+const PIN = "739105";
+const PROGRAM = fileURLToPath(new URL("../canteen-edge.mjs", import.meta.url));
+
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), "canteen-operator-"));
+  writeFileSync(
+    join(folder, "canteen.yaml"),
+    `site: demo
+device: line-1
+dataFolder: data
+servingLine:
+  mealPlan:
+    periods:
+      - { id: day, name: { zh: 全天, en: Day }, from: "00:00", to: "24:00", pricing: { kind: fixed, priceFen: 1 } }
+`,
+  );
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+function add(stdin: string, ...more: string[]): Promise<CommandOutcome> {
+  const argv = ["operator", "add", "--id", "manager-1", "--name", "李四", "--role", "manager", ...more];
+  return runCaptured(argv, { folder, stdin });
+}
+
+describe("operator add", () => {
+  it("takes the PIN from standard input and keeps it nowhere in the open", async () => {
+    const added = await add(`${PIN}\n`, "--json");
+    expect(added).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(added.stdout)).toEqual({
+      operatorId: "manager-1",
+      displayName: "李四",
+      role: "manager",
+    });
+    const database = readFileSync(databaseFile(join(folder, "data")), "latin1");
+    expect(database + added.stdout).not.toContain(PIN);
+    expect(database).toContain("scrypt$");
+  });
+
+  it("has no option for the PIN: an argument would stay in the shell's history", async () => {
+    expect(await add("", "--pin", PIN)).toMatchObject({ exitCode: 2 });
+  });
+
+  it.each([
+    ["a weak PIN", "123456\n", "pin-too-weak", 1],
+    ["no PIN", "", "usage", 2],
+    ["an endless line", "9".repeat(10_000), "pin-too-weak", 1],
+  ])("refuses %s", async (_what, stdin, code, exitCode) => {
+    const refused = await add(stdin, "--json");
+    expect(refused).toMatchObject({ exitCode, stdout: "" });
+    expect(JSON.parse(refused.stderr)).toMatchObject({ error: { code } });
+  });
+
+  it("refuses the same operator twice", async () => {
+    await add(`${PIN}\n`);
+    const again = await add(`${PIN}\n`, "--json");
+    expect(again.exitCode).toBe(1);
+    expect(JSON.parse(again.stderr)).toMatchObject({ error: { code: "operator-exists" } });
+  });
+});
+
+describe.skipIf(!hasTool("script"))("operator add at a keyboard", () => {
+  /** Types each answer when its question appears, at a real terminal. @returns all that the terminal showed. */
+  function typed(answers: readonly string[]): Promise<string> {
+    const command = `"${process.execPath}" "${PROGRAM}" operator add --id cashier-1 --name A`;
+    const child = spawn("script", ["-qec", command, "/dev/null"], {
+      cwd: folder,
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    const questions = [/PIN: /, /again: /];
+    let shown = "";
+    let asked = 0;
+    child.stdout.on("data", (chunk: Buffer) => {
+      shown += chunk.toString();
+      if (asked < answers.length && questions[asked]?.test(shown) === true)
+        child.stdin.write(answers[asked++] ?? "");
+    });
+    return new Promise((resolve) => {
+      child.once("close", () => resolve(shown));
+    });
+  }
+
+  it("asks twice and shows nothing of what is typed", async () => {
+    const shown = await typed([`${PIN}x\u007f\r`, `${PIN}\r`]);
+    expect(shown).toContain("已添加 / added: cashier-1");
+    expect(shown).not.toContain(PIN);
+  });
+
+  it("adds nobody when the two differ or Ctrl-C is pressed", async () => {
+    expect(await typed([`${PIN}\r`, "739106\r"])).toContain("两次输入的密码不一致");
+    expect(await typed(["7391\u0003"])).toContain("已取消");
+  });
+});

@@ -1,0 +1,228 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/end-to-end/browser.ts";
+import { hasTool } from "../../test/require-tool.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import { fakeReceipt } from "./fake-checkout.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import type { KioskServer } from "./kiosk-ports.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+
+/** The operator's page in real Chromium, on stand-ins of the terminal's parts. */
+describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", () => {
+  let folder = "";
+  let uiFolder = "";
+  let browser: Browser;
+  let world: FakeWorld;
+  let server: KioskServer;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "canteen-admin-"));
+    uiFolder = await buildUi();
+    browser = await openBrowser(await makeWebcamFile(folder));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true, force: true });
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = createFakeWorld({ clock: new SystemClock() });
+    server = createKioskServer(world.serverOptions(uiFolder));
+    const { url } = await server.start();
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+    await page.goto(`${url}/admin`);
+    await page.waitForSelector('[data-testid="sign-in"]');
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await server.close();
+    world.metrics.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const part = (id: string) => page.getByTestId(id);
+  const text = (id: string): Promise<string> => part(id).innerText();
+  const signIn = async (operatorId: string, pin = "135790"): Promise<void> => {
+    await part("operator-id").fill(operatorId);
+    for (const digit of pin) await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+  };
+  const openPerson = async (personId: string): Promise<void> => {
+    await part(`person-${personId}`).click();
+    await part("person-panel").waitFor();
+  };
+
+  it("lets nobody in with a wrong PIN, and says how many attempts are left", async () => {
+    await signIn("m1", "111111");
+    expect(await text("sign-in-problem")).toMatch(/不对.*4 次/);
+    expect(await text("operator-pin")).not.toContain("●");
+    await signIn("locked");
+    await page.waitForSelector('[data-code="sign-in-locked"]');
+    expect(await text("sign-in-problem")).toContain("2 分钟");
+    // The browser itself reports answers of 401 and 429.
+    complaints.splice(0);
+  });
+
+  it("stays signed in over a reload, and signs out", async () => {
+    await signIn("m1");
+    expect(await text("operator")).toContain("管理员");
+    await page.reload();
+    await part("people-search").waitFor();
+    await part("sign-out").click();
+    await part("sign-in").waitFor();
+    expect(world.operators.signedOut).toEqual(["token-m1"]);
+  });
+
+  it("shows a keeper the status only", async () => {
+    await signIn("k1");
+    await part("terminal-status").waitFor();
+    expect(await part("tab-people").isDisabled()).toBe(true);
+  });
+
+  it("enrols from the webcam: consent by a guardian, a word on every shot, a look-alike checked, saved", async () => {
+    await signIn("m1");
+    await part("people-search").fill("20260101");
+    await openPerson("p1");
+    expect(await text("face-state")).toContain("未同意");
+    await part("enrol").click();
+    expect(await text("consent-form")).toContain("不保存照片");
+    expect(await part("consent-self").isDisabled()).toBe(true);
+    expect(await part("consent-agree").isDisabled()).toBe(true);
+    await part("consent-face").check();
+    await part("consent-guardian").check();
+    await part("consent-agree").click();
+
+    world.enrolment.problems.push("face-too-small", "too-dark", "duplicate");
+    await part("enrol-once").click();
+    await page.waitForSelector('[data-testid="enrol-word"][data-problem="face-too-small"]');
+    expect(await text("enrol-word")).toContain("请靠近一点");
+    await part("enrol-run").click();
+    await page.waitForSelector('[data-testid="enrol-count"][data-count="3"]');
+    expect(await text("enrol-duplicate")).toContain("乙同学");
+    await part("enrol-run").click();
+    expect(await part("enrol-save").isDisabled()).toBe(true);
+    await part("enrol-duplicate-confirm").check();
+    await part("enrol-save").click();
+    expect(await text("person-note")).toContain("现在就可以刷脸付款");
+    expect(world.enrolment.completed).toEqual([
+      { sessionId: "s-p1", consent: { scopes: ["face"], grantedBy: "guardian" }, duplicateConfirmed: true },
+    ]);
+    expect(Math.min(...world.enrolment.shotBytes)).toBeGreaterThan(2000);
+  });
+
+  it("enrols from photo files where the consent is on record", async () => {
+    world.templateStore.recordConsent({ personId: "p3", scopes: ["face"], grantedBy: "self" });
+    const photos = await Promise.all(
+      ["a.jpg", "b.png", "c.webp"].map(async (name) => {
+        const path = join(folder, name);
+        const picture = sharp({ create: { width: 64, height: 64, channels: 3, background: "#778877" } });
+        await writeFile(
+          path,
+          await picture
+            .toFormat(name.endsWith("jpg") ? "jpeg" : name.endsWith("png") ? "png" : "webp")
+            .toBuffer(),
+        );
+        return path;
+      }),
+    );
+    await signIn("m1");
+    await openPerson("p3");
+    await part("enrol").click();
+    await part("enrol-source-files").click();
+    await part("enrol-files").setInputFiles(photos);
+    await page.waitForSelector('[data-testid="enrol-count"][data-count="3"]');
+    expect(world.enrolment.shotBytes).toHaveLength(3);
+  });
+
+  it("cancels the enrolment when the dialog is closed", async () => {
+    world.templateStore.recordConsent({ personId: "p3", scopes: ["face"], grantedBy: "self" });
+    await signIn("m1");
+    await openPerson("p3");
+    await part("enrol").click();
+    await part("enrol-count").waitFor();
+    await page.keyboard.press("Escape");
+    await part("enrol-dialog").waitFor({ state: "detached" });
+    await expect.poll(() => world.enrolment.cancelled).toEqual(["s-p3"]);
+  });
+
+  it("records a consent alone, shows it, and withdraws it with a reason and an explanation", async () => {
+    await signIn("m1");
+    await openPerson("p3");
+    await part("record-consent").click();
+    await part("consent-face").check();
+    await part("consent-share").check();
+    await part("consent-self").check();
+    await part("consent-agree").click();
+    await page.getByText("已同意刷脸").first().waitFor();
+    expect(world.roster.hasConsent("p3", "share-template")).toBe(true);
+    await part("withdraw").click();
+    expect(await text("reason-dialog")).toContain("立即从终端删除");
+    expect(await part("reason-confirm").isDisabled()).toBe(true);
+    await part("reason-0").click();
+    await part("reason-confirm").click();
+    expect(await text("person-note")).toContain("已撤回");
+    expect(world.templateStore.withdrawn).toMatchObject([{ personId: "p3", reason: "本人要求" }]);
+    expect(await text("face-state")).toContain("未同意");
+  });
+
+  it("voids a charge with a reason, and charges another meal once per press", async () => {
+    world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false }];
+    await signIn("m1");
+    await part("tab-charges").click();
+    await part("void").click();
+    expect(await text("reason-dialog")).toMatch(/甲同学，午餐，9.00 元/);
+    await part("reason-other").fill("测试原因");
+    await part("reason-confirm").click();
+    expect(await text("charges-note")).toContain("95.40");
+    await part("charge-voided").waitFor();
+    expect(world.servingLine.voids).toEqual([{ chargeId: "c1", operatorId: "m1", reason: "测试原因" }]);
+
+    await part("tab-people").click();
+    await openPerson("p1");
+    await part("charge-again").click();
+    await part("reason-0").click();
+    await part("reason-confirm").dblclick();
+    expect(await text("person-note")).toContain("已付 9.00 元");
+    expect(world.servingLine.chargedAgain).toMatchObject([
+      { personId: "p1", operatorId: "m1", reason: "第二份" },
+    ]);
+  });
+
+  it("shows thresholds and the state of camera and cloud, and changes the camera", async () => {
+    world.sync.set({ connection: "offline", reason: "broker-unreachable", waitingCount: 12 });
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("similarity-min")).toBe("0.52");
+    expect(await text("sync-connection")).toBe("broker-unreachable");
+    expect(await text("sync-waiting")).toBe("12");
+    await part("camera-folder").click();
+    await page.waitForSelector('[data-testid="camera-folder"][aria-pressed="true"]');
+    expect(world.camera.kind()).toBe("folder");
+  });
+
+  it("asks to sign in again when the session ended", async () => {
+    await signIn("m1");
+    await part("person-p1").waitFor();
+    world.operators.signOut("token-m1");
+    await part("tab-charges").click();
+    await part("sign-in").waitFor();
+    complaints.splice(0);
+  });
+
+  it("speaks English too", async () => {
+    await part("language").click();
+    expect(await text("sign-in")).toContain("Operator sign-in");
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("terminal-status")).toContain("Least similarity");
+  });
+});

@@ -1,0 +1,332 @@
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  buildUi,
+  complaintsOf,
+  makeWebcamFile,
+  openBrowser,
+  scanCard,
+} from "../../test/end-to-end/browser.ts";
+import { hasTool } from "../../test/require-tool.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import { epochMs, fen } from "../platform/units.ts";
+import { fakeLunch, fakeReceipt } from "./fake-checkout.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import type { KioskServer } from "./kiosk-ports.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+
+/** Runs in the page: buttons that are too small to hit, and parts whose content does not fit. */
+const FIND_MISFITS = `(() => {
+  const found = [];
+  for (const button of document.querySelectorAll("button")) {
+    const { width, height } = button.getBoundingClientRect();
+    if (width < 63.5 || height < 63.5) found.push("small: " + button.innerText);
+  }
+  for (const part of document.querySelectorAll(".result, .card.meal, .middle, .pay")) {
+    if (part.scrollHeight > part.clientHeight + 1) found.push("cut off: " + part.className);
+    if (part.scrollWidth > part.clientWidth + 1) found.push("too wide: " + part.className);
+  }
+  return found;
+})()`;
+
+/** The pay page in real Chromium, on stand-ins of the terminal's parts. */
+describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
+  let folder = "";
+  let uiFolder = "";
+  let browser: Browser;
+  let world: FakeWorld;
+  let server: KioskServer;
+  let url = "";
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "canteen-pay-"));
+    await mkdir(folder, { recursive: true });
+    uiFolder = await buildUi();
+    browser = await openBrowser(await makeWebcamFile(folder));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true, force: true });
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = createFakeWorld({ clock: new SystemClock(), isDemo: true });
+    server = createKioskServer(world.serverOptions(uiFolder));
+    url = (await server.start()).url;
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    complaints = complaintsOf(page);
+    await page.goto(`${url}/pay`);
+    await page.waitForSelector('[data-testid="pay-page"][data-view="idle"]');
+  });
+  afterEach(async () => {
+    await page.close();
+    await server.close();
+    world.metrics.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
+  const seen = (id: string): Promise<unknown> => page.waitForSelector(`[data-testid="${id}"]`);
+  const commands = () => world.servingLine.commands;
+  const until = (isTrue: () => boolean): Promise<void> => expect.poll(isTrue, { timeout: 20_000 }).toBe(true);
+
+  it("shows meal and price, sends webcam pictures when asked, and draws the faces it is told of", async () => {
+    expect(await text("meal-name")).toContain("午餐");
+    expect(await text("meal-price")).toBe("¥12.00");
+    await until(() => world.camera.pushed.length >= 3);
+    const { default: sharp } = await import("sharp");
+    const { width, height, format } = await sharp(world.camera.pushed.at(-1)).metadata();
+    expect([width, height, format]).toEqual([640, 480, "jpeg"]);
+    world.sightings.tell({ widthPx: 640, heightPx: 480, boxes: [[200, 100, 200, 240]] });
+    await seen("face-boxes");
+  });
+
+  it("shows pictures of the terminal's own camera", async () => {
+    await page.getByTestId("demo-samples").click();
+    const picture = world.camera.pushed.at(-1);
+    await page.waitForSelector('[data-testid="demo-webcam"]');
+    world.camera.give(Uint8Array.from(picture ?? []));
+    await seen("terminal-picture");
+    await page.getByTestId("demo-webcam").click();
+    await seen("webcam");
+  });
+
+  it("pays: press, look, paid with name, meal, amount and balance, readable from two metres", async () => {
+    await page.getByTestId("activate").click();
+    await until(() => commands().length === 1);
+    expect(commands()).toEqual([{ kind: "activate" }]);
+    world.servingLine.show({ kind: "looking", hint: "come-closer" });
+    expect(await text("look-hint")).toBe("请靠近一点");
+    world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
+    expect(await text("result-title")).toMatch(/支付成功\s+Payment successful/);
+    expect(await text("paid-name")).toBe("甲同学");
+    expect(await text("paid-meal")).toContain("午餐");
+    expect(await text("paid-amount")).toBe("¥9.00");
+    expect(await text("paid-balance")).toBe("¥86.40");
+    const title = page.getByTestId("result-title").locator(".zh");
+    // A tenth of the screen's height.
+    expect((await title.boundingBox())?.height).toBeGreaterThanOrEqual(80);
+  });
+
+  it("tells the same face again that the meal is paid, and when", async () => {
+    world.servingLine.show({
+      kind: "refused",
+      reason: "meal-already-charged",
+      displayName: "甲同学",
+      amountFen: fen(900),
+      balanceFen: fen(8640),
+      earlier: fakeReceipt({ atMs: epochMs(Date.UTC(2026, 8, 1, 4, 2)) }),
+    });
+    expect(await text("result-title")).toMatch(/已经付过了\s+This meal is already paid/);
+    expect(await text("refused-earlier")).toMatch(/12:02 已付 9.00 元/);
+    expect(await text("refused-advice")).toContain("没有再扣钱");
+  });
+
+  it("says what to do at a refusal, and how many attempts a wrong PIN leaves", async () => {
+    const refused = {
+      kind: "refused",
+      displayName: null,
+      amountFen: null,
+      balanceFen: null,
+      earlier: null,
+    } as const;
+    world.servingLine.show({ ...refused, reason: "balance-too-low" });
+    expect(await text("refused-advice")).toContain("充值");
+    world.servingLine.show({ ...refused, reason: "person-unknown", pin: { kind: "wrong", attemptsLeft: 3 } });
+    await page.waitForSelector('[data-reason="person-unknown"]');
+    expect(await text("result-title")).toContain("学号或密码不对");
+    expect(await text("refused-advice")).toContain("3");
+  });
+
+  it("asks for one more press where the school wants it: Enter pays, Esc does not", async () => {
+    const confirm = {
+      kind: "confirm",
+      personId: "p1",
+      displayName: "甲同学",
+      amountFen: fen(900),
+      balanceFen: fen(9540),
+      allergyWarning: ["花生"],
+    } as const;
+    world.servingLine.show(confirm);
+    expect(await text("confirm-amount")).toBe("¥9.00");
+    expect(await text("confirm-allergy")).toContain("花生");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("Enter", { delay: 5 });
+    await page.getByTestId("confirm").click();
+    await page.getByTestId("cancel").click();
+    await until(() => commands().length === 4);
+    expect(commands().map(({ kind }) => kind)).toEqual(["cancel", "confirm", "confirm", "cancel"]);
+  });
+
+  it("offers card and PIN when the face does not do", async () => {
+    world.servingLine.show({ kind: "other-way", reason: "unknown-face" });
+    expect(await text("result-title")).toContain("没有认出你");
+    await page.getByTestId("other-way-retry").click();
+    await page.getByTestId("other-way-pin").click();
+    await seen("pin-dialog");
+    await until(() => commands().length === 1);
+    expect(commands()).toEqual([{ kind: "activate" }]);
+  });
+
+  it("takes number and PIN on the touch pad, never shows the PIN, and closes at the result", async () => {
+    await page.getByTestId("open-pin").click();
+    for (const digit of "20260101") await page.getByTestId(`pad-${digit}`).click();
+    await page.getByTestId("pad-confirm").click();
+    for (const digit of "2468") await page.getByTestId(`pad-${digit}`).click();
+    expect(await text("pin-dots")).toBe("●●●●");
+    expect(await page.getByTestId("pin-dialog").innerText()).not.toContain("2468");
+    await page.getByTestId("pad-confirm").click();
+    await seen("pin-checking");
+    await until(() => commands().length === 1);
+    expect(commands()).toEqual([{ kind: "pin", number: "20260101", pin: "2468" }]);
+  });
+
+  it("takes number and PIN from the keyboard too, and Esc closes the pad", async () => {
+    await page.getByTestId("open-pin").click();
+    await page.keyboard.type("900017\n2468\n", { delay: 70 });
+    await until(() => commands().length === 1);
+    expect(commands()).toEqual([{ kind: "pin", number: "900017", pin: "2468" }]);
+    await page.waitForSelector('[data-testid="pin-dialog"]', { state: "detached" });
+    world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
+    world.servingLine.show({ kind: "idle" });
+    await page.getByTestId("open-pin").click();
+    await page.keyboard.press("Escape");
+    await page.waitForSelector('[data-testid="pin-dialog"]', { state: "detached" });
+  });
+
+  it("reads a card that types like a keyboard, even with the PIN pad open, and shows nothing of it", async () => {
+    await scanCard(page, "0004711815");
+    await until(() => commands().length === 1);
+    await page.getByTestId("open-pin").click();
+    await scanCard(page, "QR;2026/ab-9");
+    await until(() => commands().length === 2);
+    expect(commands()).toEqual([
+      { kind: "card", cardToken: "0004711815" },
+      { kind: "card", cardToken: "QR;2026/ab-9" },
+    ]);
+    expect(await page.locator("body").innerText()).not.toContain("4711");
+  });
+
+  it("builds an order from dishes, and from a keyed amount", async () => {
+    world.servingLine.set({ mealPeriod: { ...fakeLunch, pricing: { kind: "menu" } } });
+    await page.getByTestId("dish-rice").click();
+    await until(() => commands().length === 1);
+    await page.waitForSelector('[data-testid="dish-remove-rice"]');
+    await page.getByTestId("dish-kungpao").click();
+    await page.waitForSelector('[data-testid="dish-remove-kungpao"]');
+    expect(await text("order-total")).toContain("¥9.50");
+    await page.getByTestId("dish-remove-rice").click();
+    await until(() => commands().length === 3);
+    expect(commands().at(-1)).toEqual({ kind: "set-order", itemIds: ["kungpao"], keyedFen: null });
+
+    world.servingLine.set({
+      mealPeriod: { ...fakeLunch, pricing: { kind: "keyed", amountFenMax: fen(5000) } },
+      order: { itemIds: [], keyedFen: null, totalFen: null },
+    });
+    await seen("number-pad");
+    for (const digit of "1250") await page.getByTestId(`pad-${digit}`).click();
+    await until(() => commands().length === 7);
+    expect(commands().at(-1)).toEqual({ kind: "set-order", itemIds: [], keyedFen: 1250 });
+    expect(await text("order-total")).toContain("¥12.50");
+    await page.getByTestId("pad-confirm").click();
+    await until(() => commands().length === 8);
+    expect(commands().at(-1)).toEqual({ kind: "activate" });
+  });
+
+  it("marks being offline with what waits, and the demo cuts and restores the network", async () => {
+    world.sync.set({ waitingCount: 12 });
+    await page.getByTestId("demo-network").click();
+    await page.waitForSelector('[data-testid="sync-mark"][data-connection="offline"]');
+    expect(await text("sync-mark")).toMatch(/离线，12 笔待上传\s+offline, 12 waiting/);
+    expect(world.demo.online).toBe(false);
+    await page.getByTestId("demo-network").click();
+    await page.waitForSelector('[data-testid="sync-mark"][data-connection="connected"]');
+  });
+
+  it("is closed with the reason, and without a meal it says so", async () => {
+    world.servingLine.set({ mealPeriod: null });
+    expect(await text("no-meal")).toContain("现在不是用餐时间");
+    world.servingLine.show({ kind: "closed", reason: "disk-unsafe" });
+    await seen("view-closed");
+    expect(await text("view-closed")).toContain("机器现在不能安全记账");
+  });
+
+  it("speaks Chinese or English as chosen, and keeps both on the result", async () => {
+    expect(await page.getByTestId("open-pin").innerText()).toContain("学号");
+    await page.getByTestId("language").click();
+    expect(await page.getByTestId("open-pin").innerText()).toContain("Number + PIN");
+    await page.reload();
+    await seen("open-pin");
+    await page.waitForSelector('html[lang="en"]');
+    world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
+    expect(await text("result-title")).toContain("支付成功");
+  });
+
+  it("says the result aloud once, in Chinese, unless muted", async () => {
+    await page.evaluate(
+      'globalThis.said = []; speechSynthesis.speak = (words) => said.push(words.lang + " " + words.text)',
+    );
+    const said = (): Promise<unknown> => page.evaluate("said");
+    world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
+    await seen("view-paid");
+    world.servingLine.set({ servedCount: 1 });
+    await page.waitForFunction("said.length === 1");
+    expect(await said()).toEqual(["zh-CN 支付成功，9.00元"]);
+    world.servingLine.show({ kind: "idle" });
+    await seen("side-panel");
+    await page.waitForSelector('[data-view="idle"]');
+    await page.getByTestId("mute").click();
+    world.servingLine.show({ kind: "paid", receipt: fakeReceipt({ chargeId: "second" }) });
+    await seen("view-paid");
+    expect(await said()).toHaveLength(1);
+  });
+
+  it("lets only the newest window pay, and gives it back on request", async () => {
+    const second = await browser.newPage();
+    await second.goto(`${url}/pay`);
+    await second.waitForSelector('[data-view="idle"]');
+    await seen("view-superseded");
+    await page.getByTestId("take-over").click();
+    await second.waitForSelector('[data-testid="view-superseded"]');
+    await page.waitForSelector('[data-testid="pay-page"][data-connection="open"]');
+    await second.close();
+  });
+
+  it("says that the terminal does not answer, and comes back by itself", async () => {
+    const port = Number(new URL(url).port);
+    await server.close();
+    await seen("view-connecting");
+    const options = world.serverOptions(uiFolder);
+    server = createKioskServer({ ...options, settings: { ...options.settings, port } });
+    await server.start();
+    await page.waitForSelector('[data-testid="pay-page"][data-connection="open"]');
+    complaints.splice(0);
+  });
+
+  it("fits the screens it is made for, with touch targets of 64 pixels", async () => {
+    const views = [
+      { kind: "idle" },
+      { kind: "paid", receipt: fakeReceipt({ allergyWarning: ["花生", "鸡蛋"] }) },
+      { kind: "other-way", reason: "unknown-face" },
+    ] as const;
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    for (const [width, height] of [
+      [1280, 800],
+      [1920, 1080],
+      [800, 1280],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      for (const view of views) {
+        world.servingLine.show(view);
+        await page.waitForSelector(`[data-testid="pay-page"][data-view="${view.kind}"]`);
+        const misfits = await page.evaluate(FIND_MISFITS);
+        expect([width, view.kind, misfits]).toEqual([width, view.kind, []]);
+      }
+    }
+  });
+});

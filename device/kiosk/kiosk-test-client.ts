@@ -1,0 +1,93 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { SystemClock } from "../platform/system-clock.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+import { problemSchema } from "./protocol.ts";
+
+/** A running kiosk on stand-ins and a client that talks to it over HTTP; for the tests of the server. */
+export interface RunningKiosk {
+  readonly world: FakeWorld;
+  readonly url: string;
+  /** Holds an index.html and nothing else. */
+  readonly uiFolder: string;
+  /** One request, by the signed-in manager unless `headers` say otherwise; bytes are sent as a JPEG. */
+  ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Answer>;
+  close(): Promise<void>;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly headers: Headers;
+  json(): unknown;
+}
+
+export const MANAGER = { authorization: "Bearer token-m1" };
+export const TINY_JPEG = Uint8Array.from([0xff, 0xd8, 1, 2, 3, 0xff, 0xd9]);
+
+export async function startKiosk(): Promise<RunningKiosk> {
+  const uiFolder = await mkdtemp(join(tmpdir(), "canteen-ui-"));
+  await writeFile(join(uiFolder, "index.html"), "<!doctype html><title>kiosk</title>");
+  const world = createFakeWorld({ clock: new SystemClock(), isDemo: true });
+  const server = createKioskServer(world.serverOptions(uiFolder));
+  const { url } = await server.start();
+  return {
+    world,
+    url,
+    uiFolder,
+    async ask(method, path, body, headers = MANAGER) {
+      const isBytes = body instanceof Uint8Array;
+      const type = isBytes ? "image/jpeg" : "application/json";
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: body === undefined ? headers : { "content-type": type, ...headers },
+        ...(body === undefined ? {} : { body: isBytes ? Buffer.from(body) : JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return {
+        status: response.status,
+        text,
+        json: (): unknown => JSON.parse(text),
+        headers: response.headers,
+      };
+    },
+    async close() {
+      await server.close();
+      world.metrics.close();
+      await rm(uiFolder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** The code of a problem whose form is checked on the way. */
+export const codeOf = (answer: Answer): string => problemSchema.parse(answer.json()).code;
+
+/** What needs an operator. */
+export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
+  ["GET", "/api/people"],
+  ["GET", "/api/people/p1"],
+  ["POST", "/api/people/p1/consents"],
+  ["POST", "/api/people/p1/withdraw"],
+  ["POST", "/api/people/p1/charge-again"],
+  ["POST", "/api/enrolments"],
+  ["POST", "/api/enrolments/s/shots"],
+  ["POST", "/api/enrolments/s/shots-from-camera"],
+  ["POST", "/api/enrolments/s/complete"],
+  ["DELETE", "/api/enrolments/s"],
+  ["GET", "/api/charges"],
+  ["POST", "/api/charges/c/void"],
+  ["GET", "/api/terminal"],
+  ["POST", "/api/camera"],
+  ["GET", "/api/camera/picture.jpg"],
+];
+/** What anybody at the terminal may ask. */
+export const OPEN_ROUTES: readonly (readonly [string, string])[] = [
+  ["POST", "/api/operators/sign-in"],
+  ["POST", "/api/operators/sign-out"],
+  ["POST", "/api/demo/network"],
+  ["POST", "/api/demo/next-person"],
+  ["POST", "/api/demo/empty-camera"],
+  ["POST", "/api/demo/camera"],
+];

@@ -1,0 +1,11 @@
+import { createRouter, createWebHistory } from "vue-router";
+
+export const router = createRouter({
+  history: createWebHistory(),
+  routes: [
+    { path: "/", component: () => import("./StartPage.vue") },
+    { path: "/pay", component: () => import("./pay/PayPage.vue") },
+    { path: "/admin", component: () => import("./admin/AdminPage.vue") },
+    { path: "/:rest(.*)", redirect: "/" },
+  ],
+});

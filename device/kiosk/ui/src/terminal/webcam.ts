@@ -1,0 +1,104 @@
+import { onScopeDispose, type Ref, ref, shallowRef } from "vue";
+
+export type WebcamTrouble = "denied" | "none" | "busy" | "failed";
+
+export interface Webcam {
+  /** To be shown in a `<video>`; null while there is none. */
+  readonly stream: Readonly<Ref<MediaStream | null>>;
+  readonly trouble: Readonly<Ref<WebcamTrouble | null>>;
+  start(): void;
+  stop(): void;
+}
+
+const RETRY_MS = 3000;
+
+/** The machine's own webcam: opened on demand, tried again when it is unplugged, taken or refused. */
+export function useWebcam(): Webcam {
+  const stream = shallowRef<MediaStream | null>(null);
+  const trouble = ref<WebcamTrouble | null>(null);
+  let isWanted = false;
+  let isOpening = false;
+  let timer = 0;
+
+  const tryLater = (): void => {
+    window.clearTimeout(timer);
+    if (isWanted) timer = window.setTimeout(() => void open(), RETRY_MS);
+  };
+
+  const release = (): void => {
+    for (const track of stream.value?.getTracks() ?? []) track.stop();
+    stream.value = null;
+  };
+
+  const open = async (): Promise<void> => {
+    if (!isWanted || isOpening || stream.value !== null) return;
+    isOpening = true;
+    try {
+      const media = navigator.mediaDevices;
+      if (media === undefined) throw new DOMException("no media devices", "NotFoundError");
+      const opened = await media.getUserMedia({
+        audio: false,
+        video: { width: { ideal: 640 }, height: { ideal: 480 }, facingMode: "user" },
+      });
+      stream.value = opened;
+      trouble.value = null;
+      if (!isWanted) release();
+      opened.getVideoTracks()[0]?.addEventListener("ended", () => {
+        release();
+        trouble.value = "none";
+        tryLater();
+      });
+    } catch (error) {
+      trouble.value = troubleOf(error);
+      tryLater();
+    } finally {
+      isOpening = false;
+    }
+  };
+
+  const stop = (): void => {
+    isWanted = false;
+    window.clearTimeout(timer);
+    release();
+    trouble.value = null;
+  };
+  onScopeDispose(stop);
+
+  return {
+    stream,
+    trouble,
+    start() {
+      isWanted = true;
+      void open();
+    },
+    stop,
+  };
+}
+
+function troubleOf(error: unknown): WebcamTrouble {
+  const name = error instanceof DOMException ? error.name : "";
+  if (name === "NotAllowedError" || name === "SecurityError") return "denied";
+  if (name === "NotFoundError" || name === "OverconstrainedError") return "none";
+  if (name === "NotReadableError" || name === "AbortError") return "busy";
+  return "failed";
+}
+
+const FRAME_WIDTH_PX_MAX = 640;
+const JPEG_QUALITY = 0.85;
+
+/** Takes still pictures of a playing `<video>`, at most 640 pixels wide: what the engine needs and no more. */
+export class PictureTaker {
+  readonly #canvas = new OffscreenCanvas(FRAME_WIDTH_PX_MAX, 480);
+
+  /** @returns a JPEG, or undefined while the video has no picture yet. */
+  async take(video: HTMLVideoElement): Promise<Blob | undefined> {
+    if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || video.videoWidth === 0) return undefined;
+    const scale = Math.min(1, FRAME_WIDTH_PX_MAX / video.videoWidth);
+    this.#canvas.width = Math.round(video.videoWidth * scale);
+    this.#canvas.height = Math.round(video.videoHeight * scale);
+    const context = this.#canvas.getContext("2d", { alpha: false });
+    if (context === null) return undefined;
+    context.drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
+    return this.#canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
+  }
+}

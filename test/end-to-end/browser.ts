@@ -1,0 +1,94 @@
+import { execFileSync } from "node:child_process";
+import { mkdtemp } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { type Browser, chromium, type Page } from "playwright-core";
+import { build } from "vite";
+import { withSystemFolders } from "../require-tool.ts";
+
+/** Helpers for tests in real Chromium: the built page, a webcam made of generated pictures, a browser. */
+
+const UI_FOLDER = new URL("../../device/kiosk/ui/", import.meta.url).pathname;
+
+/** Builds the page into a new temporary folder, which the caller removes. */
+export async function buildUi(): Promise<string> {
+  const outDir = await mkdtemp(join(tmpdir(), "canteen-ui-"));
+  await build({
+    root: UI_FOLDER,
+    configFile: join(UI_FOLDER, "vite.config.ts"),
+    logLevel: "error",
+    build: { outDir, emptyOutDir: true },
+  });
+  return outDir;
+}
+
+/** Path of the system's Chromium. @throws when there is none; guard with `hasTool("chromium")`. */
+export function chromiumPath(): string {
+  return execFileSync("sh", ["-c", "command -v chromium"], {
+    env: withSystemFolders(),
+    encoding: "utf8",
+  }).trim();
+}
+
+/**
+ * Makes what Chromium plays as a webcam: an MJPEG of one picture, or of ffmpeg's test pattern.
+ * The pixels must be 4:2:0: with 4:4:4 Chromium shows green frames without a word.
+ */
+export async function makeWebcamFile(folder: string, picture?: string): Promise<string> {
+  const file = join(folder, "webcam.mjpeg");
+  const input =
+    picture === undefined
+      ? ["-f", "lavfi", "-i", "testsrc2=size=640x480:rate=15"]
+      : ["-loop", "1", "-framerate", "15", "-i", picture];
+  const fit = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:-1:-1";
+  const output = ["-t", "2", "-vf", fit, "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "mjpeg", file];
+  execFileSync("ffmpeg", ["-v", "error", "-y", ...input, ...output], { stdio: "ignore" });
+  return file;
+}
+
+/** @param webcamFile from `makeWebcamFile`; without it the machine has no webcam. */
+export function openBrowser(webcamFile?: string): Promise<Browser> {
+  const webcam =
+    webcamFile === undefined
+      ? []
+      : [
+          "--use-fake-ui-for-media-stream",
+          "--use-fake-device-for-media-stream",
+          `--use-file-for-fake-video-capture=${webcamFile}`,
+        ];
+  return chromium.launch({
+    executablePath: chromiumPath(),
+    args: [
+      "--no-sandbox",
+      "--disable-gpu",
+      "--disable-quic",
+      "--no-first-run",
+      "--disable-background-networking",
+      "--disable-component-update",
+      "--disable-sync",
+      "--autoplay-policy=no-user-gesture-required",
+      ...webcam,
+    ],
+  });
+}
+
+/** Collects what the page complains about: a test ends by expecting none. */
+export function complaintsOf(page: Page): string[] {
+  const complaints: string[] = [];
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  return complaints;
+}
+
+/**
+ * Types as a card or QR reader does: all keys at once, then Enter. Playwright's own typing waits for the browser after
+ * each key, which on a busy machine is slower than a hand.
+ */
+export async function scanCard(page: Page, cardToken: string): Promise<void> {
+  const keys = JSON.stringify([...cardToken, "Enter"]);
+  await page.evaluate(
+    `for (const key of ${keys}) document.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true, cancelable: true }))`,
+  );
+}

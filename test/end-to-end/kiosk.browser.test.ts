@@ -1,0 +1,97 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { demoFolderDefault, prepareDemo } from "../../scripts/prepare-demo.ts";
+import { hasTool } from "../require-tool.ts";
+import { buildUi, complaintsOf, makeWebcamFile, openBrowser, scanCard } from "./browser.ts";
+import { openSchool, type School, until } from "./school.ts";
+
+const OPERATOR = { operatorId: "li", pin: "628451" };
+const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
+
+/** The whole way in real Chromium with a webcam: enrol at the counter, pay, try again; engine, journal and cloud are real. */
+describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("the kiosk in a browser with a webcam", () => {
+  let uiFolder = "";
+  let browser: Browser;
+
+  beforeAll(async () => {
+    uiFolder = await buildUi();
+    await prepareDemo();
+    const picture = join(demoFolderDefault, "people", "1003", "enrol-1.jpg");
+    browser = await openBrowser(await makeWebcamFile(uiFolder, picture));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+
+  async function open(school: School, path: string, url: string): Promise<Page> {
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      permissions: ["camera"],
+    });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    await page.goto(`${url}${path}`);
+    expect(school.broker.listening).toBe(true);
+    return page;
+  }
+
+  async function picture(page: Page, name: string): Promise<void> {
+    if (SCREENSHOTS !== undefined) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+
+  async function enrolAtCounter(page: Page): Promise<void> {
+    await page.getByTestId("operator-id").fill(OPERATOR.operatorId);
+    for (const digit of OPERATOR.pin) await page.getByTestId(`pad-${digit}`).click();
+    await page.getByTestId("pad-confirm").click();
+    await page.getByTestId("people-search").fill("1003");
+    await page.getByTestId("person-p-1003").click();
+    await page.getByTestId("enrol").click();
+    await page.getByTestId("enrol-run").click();
+    await page.waitForSelector('[data-testid="enrol-count"][data-count="3"]');
+    await picture(page, "enrol");
+    await page.getByTestId("enrol-save").click();
+    await page.getByTestId("person-note").waitFor();
+    await picture(page, "enrolled");
+  }
+
+  it("enrols, pays at once, says already paid, and shows what waits while the network is away", async () => {
+    const school = await openSchool();
+    const terminal = await school.startTerminal({ activation: "touch", uiFolder });
+    await terminal.store.operators.add({ ...OPERATOR, displayName: "李老师", role: "manager" });
+    const url = terminal.urls[0]?.url ?? "";
+    const admin = await open(school, "/admin", url);
+    await enrolAtCounter(admin);
+
+    const pay = await open(school, "/pay", url);
+    const complaints = complaintsOf(pay);
+    await pay.getByTestId("activate").click();
+    await pay.getByTestId("view-paid").waitFor();
+    expect(await pay.getByTestId("result-title").innerText()).toContain("支付成功");
+    expect(await pay.getByTestId("paid-name").innerText()).toContain("李思远");
+    await picture(pay, "paid");
+    await pay.getByTestId("view-paid").waitFor({ state: "hidden" });
+
+    await pay.getByTestId("activate").click();
+    await pay.getByTestId("view-refused").waitFor();
+    expect(await pay.getByTestId("view-refused").innerText()).toMatch(/已经?付过/);
+    await picture(pay, "already-paid");
+    await until("one charge in the cloud", () => (school.cloud.views.charges(10).length === 1 ? true : null));
+
+    await school.broker.stop();
+    await pay.getByTestId("view-refused").waitFor({ state: "hidden" });
+    await scanCard(pay, "C1004");
+    await pay.getByTestId("view-paid").waitFor();
+    await pay.waitForSelector('[data-testid="sync-mark"][data-connection="offline"][data-waiting="1"]');
+    expect(await pay.getByTestId("sync-mark").innerText()).toMatch(/离线.*1/s);
+    await picture(pay, "offline");
+    await school.broker.start();
+    await until("two charges in the cloud", () =>
+      school.cloud.views.charges(10).length === 2 ? true : null,
+    );
+    expect(school.cloud.views.charges(10).every(({ receipted }) => receipted)).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+});
