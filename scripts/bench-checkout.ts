@@ -74,7 +74,10 @@ async function benchSize(enrolled: number, options: CheckoutBenchOptions): Promi
     const visits: Visit[] = [];
     for (let i = 0; i < WARM_UP_CHARGES + chargeCount; i += 1) {
       // Nobody pays twice for a meal, so each charge needs a person of its own: the face is given to the next one.
-      const { frame, embedding } = faces[i % faces.length] ?? { frame: Buffer.alloc(0), embedding: stranger(0) };
+      const { frame, embedding } = faces[i % faces.length] ?? {
+        frame: Buffer.alloc(0),
+        embedding: stranger(0),
+      };
       const index = i % enrolled;
       await engine.replacePerson(benchPersonId(index), [template(index, embedding)]);
       visits.push(await till.serve(frame, benchPersonId(index)));
