@@ -21,6 +21,7 @@ const manifestSchema = z.strictObject({
       package: z.string(),
       members: z.array(z.string()).min(1),
       conversion: z.enum(["onnx", "tflite", "face-api-recognition"]),
+      outputs: z.array(z.string()).min(1).optional(),
     }),
   ),
   packs: z.array(
@@ -29,6 +30,7 @@ const manifestSchema = z.strictObject({
       embeddingLength: z.int().positive(),
       embedders: z.array(z.enum(["fr-feature", "mobile-face-net", "face-api-descriptor"])).min(1),
       flip: z.boolean(),
+      landmarkLooks: z.literal([1, 2]),
     }),
   ),
 });

@@ -24,6 +24,8 @@ export interface Artifact {
   /** Paths inside the package; more than one where a model is in several files. */
   readonly members: readonly string[];
   readonly conversion: Conversion;
+  /** Tensors of the source that become the outputs; the source's own where absent. */
+  readonly outputs?: readonly string[];
 }
 
 export type EmbedderName = "fr-feature" | "mobile-face-net" | "face-api-descriptor";
@@ -35,6 +37,8 @@ export interface ModelPack {
   readonly embedders: readonly EmbedderName[];
   /** Averages the embedding of the face with that of its mirror image. */
   readonly flip: boolean;
+  /** 2: landmarks by two models, found again on the upright face (`pipeline/landmarks.ts`). */
+  readonly landmarkLooks: 1 | 2;
 }
 
 export interface Manifest {

@@ -19,7 +19,7 @@ export const REFUSAL_TEXT: Readonly<Record<RefusalReason, RefusalText>> = {
   "clock-untrusted": {
     message: { zh: "机器还不知道现在几点", en: "The terminal does not know the time yet" },
     hint: {
-      zh: "请稍等，或到旁边的窗口。工作人员：请连接网络，或在“管理 → 状态”里确认时间。",
+      zh: "请稍等，或到旁边的窗口。工作人员：请连接网络，或在管理页面的“状态”里确认时间。",
       en: "Please wait or go to another counter. Staff: connect the network, or confirm the time under admin, status.",
     },
   },

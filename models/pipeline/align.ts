@@ -53,17 +53,50 @@ function centreOf(points: readonly Point[]): Point {
 
 /**
  * Aligns one face to the crop that the embedders expect.
- *
- * When the face is larger than the crop, each pixel is the mean of a grid of bilinear samples: no aliasing.
  * @returns 112×112×3 values 0…255, row-major, RGB, a new array.
  */
 export function alignFace(image: RgbImage, landmarks: FiveLandmarks): Float32Array {
+  return sampleSquare(image, similarityBetween(template, landmarks), alignedSidePx);
+}
+
+/** A square that stands upright with a face; lengths in pixels of the template, centred in it across. */
+export interface UprightSquare {
+  readonly centreY: number;
+  readonly side: number;
+}
+
+/** From 0…1 of that square to the picture in which the face has these landmarks. */
+export function uprightMap(landmarks: FiveLandmarks, { centreY, side }: UprightSquare): Similarity {
   const { a, b, x0, y0 } = similarityBetween(template, landmarks);
+  const left = (alignedSidePx - side) / 2;
+  const top = centreY - side / 2;
+  return { a: a * side, b: b * side, x0: a * left - b * top + x0, y0: b * left + a * top + y0 };
+}
+
+/** Reads what `map` (from 0…1 of a square to the picture) shows, as `sampleSquare` does. */
+export function sampleUpright(image: RgbImage, map: Similarity, sidePx: number): Float32Array {
+  const a = map.a / sidePx;
+  const b = map.b / sidePx;
+  // Samples are taken at the centres of pixels, half a pixel from their edges, here and in the picture.
+  return sampleSquare(
+    image,
+    { a, b, x0: map.x0 + (a - b) / 2 - 0.5, y0: map.y0 + (a + b) / 2 - 0.5 },
+    sidePx,
+  );
+}
+
+/**
+ * Reads a square crop of a picture along a similarity from the crop's pixels to the picture's.
+ *
+ * When the picture is finer than the crop, each pixel is the mean of a grid of bilinear samples: no aliasing.
+ * @returns side×side×3 values 0…255, row-major, RGB, a new array.
+ */
+export function sampleSquare(image: RgbImage, { a, b, x0, y0 }: Similarity, sidePx: number): Float32Array {
   const samples = Math.min(Math.max(1, Math.ceil(Math.hypot(a, b) - 0.25)), samplesPerAxisMax);
-  const out = new Float32Array(alignedSidePx * alignedSidePx * 3);
+  const out = new Float32Array(sidePx * sidePx * 3);
   const sums = new Float64Array(3);
-  for (let v = 0; v < alignedSidePx; v += 1) {
-    for (let u = 0; u < alignedSidePx; u += 1) {
+  for (let v = 0; v < sidePx; v += 1) {
+    for (let u = 0; u < sidePx; u += 1) {
       sums.fill(0);
       for (let i = 0; i < samples; i += 1) {
         for (let j = 0; j < samples; j += 1) {
@@ -72,7 +105,7 @@ export function alignFace(image: RgbImage, landmarks: FiveLandmarks): Float32Arr
           addBilinear(image, a * subU - b * subV + x0, b * subU + a * subV + y0, sums);
         }
       }
-      const at = (v * alignedSidePx + u) * 3;
+      const at = (v * sidePx + u) * 3;
       for (let channel = 0; channel < 3; channel += 1)
         out[at + channel] = (sums[channel] ?? 0) / samples ** 2;
     }

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { FiveLandmarks, Point } from "../face-engine-port.ts";
-import { alignFace, similarityBetween } from "./align.ts";
+import { alignFace, sampleUpright, similarityBetween, uprightMap } from "./align.ts";
 import { suppressOverlaps, tilesOf } from "./detect.ts";
 import { livenessRegion } from "./liveness.ts";
 import { estimatePose } from "./quality.ts";
@@ -77,15 +77,15 @@ describe("resampling", () => {
   });
 });
 
-describe("alignment", () => {
-  const template: FiveLandmarks = [
-    [38.2946, 51.6963],
-    [73.5318, 51.5014],
-    [56.0252, 71.7366],
-    [41.5493, 92.3655],
-    [70.7299, 92.2041],
-  ];
+const template: FiveLandmarks = [
+  [38.2946, 51.6963],
+  [73.5318, 51.5014],
+  [56.0252, 71.7366],
+  [41.5493, 92.3655],
+  [70.7299, 92.2041],
+];
 
+describe("alignment", () => {
   test("of a face that already lies on the template copies the picture", () => {
     const image = imageOf(112, 112, (x, y) => (x * 3 + y * 5) % 256);
     const aligned = alignFace(image, template);
@@ -98,6 +98,31 @@ describe("alignment", () => {
     const board = imageOf(448, 448, (x, y) => ((x + y) % 2) * 200);
     const large = template.map(([x, y]): Point => [x * 4, y * 4]) as unknown as FiveLandmarks;
     for (const value of alignFace(board, large)) expect(Math.abs(value - 100)).toBeLessThan(30);
+  });
+});
+
+describe("the upright square of the second look", () => {
+  test("shows what a turned, moved and enlarged picture showed before", () => {
+    const centre = { x: 150, y: 130 };
+    const angle = 0.5;
+    const [a, b] = [1.5 * Math.cos(angle), 1.5 * Math.sin(angle)];
+    const turned = template.map(
+      ([x, y]): Point => [centre.x + a * (x - 56) - b * (y - 56), centre.y + b * (x - 56) + a * (y - 56)],
+    ) as unknown as FiveLandmarks;
+    const map = uprightMap(turned, { centreY: 56, side: 112 });
+    const place = (x: number, y: number) => [map.a * x - map.b * y + map.x0, map.b * x + map.a * y + map.y0];
+    expect(place(0.5, 0.5)[0]).toBeCloseTo(centre.x, 6);
+    expect(place(0.5, 0.5)[1]).toBeCloseTo(centre.y, 6);
+    expect(place(38.2946 / 112, 51.6963 / 112)[0]).toBeCloseTo(turned[0][0], 6);
+    // A ramp along the face's own axis: across the crop it rises, down the crop it stays.
+    const ramp = imageOf(300, 260, (x, y) => {
+      const across = ((x + 0.5 - centre.x) * a + (y + 0.5 - centre.y) * b) / 1.5 ** 2 + 56;
+      return Math.min(Math.max(across * 2, 0), 255);
+    });
+    const crop = sampleUpright(ramp, map, 16);
+    for (let v = 4; v < 12; v += 1)
+      for (let u = 4; u < 12; u += 1)
+        expect(Math.abs((crop[(v * 16 + u) * 3] ?? 0) - (u + 0.5) * 14)).toBeLessThan(1.5);
   });
 });
 

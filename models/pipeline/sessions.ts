@@ -8,6 +8,8 @@ export interface FaceModels {
   readonly pack: ModelPack;
   readonly detector: ort.InferenceSession;
   readonly landmarker: ort.InferenceSession;
+  /** The second source of landmarks; `null` for a pack that looks once. */
+  readonly onet: ort.InferenceSession | null;
   readonly liveness: ort.InferenceSession;
   /** In the pack's order. */
   readonly embedders: readonly { readonly name: EmbedderName; readonly session: ort.InferenceSession }[];
@@ -21,6 +23,7 @@ export const embedderFiles: Readonly<Record<EmbedderName, string>> = {
 
 const detectorFile = "fr-detect.onnx";
 const landmarkFile = "fr-landmark.onnx";
+const onetFile = "mtcnn-onet.onnx";
 const livenessFile = "fr-liveness.onnx";
 
 /** @throws FaceEngineError `weights-missing` or `weights-changed`: no model runs whose hash is not the pinned one. */
@@ -31,7 +34,14 @@ export async function openModels(
   threadCount: number,
 ): Promise<FaceModels> {
   const embedderList = pack.embedders.map((name) => embedderFiles[name]);
-  await checkWeights(manifest, artifactsFolder, [detectorFile, landmarkFile, livenessFile, ...embedderList]);
+  const looksTwice = pack.landmarkLooks === 2;
+  await checkWeights(manifest, artifactsFolder, [
+    detectorFile,
+    landmarkFile,
+    ...(looksTwice ? [onetFile] : []),
+    livenessFile,
+    ...embedderList,
+  ]);
   const open = (file: string) =>
     ort.InferenceSession.create(path.join(artifactsFolder, file), {
       executionProviders: ["cpu"],
@@ -50,7 +60,8 @@ export async function openModels(
     await open(landmarkFile),
     await open(livenessFile),
   ];
-  return { pack, detector, landmarker, liveness, embedders };
+  const onet = looksTwice ? await open(onetFile) : null;
+  return { pack, detector, landmarker, onet, liveness, embedders };
 }
 
 /** Runs a model of one input and gives its float outputs in declared order. */
