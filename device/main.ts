@@ -170,8 +170,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
-  const { url } = await kiosk.start();
   teardown.add("kiosk", () => kiosk.close());
+  const { url } = await kiosk.start();
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });
@@ -224,7 +224,7 @@ function makeSync(
       },
     },
     commands: { log: store.commandLog, handlers: {} },
-    onCloudTime: ({ cloudNowMs, roundTripMs }) => store.timeTrust.reportReference(cloudNowMs, roundTripMs),
+    onCloudTime: (time) => store.takeCloudTime(time),
   });
 }
 

@@ -49,6 +49,8 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
         artifactsFolder: settings.modelsFolder,
         threadCount: settings.threadCount,
         faceCountMax: FACE_COUNT_MAX,
+        // Nobody looks at the number while the check is off.
+        frameLiveness: settings.livenessMin > 0,
         frameQueueMax: FRAME_QUEUE_MAX,
       }),
     prepare: async (fresh) => {

@@ -9,6 +9,7 @@ import type { Journal } from "./journal/journal-port.ts";
 import { openJournal } from "./journal/sqlite-journal.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, type IdSource, idSource } from "./platform/entropy.ts";
+import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
@@ -54,6 +55,8 @@ export interface TerminalStore {
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
+  /** The cloud's clock came with a receipt. */
+  takeCloudTime(time: { readonly cloudNowMs: number; readonly roundTripMs: number }): void;
   /** An operator read the clock and says that it is right. On record before it counts. */
   confirmClock(operatorId: string): void;
   close(): Promise<void>;
@@ -108,6 +111,18 @@ function open(
   const steps = timeTrust.start();
   teardown.add("clock watch", () => steps.cancel());
 
+  /** An entry with a believable stamp: a restart without network resumes from it, also when nothing was sold. */
+  const recordTrust = (source: "cloud" | "operator"): void => {
+    if (timeTrust.current() === "unknown") return;
+    try {
+      journal.append({ id: ids.next(), kind: "device.clock-trusted", body: { source } });
+    } catch (error) {
+      // The clock is right all the same; the disk's fault stops the sales by itself.
+      if (!isFault(error)) throw error;
+      logger.error({ code: error.code }, "the clock's trust could not be recorded");
+    }
+  };
+
   const { security, servingLine } = config;
   const attempts = { attemptsMax: security.pinAttemptsMax, lockMs: security.pinLockMs };
   const hasher = createPinHasher({ entropy });
@@ -149,10 +164,16 @@ function open(
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
+    takeCloudTime: ({ cloudNowMs, roundTripMs }) => {
+      const before = timeTrust.current();
+      timeTrust.reportReference(cloudNowMs, roundTripMs);
+      if (before === "unknown") recordTrust("cloud");
+    },
     confirmClock: (operatorId) => {
       const body = { operatorId, atMs: clock.now() };
       journal.append({ id: ids.next(), kind: "device.clock-confirmed", body });
       timeTrust.confirmByOperator();
+      recordTrust("operator");
     },
     close: () => teardown.run(),
   };

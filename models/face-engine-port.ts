@@ -32,7 +32,7 @@ export interface Face {
   readonly detectionScore: number;
   readonly landmarks: FiveLandmarks;
   readonly quality: FaceQuality;
-  /** 0 (attack) … 1 (live); NaN is never given, `null` where the pack has no liveness model. */
+  /** 0 (attack) … 1 (live); NaN is never given, `null` where it was not measured. */
   readonly liveness: number | null;
   /** Id of the model pack that made the embedding; embeddings of different ids are never compared. */
   readonly model: string;
@@ -114,8 +114,15 @@ export interface FaceEngine {
   analyze(image: EncodedImage): Promise<ImageAnalysis>;
   /** Search alone: duplicate check at enrolment. */
   search(embedding: Float32Array, options?: { readonly excludePersonId?: string }): Promise<SearchResult>;
-  /** Replaces the whole gallery. */
-  loadGallery(templates: readonly GalleryTemplate[]): Promise<GalleryLoad>;
+  /**
+   * Replaces the whole gallery. Templates are taken some at a time, so a generator that reads them from the
+   * disk never holds them all.
+   * @param options `peopleCount`: room made beforehand; without it as many as `templates` has, where it is an array.
+   */
+  loadGallery(
+    templates: Iterable<GalleryTemplate>,
+    options?: { readonly peopleCount?: number },
+  ): Promise<GalleryLoad>;
   /** Replaces one person's templates; none removes the person. */
   replacePerson(personId: string, templates: readonly GalleryTemplate[]): Promise<GalleryLoad>;
   gallerySize(): Promise<{ readonly people: number; readonly templates: number }>;

@@ -230,6 +230,38 @@ describe("gallery", () => {
     expect(observed[0]).not.toHaveProperty("embedding");
   });
 
+  test("a gallery is loaded from a generator that makes each template when it is asked for", async () => {
+    const axis = (at: number) => new Float32Array(engine.embeddingLength).fill(1, at, at + 1);
+    const templates = function* (): Generator<GalleryTemplate, void> {
+      for (let i = 0; i < 100; i += 1)
+        yield { templateId: `t${i}`, personId: `p${i}`, model: engine.model, embedding: axis(i) };
+    };
+    expect(await engine.loadGallery(templates(), { peopleCount: 10 })).toEqual({
+      accepted: 100,
+      refused: [],
+    });
+    expect(await engine.gallerySize()).toEqual({ people: 100, templates: 100 });
+    for (const at of [0, 31, 32, 99]) expect((await engine.search(axis(at))).best?.personId).toBe(`p${at}`);
+  });
+
+  test("without frameLiveness a frame has no liveness and the same search, and a photo still has one", async () => {
+    const withoutLiveness = await createFaceEngine({ artifactsFolder, frameLiveness: false });
+    try {
+      const { faces: photographed } = await withoutLiveness.analyze(image(frame));
+      const [face] = photographed;
+      if (face === undefined) throw new Error("the frame shows a face");
+      expect(face.liveness).not.toBeNull();
+      const template = { templateId: "t", personId: "ann", model: face.model, embedding: face.embedding };
+      for (const each of [withoutLiveness, engine]) await each.loadGallery([template]);
+      const [bare] = (await withoutLiveness.observe(image(frame))).faces;
+      const [measured] = (await engine.observe(image(frame))).faces;
+      expect(measured?.liveness).toEqual(expect.any(Number));
+      expect(bare).toEqual({ ...measured, liveness: null });
+    } finally {
+      await withoutLiveness.close();
+    }
+  });
+
   test("people are replaced, removed and counted, and bad templates are named", async () => {
     const [face] = (await engine.analyze(image(frame))).faces;
     if (face === undefined) throw new Error("the frame shows a face");

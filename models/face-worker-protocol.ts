@@ -9,6 +9,7 @@ export interface WorkerSetUp {
   readonly packId: string | null;
   readonly threadCount: number;
   readonly faceCountMax: number;
+  readonly frameLiveness: boolean;
 }
 
 /** Templates on their way: row i of `embeddings` (each `embeddingLength` long) is the i-th template. */
@@ -23,7 +24,7 @@ export type WorkerRequest =
   | { readonly kind: "analyze"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "search"; readonly embedding: Float32Array; readonly excludePersonId: string | null }
   /** Starts a new gallery beside the live one. */
-  | { readonly kind: "gallery-begin"; readonly templateCount: number }
+  | { readonly kind: "gallery-begin"; readonly peopleCount: number }
   | { readonly kind: "gallery-append"; readonly chunk: TemplateChunk }
   /** Puts the new gallery in the live one's place. */
   | { readonly kind: "gallery-commit" }

@@ -19,13 +19,15 @@ import { type FaceModels, openModels } from "./pipeline/sessions.ts";
 class FaceWorker {
   private readonly models: FaceModels;
   private readonly faceCountMax: number;
+  private readonly frameLiveness: boolean;
   private gallery: Gallery;
   /** The gallery that is being loaded, until its commit. */
   private incoming: Gallery | null = null;
 
-  constructor(models: FaceModels, faceCountMax: number) {
+  constructor(models: FaceModels, { faceCountMax, frameLiveness }: WorkerSetUp) {
     this.models = models;
     this.faceCountMax = faceCountMax;
+    this.frameLiveness = frameLiveness;
     this.gallery = this.newGallery(0);
   }
 
@@ -41,7 +43,7 @@ class FaceWorker {
           request.excludePersonId === null ? {} : { excludePersonId: request.excludePersonId },
         );
       case "gallery-begin":
-        this.incoming = this.newGallery(request.templateCount);
+        this.incoming = this.newGallery(request.peopleCount);
         return null;
       case "gallery-append":
         return (this.incoming ?? this.gallery).add(this.unpack(request.chunk));
@@ -57,7 +59,7 @@ class FaceWorker {
   }
 
   private async observe(bytes: Uint8Array): Promise<FrameObservation> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: false };
+    const options = { faceCountMax: this.faceCountMax, smallFaces: false, liveness: this.frameLiveness };
     const { faces, stageMs, ...frame } = await analyzeImage(this.models, bytes, options);
     const beganMs = performance.now();
     const observed = faces.map(({ embedding, ...face }: Face) => ({
@@ -73,14 +75,14 @@ class FaceWorker {
   }
 
   private async analyze(bytes: Uint8Array): Promise<ImageAnalysis> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: true };
+    const options = { faceCountMax: this.faceCountMax, smallFaces: true, liveness: true };
     const { faceCountDropped: _, ...analysis } = await analyzeImage(this.models, bytes, options);
     return analysis;
   }
 
-  private newGallery(templateCount: number): Gallery {
+  private newGallery(peopleCount: number): Gallery {
     const { id, embeddingLength } = this.models.pack;
-    return new Gallery(id, embeddingLength, templateCount);
+    return new Gallery(id, embeddingLength, peopleCount);
   }
 
   private unpack({ templateIds, personIds, embeddings }: TemplateChunk): readonly GalleryTemplate[] {
@@ -110,7 +112,7 @@ async function openWorker(setUp: WorkerSetUp): Promise<FaceWorker> {
   const pack = packOf(manifest, setUp.packId ?? manifest.defaultPack);
   const models = await openModels(manifest, pack, setUp.artifactsFolder, setUp.threadCount);
   send({ kind: "ready", model: pack.id, embeddingLength: pack.embeddingLength });
-  return new FaceWorker(models, setUp.faceCountMax);
+  return new FaceWorker(models, setUp);
 }
 
 try {

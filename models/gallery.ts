@@ -12,10 +12,8 @@
  */
 
 import { exactSearch, MetricKind } from "usearch";
+import { embeddingLengthTolerance, templateRefusal } from "./embedding-check.ts";
 import type { GalleryLoad, GalleryTemplate, SearchResult, TemplateRefusal } from "./face-engine-port.ts";
-
-/** How far from length 1 an embedding may be (float32 rounding, and a decimal round trip). */
-export const embeddingLengthTolerance = 1e-3;
 
 const candidateCountFirst = 64;
 const candidateCountGrowth = 4;
@@ -30,28 +28,6 @@ const embeddingLengthMax = 1040;
 
 export interface SearchOptions {
   readonly excludePersonId?: string;
-}
-
-/** Why a template may not enter a gallery of `model` with `length` numbers, or `null`. */
-export function templateRefusal(
-  template: GalleryTemplate,
-  model: string,
-  length: number,
-): TemplateRefusal | null {
-  if (template.model !== model) return "other-model";
-  return embeddingRefusal(template.embedding, length);
-}
-
-/** Why a vector is no embedding of `length` numbers, or `null`. */
-export function embeddingRefusal(
-  embedding: Float32Array,
-  length: number,
-): Exclude<TemplateRefusal, "other-model"> | null {
-  if (embedding.length !== length) return "wrong-length";
-  let squares = 0;
-  for (const value of embedding) squares += value * value;
-  if (!Number.isFinite(squares)) return "not-finite";
-  return Math.abs(Math.sqrt(squares) - 1) > embeddingLengthTolerance ? "not-normalised" : null;
 }
 
 interface Person {

@@ -43,7 +43,8 @@ export class RestartingEngine implements FaceEngine {
   observe: FaceEngine["observe"] = (image) => this.#guard(this.#engine.observe(image));
   analyze: FaceEngine["analyze"] = (image) => this.#guard(this.#engine.analyze(image));
   search: FaceEngine["search"] = (embedding, options) => this.#guard(this.#engine.search(embedding, options));
-  loadGallery: FaceEngine["loadGallery"] = (templates) => this.#guard(this.#engine.loadGallery(templates));
+  loadGallery: FaceEngine["loadGallery"] = (templates, options) =>
+    this.#guard(this.#engine.loadGallery(templates, options));
   replacePerson: FaceEngine["replacePerson"] = (personId, templates) =>
     this.#guard(this.#engine.replacePerson(personId, templates));
   gallerySize: FaceEngine["gallerySize"] = () => this.#guard(this.#engine.gallerySize());

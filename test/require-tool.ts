@@ -1,4 +1,7 @@
 import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmdirSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 
 /**
  * Whether a test that needs the system program `tool` may run here.
@@ -18,4 +21,22 @@ export function hasTool(tool: string): boolean {
 /** The environment with /usr/sbin on the PATH, where Debian puts mosquitto. */
 export function withSystemFolders(): NodeJS.ProcessEnv {
   return { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin` };
+}
+
+/**
+ * Whether a test may mount a small disk of its own to fill: a right that only root has, and not in every container.
+ * No package gives it, so its lack skips the test in CI too; the journal's own disk tests have a stand-in there.
+ */
+export function mayMount(): boolean {
+  if (process.getuid?.() !== 0) return false;
+  const folder = mkdtempSync(join(tmpdir(), "canteen-mount-"));
+  try {
+    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], { stdio: "ignore" });
+    execFileSync("umount", [folder], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmdirSync(folder);
+  }
 }

@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { chmodSync } from "node:fs";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { mayMount } from "../../test/require-tool.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { openDatabase } from "./database.ts";
 import { type JournalFixture, journalFixture, tallyProjection, temporaryFolder } from "./journal-fixture.ts";
@@ -10,24 +11,6 @@ import { verifyJournal } from "./verify.ts";
 
 /** A real small disk needs the right to mount; without it SQLite's own page limit and file modes stand in. */
 const canMount = mayMount();
-
-function mayMount(): boolean {
-  if (process.getuid?.() !== 0) return false;
-  const folder = temporaryFolderNow();
-  try {
-    execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], { stdio: "ignore" });
-    execFileSync("umount", [folder], { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  } finally {
-    execFileSync("rmdir", [folder]);
-  }
-}
-
-function temporaryFolderNow(): string {
-  return execFileSync("mktemp", ["-d"], { encoding: "utf8" }).trim();
-}
 
 function smallDisk(): string {
   const folder = temporaryFolder();

@@ -34,7 +34,7 @@ export function watchEngine(engine: FaceEngine, metrics: Metrics): WatchedEngine
       },
       analyze: (image) => engine.analyze(image),
       search: (embedding, options) => engine.search(embedding, options),
-      loadGallery: (templates) => engine.loadGallery(templates),
+      loadGallery: (templates, options) => engine.loadGallery(templates, options),
       replacePerson: (personId, templates) => engine.replacePerson(personId, templates),
       gallerySize: () => engine.gallerySize(),
       close: () => engine.close(),

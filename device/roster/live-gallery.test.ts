@@ -23,8 +23,9 @@ function world(initial: StoredTemplate[]) {
       model: "m1",
       loadGallery: async (templates) => {
         people.clear();
-        for (const template of templates) people.set(template.personId, [template]);
-        return { accepted: templates.length, refused: [] };
+        const all = [...templates];
+        for (const template of all) people.set(template.personId, [template]);
+        return { accepted: all.length, refused: [] };
       },
       replacePerson: async (personId, templates) => {
         if (failNext) {
@@ -37,7 +38,16 @@ function world(initial: StoredTemplate[]) {
       },
     },
     templates: {
-      loadAll: () => ({ templates: initial, damaged: [{ templateId: "t-x", code: "ciphertext-damaged" }] }),
+      loadInParts: () => ({
+        peopleCount: initial.length,
+        parts: [
+          { templates: initial.slice(0, 1), damaged: [] },
+          {
+            templates: initial.slice(1),
+            damaged: [{ templateId: "t-x", code: "ciphertext-damaged" }],
+          },
+        ],
+      }),
       onChanged: (next) => {
         listener = next;
         return () => {

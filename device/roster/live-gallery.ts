@@ -4,7 +4,7 @@ import type { StoredTemplate, TemplateStore } from "./roster-port.ts";
 
 export interface LiveGalleryOptions {
   readonly engine: Pick<FaceEngine, "model" | "loadGallery" | "replacePerson">;
-  readonly templates: Pick<TemplateStore, "loadAll" | "onChanged">;
+  readonly templates: Pick<TemplateStore, "loadInParts" | "onChanged">;
   readonly logger: Logger;
 }
 
@@ -60,12 +60,20 @@ export class LiveGallery {
 
   async #loadAll(): Promise<void> {
     const { engine, templates, logger } = this.#options;
-    const { templates: stored, damaged } = templates.loadAll(engine.model);
-    const load = await engine.loadGallery(stored.map(galleryTemplate));
-    for (const { templateId, code } of damaged)
-      logger.warn({ templateId, code }, "a template could not be opened");
+    const { peopleCount, parts } = templates.loadInParts(engine.model);
+    let damagedCount = 0;
+    const opened = function* (): Generator<GalleryTemplate, void> {
+      for (const part of parts) {
+        for (const { templateId, code } of part.damaged) {
+          damagedCount += 1;
+          logger.warn({ templateId, code }, "a template could not be opened");
+        }
+        yield* part.templates.map(galleryTemplate);
+      }
+    };
+    const load = await engine.loadGallery(opened(), { peopleCount });
     this.#warnRefused(load);
-    this.#health = { acceptedCount: load.accepted, damagedCount: damaged.length + load.refused.length };
+    this.#health = { acceptedCount: load.accepted, damagedCount: damagedCount + load.refused.length };
   }
 
   async #replace(personId: string, templates: readonly StoredTemplate[]): Promise<void> {

@@ -114,6 +114,15 @@ export interface TemplateStore {
     readonly templates: StoredTemplate[];
     readonly damaged: readonly { readonly templateId: string; readonly code: string }[];
   };
+  /**
+   * As `loadAll`, some people at a time as the parts are taken: twenty thousand open templates at once are
+   * memory that the process would never give back. Others may write between two parts.
+   * @returns with the number of people who have templates of this model.
+   */
+  loadInParts(modelId: string): {
+    readonly peopleCount: number;
+    readonly parts: Iterable<ReturnType<TemplateStore["loadAll"]>>;
+  };
   /** Called when templates come, change or go, also through the downlink; must not throw. */
   onChanged(
     listener: (change: { readonly personId: string; readonly templates: readonly StoredTemplate[] }) => void,

@@ -322,6 +322,41 @@ describe("loading", () => {
     expect(templates.loadAll("another-model")).toEqual({ templates: [], damaged: [] });
   });
 
+  it("gives in parts exactly what it gives at once, people whole and the damaged named", () => {
+    const fixture = rosterFixture();
+    const ids = Array.from({ length: 70 }, (_, i) => `p-${String(i).padStart(2, "0")}`);
+    fixture.roster.apply(
+      delta(
+        0,
+        1,
+        ids.map((personId) => rosterPerson(personId)),
+      ),
+    );
+    const enrolled = ids.map((personId, i) => enrol(fixture, personId, i, i + 100));
+    const broken = enrolled[40]?.[1]?.templateId;
+    fixture.db.prepare("UPDATE template SET sealed = zeroblob(100) WHERE template_id = ?").run(broken);
+    const { peopleCount, parts } = fixture.templates.loadInParts(MODEL);
+    const loaded = [...parts];
+    expect(peopleCount).toBe(70);
+    expect(loaded.length).toBeGreaterThan(2);
+    const { templates, damaged } = fixture.templates.loadAll(MODEL);
+    expect(templates).toHaveLength(139);
+    expect(loaded.flatMap((part) => part.templates)).toEqual(templates);
+    expect(loaded.flatMap((part) => part.damaged)).toEqual(damaged);
+    expect(damaged).toEqual([{ templateId: broken, code: "template-damaged" }]);
+    expect(
+      [...fixture.templates.loadInParts("another-model").parts].flatMap((part) => part.templates),
+    ).toEqual([]);
+  });
+
+  it("lets others write between two parts", () => {
+    const fixture = peopled();
+    enrol(fixture, "p-1", 1);
+    const parts = fixture.templates.loadInParts(MODEL).parts[Symbol.iterator]();
+    parts.next();
+    expect(enrol(fixture, "p-2", 2)).toHaveLength(1);
+  });
+
   it("names templates whose length is not the model's", () => {
     const fixture = peopled();
     const request = { entryId: fixture.ids.next(), personId: "p-1", operatorId, consent: granted() };

@@ -43,6 +43,8 @@ type EnrolRequest = Parameters<TemplateStore["enrol"]>[0];
 type WithdrawRequest = Parameters<TemplateStore["withdraw"]>[0];
 
 const REASON_LENGTH_MAX = 200;
+/** Few, so that not many opened templates are garbage at the same time; models/face-engine.ts has the measurement. */
+const PEOPLE_PER_PART = 32;
 const QUEUE_SHARES = `INSERT OR IGNORE INTO template_share (share_id, person_id, model_id)
   SELECT DISTINCT enrolment_id, person_id, model_id FROM template
   WHERE origin = 'local' AND 2 = (
@@ -160,6 +162,19 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
 
   loadAll(modelId: string): ReturnType<TemplateStore["loadAll"]> {
     return withDatabaseFaults(() => this.vault.ofModel(modelId));
+  }
+
+  loadInParts(modelId: string): ReturnType<TemplateStore["loadInParts"]> {
+    const { vault } = this;
+    const parts = function* (): Generator<ReturnType<TemplateStore["loadAll"]>, void> {
+      for (let after: string | null = ""; after !== null; ) {
+        const from: string = after;
+        const part = withDatabaseFaults(() => vault.ofModelAfter(modelId, from, PEOPLE_PER_PART));
+        yield part.loaded;
+        after = part.lastPersonId;
+      }
+    };
+    return { peopleCount: withDatabaseFaults(() => vault.peopleCount(modelId)), parts: parts() };
   }
 
   onChanged(listener: ChangeListener): () => void {

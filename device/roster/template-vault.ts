@@ -123,6 +123,32 @@ export class TemplateVault {
     return this.#openAll(prepared<[string], TemplateRow>(this.#options.db, sql).iterate(modelId));
   }
 
+  /** Of the first `peopleMax` people with an id after `personId`; `lastPersonId` is null when there are no more. */
+  ofModelAfter(
+    modelId: string,
+    personId: string,
+    peopleMax: number,
+  ): { readonly loaded: LoadedTemplates; readonly lastPersonId: string | null } {
+    const { db } = this.#options;
+    const people = prepared<[string, number], { person_id: string }>(
+      db,
+      "SELECT person_id FROM person_key WHERE person_id > ? ORDER BY person_id LIMIT ?",
+    ).all(personId, peopleMax);
+    const lastPersonId = people.at(-1)?.person_id ?? null;
+    if (lastPersonId === null) return { loaded: { templates: [], damaged: [] }, lastPersonId };
+    const rows = prepared<[string, string, string], TemplateRow>(
+      db,
+      `${TEMPLATE_ROWS} WHERE model_id = ? AND person_id > ? AND person_id <= ? ORDER BY person_id, template_id`,
+    ).iterate(modelId, personId, lastPersonId);
+    return { loaded: this.#openAll(rows), lastPersonId };
+  }
+
+  /** People who have templates of this model. */
+  peopleCount(modelId: string): number {
+    const sql = "SELECT count(DISTINCT person_id) AS count FROM template WHERE model_id = ?";
+    return prepared<[string], { count: number }>(this.#options.db, sql).get(modelId)?.count ?? 0;
+  }
+
   ofPerson(personId: string): LoadedTemplates {
     const sql = `${TEMPLATE_ROWS} WHERE person_id = ? ORDER BY template_id`;
     return this.#openAll(prepared<[string], TemplateRow>(this.#options.db, sql).iterate(personId));

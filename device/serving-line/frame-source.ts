@@ -87,15 +87,15 @@ export function createFrameSource({ camera, engine, clock, logger }: FrameSource
       waiting = null;
       await observe(next);
     }
+    // In the same turn as the look that found none waiting: a frame that comes now starts the work anew.
+    underWay = null;
   };
 
   const stopFrames = camera.onFrame(({ jpeg, capturedMonoMs }) => {
     if (!wanted || closed) return;
     // A camera that stamps ahead of our clock is held to it: a frame from the future would count as fresh for long.
     waiting = { jpeg, capturedMono: monoMs(Math.min(capturedMonoMs, clock.mono())) };
-    underWay ??= work().finally(() => {
-      underWay = null;
-    });
+    underWay ??= work();
   });
   const stopStates = camera.onState(tellLost);
 

@@ -112,7 +112,7 @@ describe("UplinkPump", () => {
     pump.connected("c1");
     for (let time = 0; time < 3; time++) pump.receive(receipt(9, { headHash: "f".repeat(64) }));
     expect(faults().map(({ body }) => body)).toEqual([
-      { code: "sync-conflict-ahead", seq: 9, localHash: null, cloudHash: "f".repeat(64) },
+      { area: "sync", code: "sync-conflict-ahead", seq: 9, localHash: null, cloudHash: "f".repeat(64) },
     ]);
     expect(journal.ackedSeq()).toBe(0);
     expect(pump.state).toMatchObject({ phase: "blocked", conflict: { kind: "ahead", seq: 9 } });

@@ -243,7 +243,7 @@ export class UplinkPump {
     const { journal, logger } = this.#options;
     const { kind, seq, localHash, cloudHash } = conflict;
     logger.error({ conflict: kind, seq }, "the cloud's journal of this terminal differs from its own");
-    const body = { code: `sync-conflict-${kind}`, seq, localHash, cloudHash };
+    const body = { area: "sync", code: `sync-conflict-${kind}`, seq, localHash, cloudHash };
     journal.append({ id: idFrom(JSON.stringify(body)), kind: "device.fault", body });
   }
 

@@ -16,6 +16,8 @@ export interface AnalysisOptions {
   readonly faceCountMax: number;
   /** Look for faces that are small in a large photo; costs time that a camera frame does not have. */
   readonly smallFaces: boolean;
+  /** Without it `liveness` is null: a seventh of a frame's time. */
+  readonly liveness: boolean;
 }
 
 export interface Analysis extends ImageAnalysis {
@@ -44,7 +46,7 @@ export async function analyzeImage(
   const largestFirst = found.toSorted((a, b) => b.box[2] * b.box[3] - a.box[2] * a.box[3]);
   const faces: Face[] = [];
   for (const detection of largestFirst.slice(0, options.faceCountMax)) {
-    faces.push(await analyzeFace(models, image, detection, timed));
+    faces.push(await analyzeFace(models, image, detection, options.liveness, timed));
   }
   return {
     widthPx: image.widthPx,
@@ -59,6 +61,7 @@ async function analyzeFace(
   models: FaceModels,
   image: RgbImage,
   { box, score }: Detection,
+  wantsLiveness: boolean,
   timed: <T>(stage: StageName, work: () => Promise<T>) => Promise<T>,
 ): Promise<Face> {
   const landmarks = await timed("landmarks", () => findLandmarks(models.landmarker, image, box));
@@ -71,7 +74,9 @@ async function analyzeFace(
     detectionScore: Math.min(score, 1),
     landmarks: landmarks.five,
     quality: measureQuality(landmarks.five, aligned),
-    liveness: await timed("liveness", () => measureLiveness(models.liveness, image, box)),
+    liveness: wantsLiveness
+      ? await timed("liveness", () => measureLiveness(models.liveness, image, box))
+      : null,
     model: models.pack.id,
     embedding,
   };

@@ -38,6 +38,9 @@ export async function openModels(
       graphOptimizationLevel: "all",
       intraOpNumThreads: threadCount,
       interOpNumThreads: 1,
+      // An arena and planned blocks keep what the largest input ever took; nothing is gained at one face a run.
+      enableCpuMemArena: false,
+      enableMemPattern: false,
     });
   const embedders = await Promise.all(
     pack.embedders.map(async (name) => ({ name, session: await open(embedderFiles[name]) })),

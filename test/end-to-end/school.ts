@@ -1,9 +1,18 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { demoConfig } from "../../device/config/demo-config.ts";
+import type { Config } from "../../device/config/schema.ts";
 import { startTerminal, type Terminal } from "../../device/main.ts";
 import { idSource, systemEntropy } from "../../device/platform/entropy.ts";
 import { createLogger, type Logger } from "../../device/platform/logger.ts";
@@ -31,9 +40,16 @@ export interface TerminalWishes {
   /** How long each stands there; longer than the terminal looks before it gives up, for a face it must not know. */
   readonly photoHoldMs?: number;
   readonly uiFolder?: string;
+  /** Folder of its data below the school's; each terminal has its own. */
+  readonly dataFolder?: string;
+  /** Last changes to its configuration. */
+  readonly adjust?: (config: Config) => Config;
+  /** Not to wait for people and time: the cloud will not answer it. */
+  readonly isCutOff?: boolean;
 }
 
-const WAIT_MS_MAX = 60_000;
+/** Less than a test may take, so that what was waited for in vain is named. */
+const WAIT_MS_MAX = 40_000;
 const LOOK_PERIOD_MS = 25;
 export const clock = new SystemClock();
 
@@ -57,27 +73,48 @@ export async function openSchool(): Promise<School> {
     logLines,
     startTerminal: async (wishes = {}) => {
       const terminal = await startTerminal({
-        config: demoConfig({
-          dataFolder: join(folder, "data"),
-          cameraFolder:
-            wishes.cameraNumbers === undefined ? null : cameraFolder(folder, wishes.cameraNumbers),
-          photoHoldMs: wishes.photoHoldMs ?? 3000,
-          mqttUrl,
-          kioskPort: await freePort(),
-          activation: wishes.activation ?? "presence",
-        }),
+        config: await configOf(folder, mqttUrl, wishes),
         logger,
-        ...(wishes.uiFolder === undefined ? {} : { uiFolder: wishes.uiFolder }),
+        ntpSynchronizedFile: join(folder, "no-ntp-here"),
+        uiFolder: wishes.uiFolder ?? emptyPage(folder),
       });
       onTestFinished(() => terminal.close());
+      if (wishes.isCutOff === true) return terminal;
       await until("people and time have come from the cloud", () =>
         terminal.store.roster.counts().people > 0 && terminal.store.timeTrust.current() === "synced"
           ? true
           : null,
       );
+      await tillOpen(terminal);
       return terminal;
     },
   };
+}
+
+/** The till opens a moment after the clock can be trusted. */
+export async function tillOpen(terminal: Terminal): Promise<void> {
+  await until("the till is open", () => terminal.servingLine.status().view.kind !== "closed" || null);
+}
+
+async function configOf(folder: string, mqttUrl: string, wishes: TerminalWishes): Promise<Config> {
+  const { cameraNumbers, photoHoldMs = 3000, activation = "presence", adjust = (config) => config } = wishes;
+  const config = demoConfig({
+    dataFolder: join(folder, wishes.dataFolder ?? "data"),
+    cameraFolder: cameraNumbers === undefined ? null : cameraFolder(folder, cameraNumbers),
+    photoHoldMs,
+    mqttUrl,
+    kioskPort: await freePort(),
+    activation,
+  });
+  return adjust(config);
+}
+
+/** For a test that talks to the terminal without a browser: a page that holds nothing. */
+function emptyPage(folder: string): string {
+  const page = join(folder, "page");
+  mkdirSync(page, { recursive: true });
+  writeFileSync(join(page, "index.html"), "<!doctype html><title>kiosk</title>");
+  return page;
 }
 
 /** Enrols through the same steps as at the counter. @returns the person's id. */
