@@ -8,7 +8,7 @@ import { configKeys } from "../device/config/key-paths.ts";
  */
 export const CONFIG_README = fileURLToPath(new URL("../device/config/README.md", import.meta.url));
 
-const BEGIN = "<!-- keys: begin (npm run docs) -->";
+const BEGIN = "<!-- keys: begin (node scripts/config-docs.ts) -->";
 const END = "<!-- keys: end -->";
 
 /** The text with its part between the two marks replaced. @throws Error when a mark is missing. */

@@ -100,7 +100,16 @@ async function npmCi(root) {
   const script = process.env.npm_execpath;
   const viaNpm = script !== undefined && basename(script) === "npm-cli.js";
   const [command, first] = viaNpm ? [process.execPath, [script]] : ["npm", []];
-  const args = [...first, "ci", "--include=dev", "--include=optional", "--no-audit", "--no-fund"];
+  // Said aloud even where the npm around this one was told to be silent: a failure's reason is in this output.
+  const args = [
+    ...first,
+    "ci",
+    "--loglevel=notice",
+    "--include=dev",
+    "--include=optional",
+    "--no-audit",
+    "--no-fund",
+  ];
   const logFile = join(root, ".canteen", "npm-ci.log");
   // Older npm does not read allowScripts, and onnxruntime-node's own script downloads what is not needed here.
   const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: "skip" };
