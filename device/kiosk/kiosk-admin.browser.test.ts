@@ -171,7 +171,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     await part("reason-confirm").click();
     expect(await text("person-note")).toContain("已撤回");
     expect(world.templateStore.withdrawn).toMatchObject([{ personId: "p3", reason: "本人要求" }]);
-    expect(await text("face-state")).toContain("未同意");
+    await expect.poll(() => text("face-state")).toContain("未同意");
   });
 
   it("voids a charge with a reason, and charges another meal once per press", async () => {
