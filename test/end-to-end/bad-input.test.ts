@@ -221,12 +221,14 @@ describe("a clock that nobody vouches for", () => {
     await counter.ask("POST", "/clock/confirm", { shownMs: shown.clock.nowMs });
     await open;
     const { seq } = terminal.store.journal.head();
-    expect(terminal.store.journal.entryBySeq(seq)).toMatchObject({
-      kind: "device.clock-confirmed",
-      timeTrust: "unknown",
-      body: { operatorId: "li" },
-    });
-    expect(terminal.store.timeTrust.current()).toBe("held");
+    expect([seq - 1, seq].map((one) => terminal.store.journal.entryBySeq(one))).toMatchObject([
+      { kind: "device.clock-confirmed", timeTrust: "unknown", body: { operatorId: "li" } },
+      { kind: "device.clock-trusted", timeTrust: "held", body: { source: "operator" } },
+    ]);
+    // Nothing was sold since, and the network is still away: a restart needs nobody's word again.
+    await terminal.close();
+    const again = await school.startTerminal({ isCutOff: true });
+    expect(again.store.timeTrust.current()).toBe("held");
   });
 });
 
