@@ -1,17 +1,18 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { stringify } from "yaml";
 import { verifyJournal } from "../../device/journal/verify.ts";
-import { idSource, seededEntropy, systemEntropy } from "../../device/platform/entropy.ts";
+import { seededEntropy } from "../../device/platform/entropy.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
 import { createEmbeddedBroker } from "../../device/sync/embedded-broker.ts";
+import { freePort } from "../../device/sync/testing/brokers.ts";
 import { databaseFile, TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
-import { type ReferenceCloud, startReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import type { ReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import { startCloud } from "../end-to-end/school.ts";
 import { CardPayer, type Shown } from "./card-payer.ts";
 import { TerminalProcess } from "./terminal-process.ts";
 
@@ -29,37 +30,10 @@ function temporaryFolder(): string {
   return folder;
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-async function startCloud(folder: string): Promise<{ cloud: ReferenceCloud; mqttUrl: string }> {
+async function openCloud(folder: string): Promise<{ cloud: ReferenceCloud; mqttUrl: string }> {
   const broker = createEmbeddedBroker({ port: 0, logger: silentLogger });
   const mqttUrl = `mqtt://127.0.0.1:${await broker.start()}`;
-  const cloud = await startReferenceCloud({
-    broker: {
-      url: mqttUrl,
-      protocolVersion: 4,
-      keepAliveMs: 30_000,
-      reconnectWaitMsMin: 100,
-      reconnectWaitMsMax: 500,
-      username: undefined,
-      passwordFile: undefined,
-      caFile: undefined,
-    },
-    dataFolder: folder,
-    httpHost: "127.0.0.1",
-    httpPort: 0,
-    demoRoster: false,
-    clock,
-    entropy: systemEntropy,
-    ids: idSource(clock, systemEntropy),
-    logger: silentLogger,
-  });
+  const cloud = await startCloud(folder, mqttUrl, silentLogger, false);
   onTestFinished(async () => {
     await cloud.close();
     await broker.close();
@@ -133,7 +107,7 @@ describe("the terminal under kill -9", () => {
     `charges each card once over ${KILLS} kills under load, and the cloud holds what the screen showed (seed ${SEED})`,
     async () => {
       const folder = temporaryFolder();
-      const { cloud, mqttUrl } = await startCloud(join(folder, "cloud"));
+      const { cloud, mqttUrl } = await openCloud(join(folder, "cloud"));
       const cards = enrolCardHolders(cloud);
       const configFile = await writeConfig(folder, mqttUrl);
       const database = databaseFile(join(folder, "data"));

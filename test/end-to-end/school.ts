@@ -7,7 +7,6 @@ import {
   symlinkSync,
   writeFileSync,
 } from "node:fs";
-import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
@@ -18,6 +17,7 @@ import { idSource, systemEntropy } from "../../device/platform/entropy.ts";
 import { createLogger, type Logger } from "../../device/platform/logger.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
 import { createEmbeddedBroker, type EmbeddedBroker } from "../../device/sync/embedded-broker.ts";
+import { freePort } from "../../device/sync/testing/brokers.ts";
 import { artifactsForTests } from "../../models/artifacts-for-tests.ts";
 import { demoFolderDefault, prepareDemo } from "../../scripts/prepare-demo.ts";
 import { type ReferenceCloud, startReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
@@ -152,15 +152,13 @@ export async function until<T>(what: string, look: () => T | null | undefined): 
   }
 }
 
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === "object" && address !== null ? address.port : 0;
-}
-
-function startCloud(dataFolder: string, url: string, logger: Logger): Promise<ReferenceCloud> {
+/** The reference cloud on a broker of the test; the caller closes it. */
+export function startCloud(
+  dataFolder: string,
+  url: string,
+  logger: Logger,
+  demoRoster = true,
+): Promise<ReferenceCloud> {
   return startReferenceCloud({
     broker: {
       url,
@@ -175,7 +173,7 @@ function startCloud(dataFolder: string, url: string, logger: Logger): Promise<Re
     dataFolder,
     httpHost: "127.0.0.1",
     httpPort: 0,
-    demoRoster: true,
+    demoRoster,
     clock,
     entropy: systemEntropy,
     ids: idSource(clock, systemEntropy),
