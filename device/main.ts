@@ -219,6 +219,7 @@ function makeSync(
     roster: store.roster,
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
     photos: store.photos,
+    orders: store.orders,
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {

@@ -15,6 +15,8 @@ import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { SqliteOrderBook } from "./receiving/order-book.ts";
+import type { OrderBook } from "./receiving/order-port.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
@@ -53,6 +55,7 @@ export interface TerminalStore {
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
   readonly photos: PhotoStore;
+  readonly orders: OrderBook;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
   /** The cloud's last usable plan, else the configured one. */
@@ -165,6 +168,7 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    orders: new SqliteOrderBook({ db, journal, clock, ids, priceFree: config.receiving.priceFree }),
     photos: openPhotoStore({
       db,
       folder: photoFolder(config.dataFolder),

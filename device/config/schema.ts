@@ -281,6 +281,15 @@ const storageSchema = z.strictObject({
     .describe("How long a photo stays here after the cloud has confirmed it."),
 });
 
+const receivingSchema = z.strictObject({
+  priceFree: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
+    ),
+});
+
 /** Each key by itself; rules between keys are in contradictions.ts. */
 export const configStructure = z.strictObject({
   version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("Version of this file's layout."),
@@ -300,6 +309,7 @@ export const configStructure = z.strictObject({
   mqtt: mqttSchema.prefault({}),
   security: securitySchema.prefault({}),
   storage: storageSchema.prefault({}),
+  receiving: receivingSchema.prefault({}),
 });
 
 export const configSchema = configStructure.check((context) => {

@@ -107,6 +107,13 @@ CREATE TABLE IF NOT EXISTS template_outcome (
   FOREIGN KEY (share_id) REFERENCES template (share_id) ON DELETE CASCADE
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS purchase_order (
+  order_id TEXT PRIMARY KEY,
+  revision INTEGER NOT NULL UNIQUE,
+  due_date TEXT NOT NULL,
+  content TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS photo (
   site TEXT NOT NULL,
   device TEXT NOT NULL,
