@@ -8,6 +8,7 @@ import type {
   FaceEngine,
   FrameObservation,
   GalleryLoad,
+  GallerySize,
   GalleryTemplate,
   ImageAnalysis,
   SearchResult,
@@ -30,6 +31,8 @@ export interface FaceEngineOptions {
   readonly manifestFile?: string;
   /** Default: the manifest's default pack. */
   readonly packId?: string;
+  /** Packs whose templates are matched too, each in a gallery of its own; none by default. */
+  readonly sidePackIds?: readonly string[];
   /** Threads of one inference. */
   readonly threadCount?: number;
   /** Faces of one picture that are embedded, largest first. */
@@ -126,6 +129,7 @@ interface WaitingPicture extends Waiter {
 class WorkerFaceEngine implements FaceEngine {
   readonly model: string;
   readonly embeddingLength: number;
+  readonly sideModels: readonly string[] = [];
   private readonly worker: Worker;
   private readonly limits: { readonly frameQueueMax: number; readonly photoQueueMax: number };
   private readonly frames: WaitingPicture[] = [];
@@ -207,7 +211,13 @@ class WorkerFaceEngine implements FaceEngine {
     });
   }
 
-  gallerySize(): Promise<{ readonly people: number; readonly templates: number }> {
+  async setExpected(): Promise<void> {}
+
+  async takeEmbedding(): Promise<null> {
+    return null;
+  }
+
+  gallerySize(): Promise<GallerySize> {
     return this.ask({ kind: "gallery-size" });
   }
 

@@ -1,5 +1,6 @@
 /** The worker thread: models, pipeline and gallery live here, so that the main thread's event loop stays free. */
 
+import { randomUUID } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { FaceEngineError, type FaceEngineErrorWire } from "./face-engine-error.ts";
 import type { Face, FrameObservation, GalleryTemplate, ImageAnalysis } from "./face-engine-port.ts";
@@ -64,10 +65,12 @@ class FaceWorker {
     const beganMs = performance.now();
     const observed = faces.map(({ embedding, ...face }: Face) => ({
       ...face,
-      search: this.gallery.search(embedding),
+      search: { ...this.gallery.search(embedding), expected: null },
+      otherSearches: [],
     }));
     const searchMs = performance.now() - beganMs;
     return {
+      observationId: randomUUID(),
       ...frame,
       faces: observed,
       stageMs: { ...stageMs, search: searchMs, total: stageMs.total + searchMs },
