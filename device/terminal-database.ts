@@ -2,6 +2,7 @@ import { join } from "node:path";
 import type { MigrationSet } from "./journal/database.ts";
 import type { Projection } from "./journal/journal-port.ts";
 import { journalMigrations } from "./journal/journal-tables.ts";
+import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
@@ -23,4 +24,4 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
-export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection];
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];

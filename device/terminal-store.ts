@@ -13,6 +13,7 @@ import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
@@ -44,6 +45,7 @@ export interface TerminalStore {
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
   readonly operators: Operators;
@@ -147,6 +149,7 @@ function open(
     timeTrust,
     journal,
     ledger: createLedger(db),
+    disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
     templates,
     operators: openOperators({
