@@ -3,7 +3,13 @@ import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
-import type { DemoControls, EngineInfo, KioskServerOptions, PartHealth } from "./kiosk/kiosk-ports.ts";
+import type {
+  DemoControls,
+  EngineInfo,
+  KioskServer,
+  KioskServerOptions,
+  PartHealth,
+} from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
 import { DiskGuard } from "./platform/disk-guard.ts";
@@ -15,6 +21,7 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import { ConfiguredBounds } from "./serving-line/configured-bounds.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -106,6 +113,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
   teardown.add("frame source", () => frames.close());
 
+  // The page opens last and is asked who is signed in at it while the line already runs.
+  let kiosk: KioskServer | null = null;
   const servingLine = createServingLine({
     clock,
     ids: store.ids,
@@ -116,6 +125,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
+    bounds: new ConfiguredBounds(config.face, store.disputes),
+    disputes: store.disputes,
+    operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => disk.safe(),
@@ -140,7 +152,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
-  const kiosk = createKioskServer({
+  const page = createKioskServer({
     settings: {
       ...config.kiosk,
       site: config.site,
@@ -174,8 +186,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
-  teardown.add("kiosk", () => kiosk.close());
-  const { url } = await kiosk.start();
+  kiosk = page;
+  teardown.add("kiosk", () => page.close());
+  const { url } = await page.start();
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });

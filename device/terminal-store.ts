@@ -17,6 +17,7 @@ import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
 import { SqliteOrderBook } from "./receiving/order-book.ts";
 import type { OrderBook } from "./receiving/order-port.ts";
+import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
@@ -48,6 +49,7 @@ export interface TerminalStore {
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
   readonly operators: Operators;
@@ -154,6 +156,7 @@ function open(
     timeTrust,
     journal,
     ledger: createLedger(db),
+    disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
     templates,
     operators: openOperators({

@@ -9,6 +9,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemEntropy } from "../device/platform/entropy.ts";
 import { silentLogger } from "../device/platform/logger.ts";
 import { SystemClock } from "../device/platform/system-clock.ts";
+import { ConfiguredBounds } from "../device/serving-line/configured-bounds.ts";
 import { createFrameSource } from "../device/serving-line/frame-source.ts";
 import { createServingLine } from "../device/serving-line/serving-line.ts";
 import { servingLineSettings } from "../device/serving-line/settings.ts";
@@ -152,6 +153,9 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
+    bounds: new ConfiguredBounds(config.face, store.disputes),
+    disputes: store.disputes,
+    operatorAtTill: () => null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => true,
@@ -166,7 +170,8 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
   // Subscribed after the line: when this is called, the line has done all that the frame led to.
   frames.onFrame(() => happened.emit("observed"));
 
-  const { framesToAgree } = config.face;
+  // The same picture each time is as clear a case as there is.
+  const framesToAgree = servingLineSettings(config).checkout.identity.clearFrames;
   return {
     engine: engine.engine,
     framesToAgree,
@@ -183,6 +188,7 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
         await observed;
         // A camera's frame comes in a turn of its own.
         await nextTurn();
+        if (line.status().view.kind !== "looking") break;
       }
       const { atMs } = paidBy(personId, paid, line.status().view.kind);
       if (line.status().view.kind !== "idle") await wait("idle");

@@ -96,13 +96,21 @@ const faceSchema = z.strictObject({
     .min(2)
     .max(20)
     .default(3)
-    .describe("Consecutive frames that must name the same person."),
+    .describe(
+      "Frames that must name the same person where the match is close to its threshold; two suffice where it is clear.",
+    ),
   lookMsMax: z
     .int()
     .min(500)
     .max(20_000)
-    .default(4000)
-    .describe("After this the diner is offered card or PIN."),
+    .default(2000)
+    .describe("From the first face that can be judged; after this the diner is offered card or PIN."),
+  lookAlikes: z
+    .enum(["second-factor", "choose"])
+    .default("second-factor")
+    .describe(
+      "Twins and others whom a camera confuses are asked. second-factor: card or PIN. choose: the names as well, while an operator is signed in at this screen.",
+    ),
 });
 
 const mealPeriodSchema = z.strictObject({
