@@ -152,7 +152,10 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
-    settings: servingLineSettings(config),
+    settings: servingLineSettings({
+      ...config,
+      face: { ...config.face, ...engine.bounds.thresholds(engine.engine.model) },
+    }),
     mealPlan: store.mealPlan(),
     diskSafe: () => true,
   });
