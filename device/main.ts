@@ -8,7 +8,7 @@ import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
 import { DiskGuard } from "./platform/disk-guard.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
-import type { Hint } from "./platform/errors.ts";
+import { type Hint, isFault } from "./platform/errors.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { SystemClock } from "./platform/system-clock.ts";
@@ -56,6 +56,7 @@ export interface Terminal extends RunningTerminal {
 }
 
 const DISK_CHECK_PERIOD_MS = 5000;
+const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
@@ -129,6 +130,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
 
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
+
+  const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
+  teardown.add("photo retention", () => tidying.cancel());
 
   const enrolment = openEnrolment({
     engine: watched.engine,
@@ -221,6 +225,7 @@ function makeSync(
     ids: store.ids,
     roster: store.roster,
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
+    photos: store.photos,
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {
@@ -233,6 +238,18 @@ function makeSync(
     commands: { log: store.commandLog, handlers: {} },
     onCloudTime: (time) => store.takeCloudTime(time),
   });
+}
+
+function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
+  photos.tidy().then(
+    ({ deletedCount }) => {
+      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
+    },
+    (error: unknown) => {
+      if (!isFault(error)) throw error;
+      logger.error({ code: error.code }, "photos could not be tidied");
+    },
+  );
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */

@@ -7,6 +7,8 @@ import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
 import { openJournal } from "./journal/sqlite-journal.ts";
+import type { PhotoStore } from "./photos/photo-port.ts";
+import { openPhotoStore } from "./photos/photo-store.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, type IdSource, idSource } from "./platform/entropy.ts";
 import { isFault } from "./platform/errors.ts";
@@ -27,7 +29,7 @@ import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
 import type { MealPlan } from "./serving-line/serving-line-port.ts";
 import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
-import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
+import { databaseFile, photoFolder, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
 
 export interface TerminalStoreOptions {
   readonly config: Config;
@@ -50,6 +52,7 @@ export interface TerminalStore {
   readonly pinVerifier: PinVerifier;
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
+  readonly photos: PhotoStore;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
   /** The cloud's last usable plan, else the configured one. */
@@ -64,6 +67,7 @@ export interface TerminalStore {
 
 /** Sessions of one data folder are stamped by a clock that may have run on for this long while it was off. */
 const OFF_MS_MAX = 120 * 86_400_000;
+const MS_PER_DAY = 86_400_000;
 /** Entries looked back at the start for one whose time can be believed. */
 const LOOK_BACK_MAX = 1000;
 /** systemd-timesyncd touches this when NTP has set the clock since boot. Source: systemd-timesyncd.service(8). */
@@ -161,6 +165,15 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    photos: openPhotoStore({
+      db,
+      folder: photoFolder(config.dataFolder),
+      clock,
+      limits: {
+        bytesMax: config.storage.photoBytesMax,
+        keptMsMin: config.storage.photoDaysMin * MS_PER_DAY,
+      },
+    }),
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),

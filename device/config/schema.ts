@@ -278,6 +278,20 @@ const storageSchema = z.strictObject({
     .max(1e12)
     .default(50_000_000)
     .describe("Below this free space sales stop before anything could be lost."),
+  photoBytesMax: z
+    .int()
+    .min(10_000_000)
+    .max(1e12)
+    .default(2_000_000_000)
+    .describe(
+      "All photos together. At this the oldest that the cloud has go first; what it lacks is never deleted.",
+    ),
+  photoDaysMin: z
+    .int()
+    .min(0)
+    .max(3650)
+    .default(30)
+    .describe("How long a photo stays here after the cloud has confirmed it."),
 });
 
 /** Each key by itself; rules between keys are in contradictions.ts. */

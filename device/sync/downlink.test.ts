@@ -76,6 +76,7 @@ function rig(more: Partial<DownlinkOptions> = {}) {
       onPending: () => () => {},
     },
     onReceipt: () => void calls.push("receipt"),
+    onPhotoReceipt: ({ sha256 }) => void calls.push(`photo ${sha256.slice(0, 4)}`),
     onCommand: ({ id }) => noted("command", { v: 1, id, status: "done", code: null, facts: {} }),
     onRosterNeeded: (reason) => void calls.push(`need ${reason}`),
     onRosterFits: () => void calls.push("fits"),

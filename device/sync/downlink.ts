@@ -8,6 +8,7 @@ import {
   type CommandMessage,
   type CommandResultMessage,
   type MealPlanMessage,
+  type PhotoReceiptMessage,
   parseMessage,
   type ReceiptMessage,
   type ReportedMessage,
@@ -22,6 +23,7 @@ export interface DownlinkOptions {
   readonly mealPlan: MealPlanDownlink | undefined;
   readonly templates: TemplateExchange | undefined;
   readonly onReceipt: (receipt: ReceiptMessage) => void;
+  readonly onPhotoReceipt: (receipt: PhotoReceiptMessage) => void;
   readonly onCommand: (command: CommandMessage) => CommandResultMessage;
   readonly onRosterNeeded: (reason: "gap" | "not-saved") => void;
   readonly onRosterFits: () => void;
@@ -70,6 +72,9 @@ export class Downlink {
     switch (parsed.name) {
       case "receipt":
         this.#with(CHANNELS.receipt, payload, (receipt) => this.#options.onReceipt(receipt));
+        break;
+      case "photoReceipt":
+        this.#with(CHANNELS.photoReceipt, payload, (receipt) => this.#options.onPhotoReceipt(receipt));
         break;
       case "roster":
         this.#with(CHANNELS.roster, payload, (message) => this.#takeRoster(message));

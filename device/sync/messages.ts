@@ -190,6 +190,22 @@ export const mealPlanSchema = z
   })
   .describe("Desired meal plan; answered in up/reported.");
 
+export const photoReceiptSchema = z
+  .strictObject({
+    v: v1,
+    sha256: hash.describe("The photo, by the SHA-256 of its bytes."),
+    haveBytes: z
+      .int()
+      .min(0)
+      .max(1024 * 1024)
+      .describe("Stored from the beginning, without a hole."),
+    complete: z.boolean().describe("What is stored has this hash: the terminal may let it go."),
+    refused: code.nullable().describe("The cloud will not take it now."),
+  })
+  .describe(
+    "How much of a photo the cloud has; the answer to each chunk, and to an empty one that only asks.",
+  );
+
 const reportedCommon = { v: v1, atMs: epochMs };
 
 export const reportedSchema = z
@@ -253,6 +269,7 @@ export type HealthMessage = z.infer<typeof healthSchema>;
 export type RosterRequestMessage = z.infer<typeof rosterRequestSchema>;
 export type TemplateUpMessage = z.infer<typeof templateUpSchema>;
 export type TemplateDownMessage = z.infer<typeof templateDownSchema>;
+export type PhotoReceiptMessage = z.infer<typeof photoReceiptSchema>;
 export type MealPlanMessage = z.infer<typeof mealPlanSchema>;
 export type ReportedMessage = z.infer<typeof reportedSchema>;
 export type CommandMessage = z.infer<typeof commandSchema>;

@@ -10,10 +10,18 @@ import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMe
 import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
 import { type BrokerSettings, type LinkWaits, MqttLink } from "./mqtt-link.ts";
 import { Outbox } from "./outbox.ts";
+import { type PhotoSource, PhotoUplink } from "./photo-uplink.ts";
 import { RosterRequests } from "./roster-requests.ts";
 import type { Sync, SyncStatus } from "./sync-port.ts";
 import { TemplateUplink } from "./template-uplink.ts";
-import { CHANNELS, type ChannelName, downFilter, type TerminalAddress, topicOf } from "./topics.ts";
+import {
+  CHANNELS,
+  type ChannelName,
+  downFilter,
+  photoTopic,
+  type TerminalAddress,
+  topicOf,
+} from "./topics.ts";
 import type { UplinkLimits } from "./uplink-core.ts";
 import { type CloudTime, UplinkPump } from "./uplink-pump.ts";
 
@@ -29,6 +37,7 @@ export interface SyncOptions {
   readonly mealPlan?: MealPlanDownlink;
   /** Left out where sharing is off. */
   readonly templates?: TemplateExchange;
+  readonly photos?: PhotoSource;
   readonly commands?: {
     readonly log: CommandLog;
     readonly handlers: Readonly<Record<string, CommandHandler>>;
@@ -45,6 +54,7 @@ export interface SyncOptions {
   readonly waits?: Partial<LinkWaits> & {
     readonly healthPeriodMs?: number;
     readonly receiptWaitMsLimit?: number;
+    readonly photoReceiptWaitMsMin?: number;
   };
 }
 
@@ -67,6 +77,7 @@ class TerminalSync implements Sync {
   readonly #downlink: Downlink;
   readonly #rosterRequests: RosterRequests;
   readonly #templates: TemplateUplink | null;
+  readonly #photos: PhotoUplink | null;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #startedMs: number;
   #connectionId = "";
@@ -91,6 +102,7 @@ class TerminalSync implements Sync {
       entropy: options.entropy,
     });
     this.#templates = this.#makeTemplates();
+    this.#photos = this.#makePhotos();
     this.#downlink = this.#makeDownlink();
   }
 
@@ -118,6 +130,7 @@ class TerminalSync implements Sync {
     this.#health?.cancel();
     this.#pump.close();
     this.#templates?.close();
+    this.#photos?.close();
     this.#rosterRequests.disconnected();
     this.#outbox.clear();
     // A goodbye suppresses the will, so its word is said here.
@@ -181,6 +194,24 @@ class TerminalSync implements Sync {
     });
   }
 
+  #makePhotos(): PhotoUplink | null {
+    const { photos, address, clock, entropy, logger, waits } = this.#options;
+    if (photos === undefined) return null;
+    return new PhotoUplink({
+      source: photos,
+      publish: ({ sha256, offset, bytes }) =>
+        this.#link.publish({ topic: photoTopic(address, sha256, offset), payload: bytes, retain: false }),
+      // Money first: while entries wait for the cloud, no new photo begins.
+      mayGo: () => this.#pump.waitingCount === 0,
+      clock,
+      entropy,
+      logger,
+      ...(waits?.photoReceiptWaitMsMin === undefined
+        ? {}
+        : { receiptWaitMsMin: waits.photoReceiptWaitMsMin }),
+    });
+  }
+
   #makeDownlink(): Downlink {
     const { address, roster, mealPlan, templates, clock, logger } = this.#options;
     const commands = {
@@ -195,6 +226,7 @@ class TerminalSync implements Sync {
       mealPlan,
       templates,
       onReceipt: (receipt) => this.#pump.receive(receipt),
+      onPhotoReceipt: (receipt) => this.#photos?.receive(receipt),
       onCommand: (command) => answerCommand(command, commands),
       onRosterNeeded: (reason) => this.#rosterRequests.need(reason),
       onRosterFits: () => this.#rosterRequests.satisfied(),
@@ -212,6 +244,7 @@ class TerminalSync implements Sync {
     this.#pump.connected(connectionId);
     this.#rosterRequests.connected();
     this.#templates?.connected();
+    this.#photos?.connected();
     const periodMs = this.#options.waits?.healthPeriodMs ?? HEALTH_PERIOD_MS;
     this.#health = this.#options.clock.every(periodMs, () => {
       this.#announce();
@@ -226,10 +259,13 @@ class TerminalSync implements Sync {
     this.#pump.disconnected();
     this.#rosterRequests.disconnected();
     this.#templates?.disconnected();
+    this.#photos?.disconnected();
   }
 
   #onMessage(message: IncomingMessage): void {
     this.#downlink.receive(message);
+    // Perhaps the journal has just become free.
+    this.#photos?.go();
     this.#tell();
   }
 

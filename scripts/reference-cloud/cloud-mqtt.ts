@@ -17,6 +17,7 @@ import {
   type Channel,
   type ChannelName,
   CLOUD_FILTERS,
+  parsePhotoSuffix,
   parseTopic,
   type TerminalAddress,
   TOPIC_ROOT,
@@ -24,6 +25,7 @@ import {
 } from "../../device/sync/topics.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
+import type { PhotoIntake } from "./photo-intake.ts";
 import type { SealedTemplates } from "./template-store.ts";
 
 /** Where the roster's messages come from. */
@@ -41,6 +43,7 @@ export interface CloudMqttOptions {
   readonly devices: DeviceBook;
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
+  readonly photos: PhotoIntake;
   readonly mealPlan: () => MealPlanMessage | null;
   /** Called after anything that the page shows has changed; must not throw. */
   readonly onChanged: () => void;
@@ -169,8 +172,19 @@ export class CloudMqtt {
         });
         break;
       default:
-        this.#options.logger.debug({ topic: address.suffix }, "unknown topic");
+        this.#takePhoto(address, address.suffix, payload);
     }
+  }
+
+  #takePhoto(address: TerminalAddress, suffix: string, payload: Uint8Array): void {
+    const photo = parsePhotoSuffix(suffix);
+    if (photo === undefined) {
+      this.#options.logger.debug({ topic: suffix.slice(0, 64) }, "unknown topic");
+      return;
+    }
+    const receipt = this.#options.photos.take(address, photo.sha256, photo.offset, payload);
+    this.send(address, "photoReceipt", receipt);
+    if (receipt.complete) this.#options.onChanged();
   }
 
   #with<T>(

@@ -8,10 +8,12 @@ import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages
 import type { LinkState } from "../../device/sync/mqtt-link.ts";
 import type { CloudViews } from "./cloud-views.ts";
 import type { PeopleLedger } from "./people-ledger.ts";
+import type { PhotoIntake } from "./photo-intake.ts";
 
 export interface HttpOptions {
   readonly views: CloudViews;
   readonly ledger: PeopleLedger;
+  readonly photos: PhotoIntake;
   readonly broker: () => LinkState;
   readonly setMealPlan: (plan: MealPlanMessage) => void;
   readonly sendCommand: (command: CommandRequest & { readonly id: string }) => void;
@@ -116,7 +118,7 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, broker } = this.#options;
+    const { views, ledger, photos, broker } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
     this.#server.get("/api/entries", (request) => {
@@ -127,6 +129,11 @@ export class CloudHttp {
     this.#server.get("/api/charges", (request) => ({
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
+    this.#server.get<{ Params: { sha256: string } }>("/photos/:sha256", (request, reply) => {
+      const content = photos.content(request.params.sha256);
+      if (content === undefined) return reply.code(404).send({ error: "photo-unknown" });
+      return reply.type(content[0] === 0xff ? "image/jpeg" : "image/webp").send(content);
+    });
     this.#server.get("/api/people", () => ({
       version: ledger.version(),
       people: ledger.all().map(({ pinHash: _pinHash, ...person }) => person),

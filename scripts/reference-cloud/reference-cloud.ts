@@ -13,6 +13,7 @@ import { DeviceBook } from "./device-book.ts";
 import { CloudHttp } from "./http-server.ts";
 import { JournalIntake } from "./journal-intake.ts";
 import { PeopleLedger } from "./people-ledger.ts";
+import { PhotoIntake } from "./photo-intake.ts";
 import { SealedTemplates } from "./template-store.ts";
 
 export interface ReferenceCloudOptions {
@@ -35,6 +36,7 @@ export interface ReferenceCloud {
   readonly ledger: PeopleLedger;
   readonly views: CloudViews;
   readonly mqtt: CloudMqtt;
+  readonly photos: PhotoIntake;
   close(): Promise<void>;
 }
 
@@ -57,6 +59,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const devices = new DeviceBook(db, now);
   devices.forgetOnline();
   const templates = new SealedTemplates(db, now);
+  const photos = new PhotoIntake(db, join(options.dataFolder, "photos"), now);
   let pushing: Timer | null = null;
   const ledger = new PeopleLedger({
     db,
@@ -75,11 +78,12 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const mealPlan = mealPlanStore(db);
   const views = new CloudViews(db, devices, intake);
   const mqtt: CloudMqtt = new CloudMqtt({
-    ...{ broker: options.broker, intake, devices, roster: ledger, templates, mealPlan: mealPlan.get },
+    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos },
+    mealPlan: mealPlan.get,
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({
-    ...{ views, ledger, broker: () => mqtt.state(), clock, ids },
+    ...{ views, ledger, photos, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
       mqtt.pushMealPlan();
@@ -97,6 +101,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     ledger,
     views,
     mqtt,
+    photos,
     close: async () => {
       pushing?.cancel();
       await mqtt.close();
