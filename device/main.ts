@@ -21,7 +21,7 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
-import { ConfiguredBounds } from "./serving-line/configured-bounds.ts";
+import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -101,6 +101,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const engine = await startTerminalEngine({
     settings: config.face,
     templates: store.templates,
+    disputes: store.disputes,
+    onCalibrated: ({ fpir, lookAlikes, ...found }) =>
+      metrics.galleryCalibrated({ ...found, fpir: fpir.value, lookAlikePairs: lookAlikes.length }),
     clock,
     entropy,
     logger,
@@ -125,7 +128,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
-    bounds: new ConfiguredBounds(config.face, store.disputes),
+    bounds: engine.bounds,
     disputes: store.disputes,
     operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
     settings: servingLineSettings(config),
@@ -148,7 +151,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    limits: enrolmentLimits(config.face),
+    limits: enrolmentLimits(config.face, engine.bounds.thresholds(engine.engine.model)),
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
@@ -170,6 +173,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     camera: seen.camera,
     onSighting: watched.onSighting,
     engine: engineInfo(engine, config.face),
+    recognition: () => engine.recognition(),
     clockTrust: {
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
@@ -260,7 +264,10 @@ function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */
-function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
+function enrolmentLimits(
+  face: Config["face"],
+  { similarityMin }: Pick<MatchThresholds, "similarityMin">,
+): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
     angleDegMax: 35,
@@ -270,19 +277,19 @@ function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
     qualityMin: face.enrolQualityMin,
     livenessMin: face.livenessMin,
     secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: face.similarityMin,
+    samePersonSimilarityMin: similarityMin,
     shotCountMin: 3,
     shotCountMax: 5,
-    duplicateSimilarityMin: face.similarityMin,
+    duplicateSimilarityMin: similarityMin,
     sessionCountMax: 16,
     sessionIdleMsMax: 600_000,
   };
 }
 
 function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {
-  const { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
-  const thresholds = { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
-  return { model: engine.model, embeddingLength: engine.embeddingLength, ...thresholds };
+  const { qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
+  const { model, embeddingLength } = engine;
+  return { model, embeddingLength, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
 }
 
 function journalHealth({ journal }: TerminalStore): PartHealth {

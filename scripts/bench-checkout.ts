@@ -9,7 +9,6 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { systemEntropy } from "../device/platform/entropy.ts";
 import { silentLogger } from "../device/platform/logger.ts";
 import { SystemClock } from "../device/platform/system-clock.ts";
-import { ConfiguredBounds } from "../device/serving-line/configured-bounds.ts";
 import { createFrameSource } from "../device/serving-line/frame-source.ts";
 import { createServingLine } from "../device/serving-line/serving-line.ts";
 import { servingLineSettings } from "../device/serving-line/settings.ts";
@@ -153,7 +152,7 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
-    bounds: new ConfiguredBounds(config.face, store.disputes),
+    bounds: engine.bounds,
     disputes: store.disputes,
     operatorAtTill: () => null,
     settings: servingLineSettings(config),

@@ -79,15 +79,28 @@ const faceSchema = z.strictObject({
     .default("models/artifacts")
     .describe("Weights that scripts/prepare-models.ts wrote."),
   threadCount: z.int().min(1).max(8).default(1).describe("Threads of one inference."),
+  fpirMax: z
+    .number()
+    .min(0.000_01)
+    .max(0.1)
+    .default(0.001)
+    .describe(
+      "Share of strangers' visits that may end as somebody enrolled, 0.001 is 0.1 %. From it and from the people enrolled here the terminal works out the similarity and the lead that a match must have; `/admin` shows both.",
+    ),
   similarityMin: z
     .number()
     .min(0)
     .max(1)
-    .default(0.58)
+    .optional()
     .describe(
-      "Least similarity of the best person; see models/README.md for the measurement behind the default.",
+      "Leave it out. When given, the worked-out least similarity is never lower than this, whatever `fpirMax` says.",
     ),
-  marginMin: z.number().min(0).max(1).default(0.1).describe("Least lead over the second-best person."),
+  marginMin: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Leave it out. When given, the worked-out lead over the second-best person is never smaller."),
   qualityMin: z.number().min(0).max(1).default(0.25).describe("A worse face is not compared at all."),
   enrolQualityMin: z.number().min(0).max(1).default(0.4).describe("A worse shot is not enrolled."),
   livenessMin: z.number().min(0).max(1).default(0).describe("0 switches the check off."),

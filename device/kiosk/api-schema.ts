@@ -175,8 +175,6 @@ export const terminalAnswerSchema = z.object({
   engine: z.object({
     model: z.string(),
     embeddingLength: z.int(),
-    similarityMin: z.number(),
-    marginMin: z.number(),
     qualityMin: z.number(),
     enrolQualityMin: z.number(),
     livenessMin: z.number(),

@@ -11,6 +11,7 @@ import { fakeReceipt } from "./fake-checkout.ts";
 import { createKioskServer } from "./kiosk-server.ts";
 import { codeOf, OPERATOR_ROUTES, type RunningKiosk, startKiosk, TINY_JPEG } from "./kiosk-test-client.ts";
 import { problemSchema } from "./protocol.ts";
+import { recognitionAnswerSchema } from "./recognition-schema.ts";
 
 let kiosk: RunningKiosk;
 beforeEach(async () => {
@@ -146,9 +147,21 @@ describe("kiosk server: charges", () => {
 });
 
 describe("kiosk server: state", () => {
+  it("shows how sure a match must be to every operator, and look-alikes by name to those who see people", async () => {
+    const answerTo = async (token: string) => {
+      const answer = await ask("GET", "/api/recognition", undefined, { authorization: `Bearer ${token}` });
+      return recognitionAnswerSchema.parse(answer.json());
+    };
+    const toKeeper = await answerTo("token-k1");
+    expect(toKeeper).toMatchObject({ similarityMin: 0.584, source: "calibrated", lookAlikeCount: 1 });
+    expect(toKeeper.lookAlikes).toEqual([]);
+    const [pair] = (await answerTo("token-m1")).lookAlikes;
+    expect(pair?.people.map(({ displayName }) => displayName)).toEqual(["甲同学", "乙同学"]);
+  });
+
   it("shows thresholds, versions, camera, roster and sync to the operator", async () => {
     const shown = terminalAnswerSchema.parse((await ask("GET", "/api/terminal")).json());
-    expect(shown).toMatchObject({ engine: { similarityMin: 0.52 }, roster: { version: 7, people: 3 } });
+    expect(shown).toMatchObject({ engine: { framesToAgree: 3 }, roster: { version: 7, people: 3 } });
   });
 
   it("takes an operator's word for the clock, as it was read, and nobody else's", async () => {

@@ -15,6 +15,7 @@ import { PayScreens } from "./pay-screens.ts";
 import { enrolmentRoutes, peopleRoutes } from "./people-routes.ts";
 import { isHttpStatus, problemCodeOf, problemOf, problemOfFault, RequestProblem } from "./problems.ts";
 import { PAGE_FRAME_BYTES_MAX, type StatusMessage } from "./protocol.ts";
+import { recognitionRoutes } from "./recognition-routes.ts";
 import { guardRequests, isLoopback } from "./request-guard.ts";
 import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-routes.ts";
 
@@ -77,6 +78,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     enrolmentRoutes(routes, options, latestPicture);
     chargeRoutes(routes, options);
     terminalRoutes(routes, options, screens, latestPicture);
+    recognitionRoutes(server, options);
     demoRoutes(routes, options, screens);
   });
 
