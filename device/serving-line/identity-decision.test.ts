@@ -240,14 +240,28 @@ const brokenFrame: fc.Arbitrary<FrameObservation> = fc.oneof(
     .map((side) => picture(face(), face({ person: "p-2", side, centreX: 639 }))),
   fc.constantFrom(Number.NaN, 0, -640).map((widthPx) => ({ ...frame(), widthPx })),
   fc.constant(picture(face({ model: "" }))),
-  fc.constant(picture({ ...face(), search: { best: { personId: "", similarity: 0.9 }, runnerUp: null } })),
   fc.constant(
     picture({
       ...face(),
-      search: { best: { personId: "p-1", similarity: 0.9 }, runnerUp: { personId: "p-1", similarity: 0.1 } },
+      search: { best: { personId: "", similarity: 0.9 }, runnerUp: null, expected: null },
     }),
   ),
-  fc.constant(picture({ ...face(), search: { best: null, runnerUp: { personId: "p-2", similarity: 0.1 } } })),
+  fc.constant(
+    picture({
+      ...face(),
+      search: {
+        best: { personId: "p-1", similarity: 0.9 },
+        runnerUp: { personId: "p-1", similarity: 0.1 },
+        expected: null,
+      },
+    }),
+  ),
+  fc.constant(
+    picture({
+      ...face(),
+      search: { best: null, runnerUp: { personId: "p-2", similarity: 0.1 }, expected: null },
+    }),
+  ),
 );
 
 describe("no input with a broken condition is ever accepted", () => {

@@ -161,12 +161,15 @@ export function face(shape: FaceShape = {}): ObservedFace {
     search: {
       best: best === null ? null : { personId: best, similarity },
       runnerUp: best === null || second === null ? null : { personId: "p-other", similarity: second },
+      expected: null,
     },
+    otherSearches: [],
   };
 }
 
 export function picture(...faces: ObservedFace[]): FrameObservation {
   return {
+    observationId: "observation-1",
     widthPx: 640,
     heightPx: 480,
     faces,
