@@ -16,7 +16,7 @@ import { startTerminalEngine } from "../device/terminal-engine.ts";
 import type { TerminalStore } from "../device/terminal-store.ts";
 import { createPushCamera } from "../firmware-bridge/drivers/camera-push.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
-import { type BenchPerson, benchPersonId, embeddingOf, type SpreadMs, spreadOf } from "./bench-faces.ts";
+import { type BenchPerson, benchPersonId, embeddingOf, type SpreadMs, spreadOf } from "./bench-people.ts";
 import { benchConfig, openBenchSchool } from "./bench-school.ts";
 import { randomOf, randomUnits } from "./bench-search.ts";
 

@@ -5,10 +5,9 @@ import path from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { readManifest } from "../manifest.ts";
-import { encodeOnnx } from "./onnx-file.ts";
+import { convertMembers } from "./convert.ts";
 import { readTarball } from "./tarball.ts";
 import { float32OfHalf, readTflite, type TfliteGraph, type TfliteOperator } from "./tflite-file.ts";
-import { onnxOfTflite } from "./tflite-to-onnx.ts";
 
 /**
  * Runs a graph as TensorFlow Lite defines its operators, N×H×W×C, one loop each, no folding: slow, and written apart
@@ -140,7 +139,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** One made-up picture through the converted graph and through the source's operators. */
+/** One made-up picture through the converted graph, as it ships, and through the source's operators. */
 async function bothWays(
   file: string,
   side: number,
@@ -148,7 +147,10 @@ async function bothWays(
   const { packages, artifacts } = await readManifest();
   const artifact = artifacts.find((candidate) => candidate.file === file);
   const pinned = packages.find(({ name }) => name === artifact?.package);
-  const graph = readTflite(await memberOf(`${pinned?.name}@${pinned?.version}`, artifact?.members[0] ?? ""));
+  if (artifact === undefined) throw new Error(`${file} is not in the manifest`);
+  const [member = ""] = artifact.members;
+  const bytes = await memberOf(`${pinned?.name}@${pinned?.version}`, member);
+  const graph = readTflite(bytes);
   const rows = new Float32Array(side * side * 3);
   const planes = new Float32Array(rows.length);
   for (let y = 0; y < side; y += 1) {
@@ -160,9 +162,9 @@ async function bothWays(
       }
     }
   }
-  const [wantedName] = artifact?.outputs ?? [];
+  const [wantedName] = artifact.outputs ?? [];
   const wanted = graph.tensors.findIndex(({ name }) => name === wantedName);
-  const model = encodeOnnx(onnxOfTflite(graph, "test", artifact?.outputs));
+  const model = await convertMembers(artifact, new Map([[member, bytes]]));
   const session = await ort.InferenceSession.create(model);
   const { output } = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
   const converted = output?.data;
