@@ -5,6 +5,7 @@ import { pruneChannels } from "./channel-pruning.ts";
 import { onnxOfFaceApiRecognition } from "./face-api-to-onnx.ts";
 import { decodeOnnx, encodeOnnx, flushTinyWeights, type OnnxModel } from "./onnx-file.ts";
 import { respellPrelu } from "./prelu-spelling.ts";
+import { onnxOfTfjsGraph } from "./tfjs-graph-to-onnx.ts";
 import { readTflite } from "./tflite-file.ts";
 import { onnxOfTflite } from "./tflite-to-onnx.ts";
 
@@ -36,6 +37,9 @@ function convert(artifact: Artifact, [first, second]: readonly Uint8Array[]): On
       return decodeOnnx(first);
     case "tflite":
       return onnxOfTflite(readTflite(first), artifact.file, artifact.outputs);
+    case "tfjs-graph":
+      if (second === undefined) throw new Error(`${artifact.file} must come from a graph and its weights`);
+      return onnxOfTfjsGraph(first, second, artifact.file);
     case "face-api-recognition":
       if (second === undefined) throw new Error(`${artifact.file} must come from a manifest and its weights`);
       return onnxOfFaceApiRecognition(first, second);
