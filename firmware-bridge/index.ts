@@ -9,16 +9,22 @@ import { systemBridgeClock, systemBridgeEntropy } from "./transport/system-time.
 export { decodeBytes, decodeLine } from "./decode.ts";
 /** The bridge for programs of their own; the runtime imports the parts that it needs. */
 export { CardReaderDriver } from "./drivers/card-reader-driver.ts";
+export { ListeningThermometer } from "./drivers/listening-thermometer.ts";
+export { ModbusBus } from "./drivers/modbus-bus.ts";
+export { ModbusRelay } from "./drivers/modbus-relay.ts";
 export { ModbusThermometer } from "./drivers/modbus-thermometer.ts";
+export { OneWireThermometer } from "./drivers/onewire-thermometer.ts";
 export { ScaleDriver } from "./drivers/scale-driver.ts";
 export { ScannerDriver } from "./drivers/scanner-driver.ts";
-export { configStanza, identify } from "./identify/identify.ts";
+export { identify } from "./identify/identify.ts";
 export { rankDialects } from "./identify/rank.ts";
+export { configStanza } from "./identify/stanza.ts";
 export type { CardEvent, CardReader } from "./ports/card-reader.ts";
 export type { DeviceState } from "./ports/device-state.ts";
 export type { Dialect, SerialSettings } from "./ports/dialect.ts";
 export { BridgeFault } from "./ports/fault.ts";
 export type { Reading } from "./ports/reading.ts";
+export type { Relay, RelayOutcome } from "./ports/relay.ts";
 export type { Scale, ScaleCommand, ScaleCommandOutcome, ScaleReading, ScaleState } from "./ports/scale.ts";
 export type { ScanEvent, Scanner } from "./ports/scanner.ts";
 export type { Thermometer, ThermometerReading } from "./ports/thermometer.ts";

@@ -33,6 +33,8 @@ export const sohStxBcc: Dialect = {
       firstBytes: [SOH, ENQ, ACK, NAK, DC1, DC2, LESS_THAN],
       frameBytesMax: FRAME_BYTES + 1,
       measure: measureWith(flag(options, "flag2", false)),
+      // Whether an ACK stands alone shows only when nothing follows.
+      endsAtSilence: true,
     },
     decoder: newDecoder,
     commands: { read: Uint8Array.of(DC1), tare: bytesOf("<TK>\t"), zero: bytesOf("<ZK>\t") },
