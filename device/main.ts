@@ -27,7 +27,11 @@ import { createServingLine, type ServingLineControl } from "./serving-line/servi
 import { servingLineSettings } from "./serving-line/settings.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
+
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { payWithCards } from "./terminal-cards.ts";
+import { createTerminalDevices } from "./terminal-devices.ts";
+
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
@@ -137,6 +141,10 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("serving line", () => servingLine.close());
 
+  const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
+  teardown.add("devices", () => devices.close());
+  payWithCards(devices, servingLine, logger);
+
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
@@ -196,6 +204,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });
+  devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
   return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
+import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -325,6 +326,7 @@ export const configStructure = z.strictObject({
     .describe("Least level that is logged."),
   kiosk: kioskSchema.prefault({}),
   camera: cameraSchema.prefault({ kind: "browser" }),
+  devices: devicesSchema,
   face: faceSchema.prefault({}),
   servingLine: servingLineSchema,
   mqtt: mqttSchema.prefault({}),
@@ -350,6 +352,7 @@ export function readParts(raw: unknown): ConfigParts {
   return {
     activation: validFields(servingLineSchema, servingLine).activation,
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
+    devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

@@ -1,4 +1,4 @@
-import type { Dialect, OptionBag, SerialSettings } from "../ports/dialect.ts";
+import type { DeviceKind, Dialect, OptionBag, SerialSettings } from "../ports/dialect.ts";
 import type { Reading } from "../ports/reading.ts";
 import { DIALECTS } from "../protocol/registry.ts";
 import { DecodingSession } from "../session.ts";
@@ -7,6 +7,7 @@ import { DecodingSession } from "../session.ts";
 export interface Candidate {
   readonly protocol: string;
   readonly title: string;
+  readonly device: DeviceKind;
   readonly options: OptionBag;
   /** 0…1: the share of the bytes that are good frames, weighed by what guards them and how many there were. */
   readonly confidence: number;
@@ -79,6 +80,7 @@ function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Can
   return {
     protocol: dialect.key,
     title: dialect.title,
+    device: dialect.device,
     options,
     confidence: Math.round(confidence * 1000) / 1000,
     readings: good.length,
