@@ -15,6 +15,7 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import type { PersonBar } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -22,6 +23,7 @@ import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -120,6 +122,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     diskSafe: () => disk.safe(),
   });
   teardown.add("serving line", () => servingLine.close());
+
+  const renewal = startTemplateRenewal({
+    settings: config.face,
+    engine: engine.engine,
+    store,
+    frames,
+    servingLine,
+    bounds: { barOf: (_, model) => configuredBar(config.face, model) },
+    isDisputed: () => false,
+    clock,
+    logger,
+  });
+  teardown.add("template renewal", () => renewal?.close());
 
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
@@ -226,6 +241,10 @@ function makeSync(
     commands: { log: store.commandLog, handlers: {} },
     onCloudTime: (time) => store.takeCloudTime(time),
   });
+}
+
+function configuredBar({ similarityMin, marginMin }: Config["face"], model: string): PersonBar {
+  return { model, similarityMin, marginMin, source: "configured", targetMet: true, lookAlikes: [] };
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */

@@ -16,6 +16,7 @@ import { TimeTrustTracker } from "./platform/time-trust.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
+import { openTemplateRenewalStore, type TemplateRenewalStore } from "./roster/template-renewal-store.ts";
 import { openTemplateSharing, type TemplateSharing } from "./roster/template-sharing.ts";
 import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
 import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
@@ -52,6 +53,13 @@ export interface TerminalStore {
   readonly commandLog: CommandLog;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
+  /** Steps from older model packs to the engine's. */
+  templateRenewals(
+    options: Pick<
+      Parameters<typeof openTemplateRenewalStore>[0],
+      "primaryModel" | "sideModels" | "templateCountWanted" | "dateOf"
+    >,
+  ): TemplateRenewalStore;
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
@@ -162,6 +170,8 @@ function open(
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
+    templateRenewals: (settings) =>
+      openTemplateRenewalStore({ ...settings, db, journal, store: templates, clock, ids }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
     takeCloudTime: ({ cloudNowMs, roundTripMs }) => {

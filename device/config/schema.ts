@@ -79,6 +79,17 @@ const faceSchema = z.strictObject({
     .default("models/artifacts")
     .describe("Weights that scripts/prepare-models.ts wrote."),
   threadCount: z.int().min(1).max(8).default(1).describe("Threads of one inference."),
+  sidePacks: z
+    .array(z.string().min(1).max(128))
+    .max(4)
+    .default([])
+    .describe("Model packs that people were enrolled with before: matched too, each with its own templates."),
+  renewTemplates: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Enrol people of the side packs anew from visits that they paid, within their consent; no picture is kept.",
+    ),
   similarityMin: z
     .number()
     .min(0)
