@@ -33,6 +33,7 @@ import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -144,6 +145,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
+
+  const renewal = startTemplateRenewal({
+    settings: config.face,
+    engine: engine.engine,
+    store,
+    frames,
+    servingLine,
+    bounds: engine.bounds,
+    isDisputed: (chargeId) => store.disputes.disputesCharge(chargeId),
+    clock,
+    logger,
+  });
+  teardown.add("template renewal", () => renewal?.close());
 
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));

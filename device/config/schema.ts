@@ -88,6 +88,17 @@ const faceSchema = z.strictObject({
     .describe(
       "Share of strangers' visits that may end as somebody enrolled, 0.001 is 0.1 %. From it and from the people enrolled here the terminal works out the similarity and the lead that a match must have; `/admin` shows both.",
     ),
+  sidePacks: z
+    .array(z.string().min(1).max(128))
+    .max(4)
+    .default([])
+    .describe("Model packs that people were enrolled with before: matched too, each with its own templates."),
+  renewTemplates: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Enrol people of the side packs anew from visits that they paid, within their consent; no picture is kept.",
+    ),
   similarityMin: z
     .number()
     .min(0)
