@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -24,6 +25,7 @@ import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
+import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
@@ -135,6 +137,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     frames,
     bounds: engine.bounds,
     disputes: store.disputes,
+    expectDiners: (expected) => expectDiners(expected, store, watched.engine, logger),
     operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
@@ -284,6 +287,24 @@ function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
       logger.error({ code: error.code }, "photos could not be tidied");
     },
   );
+}
+
+/** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
+function expectDiners(
+  expected: ExpectedDiners | null,
+  { roster }: TerminalStore,
+  engine: Pick<FaceEngine, "setExpected">,
+  logger: Logger,
+): void {
+  const personIds =
+    expected?.kind === "groups"
+      ? roster.personIdsOfGroups(expected.groupNames)
+      : (expected?.personIds ?? null);
+  engine.setExpected(personIds).catch((error: unknown) => {
+    // Everybody stays searched all the same; a bug goes up as one.
+    if (!isFault(error)) throw error;
+    logger.warn({ code: error.code }, "the engine could not be told who eats now");
+  });
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */
