@@ -21,6 +21,10 @@ const HINTS = {
     zh: "秤未置零：请清空秤盘后按置零键。",
     en: "The scale is not zeroed: empty the pan and press zero.",
   },
+  "device-unfitting": {
+    zh: "设备的应答长度不符：请检查寄存器设置，并确认没有两个设备用同一地址。",
+    en: "The answer has another length: check the registers, and that no two devices share the address.",
+  },
   "device-exception": {
     zh: "设备拒绝请求：请检查地址和寄存器设置。",
     en: "The device refuses the request: check its address and register settings.",

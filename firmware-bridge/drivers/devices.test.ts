@@ -106,6 +106,7 @@ describe("a Modbus thermometer", () => {
     ["probe-fault", "sensor"],
     ["exception", "exception"],
     ["bad-crc", "damaged"],
+    ["wrong-length", "unfitting"],
     ["duplicate-address", "silent"],
   ] as const)("gives no temperature with: %s", (trouble, fault) =>
     withProbe(trouble, PROBES, async (first) => {

@@ -21,6 +21,8 @@ export type ModbusAnswer =
   | { readonly kind: "exception"; readonly code: number; readonly raw: Uint8Array }
   /** Bytes came, none of them an answer. */
   | { readonly kind: "damaged" }
+  /** An answer with a right CRC came, of another length than was asked for: wrong registers, or two devices. */
+  | { readonly kind: "unfitting" }
   | { readonly kind: "silent" }
   | { readonly kind: "refused"; readonly reason: "not-open" | "busy" };
 
@@ -44,6 +46,7 @@ interface Pending {
   readonly settle: (answer: ModbusAnswer) => void;
   tries: number;
   damaged: boolean;
+  unfitting: boolean;
 }
 
 /**
@@ -80,7 +83,7 @@ export class ModbusBus extends DeviceBase {
     if (!this.#isOpen) return Promise.resolve({ kind: "refused", reason: "not-open" });
     if (this.#waiting.length >= WAITING_MAX) return Promise.resolve({ kind: "refused", reason: "busy" });
     return new Promise((settle) => {
-      this.#waiting.push({ question, settle, tries: 0, damaged: false });
+      this.#waiting.push({ question, settle, tries: 0, damaged: false, unfitting: false });
       if (this.#current === undefined && this.#timer === undefined) this.#next();
     });
   }
@@ -107,6 +110,7 @@ export class ModbusBus extends DeviceBase {
     if (reading.fc !== current.question.functionCode) return;
     if (reading.kind === "exception") this.#finish({ kind: "exception", code: reading.code ?? 0, raw });
     else if (isAnswerTo(current.question, reading)) this.#finish({ kind: "answered", message: reading, raw });
+    else if (reading.kind === "response" || reading.kind === "bits") current.unfitting = true;
   }
 
   #next(): void {
@@ -126,7 +130,7 @@ export class ModbusBus extends DeviceBase {
 
   #onNoAnswer(pending: Pending): void {
     if (pending.tries < TRIES_MAX) this.#send(pending);
-    else this.#finish({ kind: pending.damaged ? "damaged" : "silent" });
+    else this.#finish({ kind: pending.unfitting ? "unfitting" : pending.damaged ? "damaged" : "silent" });
   }
 
   #finish(answer: ModbusAnswer): void {

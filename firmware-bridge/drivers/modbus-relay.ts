@@ -73,7 +73,12 @@ export class ModbusRelay implements Relay {
   #failure(answer: Exclude<ModbusAnswer, { kind: "answered" }>): RelayOutcome {
     if (answer.kind === "refused") return answer;
     const code = (
-      { silent: "device-silent", damaged: "device-checksums", exception: "device-exception" } as const
+      {
+        unfitting: "device-unfitting",
+        silent: "device-silent",
+        damaged: "device-checksums",
+        exception: "device-exception",
+      } as const
     )[answer.kind];
     return { kind: "failed", fault: deviceFault(code, `${this.label}: ${answer.kind}`) };
   }

@@ -29,7 +29,7 @@ const VARIANTS: Readonly<Record<string, readonly OptionBag[]>> = {
 };
 
 /** Dialects that take nearly anything for a frame: they can't be found by listening. */
-const NOT_IDENTIFIABLE = [
+export const NOT_IDENTIFIABLE = [
   "scanner-serial",
   "scanner-hidkbd",
   "card-uid-format",
@@ -49,6 +49,8 @@ const LINE_DISCOUNT = 0.98;
 /** So many good frames are enough; fewer make it less sure. */
 const READINGS_SURE = 5;
 const CONFIDENCE_MIN = 0.05;
+/** One reading tells of many lines, and its own bytes are only the last of them. */
+const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
 const TERMINATOR_BYTES = 2;
 
@@ -73,7 +75,9 @@ function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Can
   const invalid = frames.filter(({ reading }) => reading.type === "invalid").length;
   const isLine = dialect.open(options).framing.kind === "line";
   const terminators = isLine ? TERMINATOR_BYTES : 0;
-  const covered = good.reduce((sum, { raw }) => sum + raw.length + terminators, 0);
+  const covered = READ_AS_BLOCKS.includes(dialect.key)
+    ? bytes.length
+    : good.reduce((sum, { raw }) => sum + raw.length + terminators, 0);
   const share = Math.min(1, covered / bytes.length) * (good.length / (good.length + invalid));
   const enough = Math.min(1, 0.5 + good.length / (2 * READINGS_SURE));
   const confidence = share * enough * TRUST_OF_CHECK[dialect.trust.check] * (isLine ? LINE_DISCOUNT : 1);
