@@ -3,6 +3,7 @@
 
 Usage: umockdev-wrapper python3 usb-scale-host.py PROGRAM ARGUMENT...
 Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `plug`.
+Says {"host": "removed"} on standard output when an unplugged device has left the bus; the rest there is the program's.
 Answers the few usbfs requests that libusb makes: submit, reap and discard of transfers, claim and release.
 """
 import errno
@@ -44,6 +45,7 @@ A: bcdDevice=0100\\n
 A: speed=12\\n
 A: idVendor=0922\\n
 A: idProduct=8003\\n
+A: serial=0071234567890\\n
 A: version= 2.00\\n
 H: descriptors={DESCRIPTORS}
 """
@@ -57,6 +59,9 @@ HARMLESS = (0x8004550F, 0x80045510, 0x8108551B, 0x80045505, 0x80085504)
 URB_BYTES, URB_STATUS_AT, URB_BUFFER_AT, URB_LENGTH_AT, URB_ACTUAL_AT = 56, 4, 16, 24, 28
 INPUT_ENDPOINT = 0x82
 REPORT_EVERY_S = 0.02
+# Transfers that fly when the cable is pulled come back with an error first, as on a real bus. umockdev aborts a program
+# whose request is under way when its device is taken away, so the program has this long to let go of it.
+REMOVE_AFTER_MS = 50
 
 
 class Scale:
@@ -158,7 +163,7 @@ def plug():
 
 def unplug():
     scale.plugged = False
-    GLib.timeout_add(100, remove)
+    GLib.timeout_add(REMOVE_AFTER_MS, remove)
 
 
 def remove():
@@ -169,6 +174,8 @@ def remove():
         os.unlink(os.path.join(testbed.get_root_dir(), NODE.lstrip("/")))
     except FileNotFoundError:
         pass
+    sys.stdout.write('{"host": "removed"}\n')
+    sys.stdout.flush()
     return False
 
 

@@ -30,6 +30,6 @@ mount -t tmpfs tmp /root/tmp
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /root/results || echo "guest: no results folder"
 ip link set lo up
 echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
-chroot /root /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE"
+chroot /root /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE" "$REPLUGS"
 echo "guest: done after $(cut -d' ' -f1 /proc/uptime) s"
 poweroff -f
