@@ -2,8 +2,10 @@
 """An emulated USB HID scale (0922:8003) on umockdev, for one program.
 
 Usage: umockdev-wrapper python3 usb-scale-host.py PROGRAM ARGUMENT...
-Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `plug`.
-Says {"host": "removed"} on standard output when an unplugged device has left the bus; the rest there is the program's.
+Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `remove`, `plug`. After `unplug` transfers fail
+as they do when the cable is pulled; `remove` takes the device off the bus and says {"host": "removed"} on standard
+output, where the rest is the program's. It may come only when the program has let go of the device: umockdev aborts a
+program whose request is under way.
 Answers the few usbfs requests that libusb makes: submit, reap and discard of transfers, claim and release.
 """
 import errno
@@ -59,9 +61,6 @@ HARMLESS = (0x8004550F, 0x80045510, 0x8108551B, 0x80045505, 0x80085504)
 URB_BYTES, URB_STATUS_AT, URB_BUFFER_AT, URB_LENGTH_AT, URB_ACTUAL_AT = 56, 4, 16, 24, 28
 INPUT_ENDPOINT = 0x82
 REPORT_EVERY_S = 0.02
-# Transfers that fly when the cable is pulled come back with an error first, as on a real bus. umockdev aborts a program
-# whose request is under way when its device is taken away, so the program has this long to let go of it.
-REMOVE_AFTER_MS = 50
 
 
 class Scale:
@@ -163,7 +162,6 @@ def plug():
 
 def unplug():
     scale.plugged = False
-    GLib.timeout_add(REMOVE_AFTER_MS, remove)
 
 
 def remove():
@@ -176,7 +174,6 @@ def remove():
         pass
     sys.stdout.write('{"host": "removed"}\n')
     sys.stdout.flush()
-    return False
 
 
 def obey(order, *arguments):
@@ -186,6 +183,8 @@ def obey(order, *arguments):
         plug()
     elif order == "unplug":
         unplug()
+    elif order == "remove":
+        remove()
     return False
 
 

@@ -18,7 +18,7 @@ let connections = 0;
 let last = "";
 const line = new Line(
   usbHidTransport({ ids: { vendorId: "0922", productId: "8003" } }),
-  { clock: systemBridgeClock, entropy: systemBridgeEntropy, retryWaitMsMin: 80, retryWaitMsMax: 80 },
+  { clock: systemBridgeClock, entropy: systemBridgeEntropy, retryWaitMsMin: 150, retryWaitMsMax: 150 },
   {
     data: (report, epoch) => {
       const weight = (report[4] ?? 0) + 256 * (report[5] ?? 0);

@@ -20,6 +20,7 @@ describe.skipIf(!hasTool("umockdev-wrapper"))("a USB HID scale", () => {
       await stage.until('"value":"100.0"');
       stage.order("unplug");
       await stage.until('"code":"port-lost"');
+      stage.order("remove");
       await stage.until('"code":"port-missing"');
       stage.order("weight 2000");
       stage.order("plug");
@@ -38,6 +39,8 @@ describe.skipIf(!hasTool("umockdev-wrapper"))("a USB HID scale", () => {
         await stage.until(`{"weight":${1000 + turn},`);
         if (turn === REPLUGS - 1) break;
         stage.order("unplug");
+        await stage.until('"code":"port-lost"');
+        stage.order("remove");
         await stage.until('"host": "removed"');
         stage.order(`weight ${1001 + turn}`);
         stage.order("plug");
