@@ -1,8 +1,8 @@
 import { type Device, getDeviceList, type InEndpoint, type Interface, type OutEndpoint } from "usb";
 import type { Connection, ConnectionEvents, Transport } from "../ports/transport.ts";
 import { faultOf, portFault } from "./port-faults.ts";
-import type { UsbIds } from "./usb-tty.ts";
-import { usbSerialNumber } from "./usb-tty.ts";
+import { InputPoll } from "./usb-input-poll.ts";
+import { type UsbIds, usbSerialNumber } from "./usb-tty.ts";
 
 export interface UsbHidTransportOptions {
   /** With a serial number only that very device, when two of a kind are plugged in. */
@@ -16,9 +16,6 @@ const HID_CLASS = 3;
 const SET_REPORT_TYPE = 0x21;
 const SET_REPORT_REQUEST = 0x09;
 const OUTPUT_REPORT = 0x0200;
-const POLLED_TRANSFERS = 2;
-/** Transfers of a device that went away may never be given back. */
-const POLL_END_WAIT_MS_MAX = 300;
 
 /**
  * A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open.
@@ -94,14 +91,9 @@ function usbFault(error: unknown, label: string) {
   const text = error instanceof Error ? error.message : String(error);
   if (/NO_DEVICE|NOT_FOUND|LIBUSB_ERROR_IO|TRANSFER_(?:ERROR|NO_DEVICE|STALL)/.test(text))
     return portFault("port-lost", `${label}: ${text}`, error);
+  if (/TIMED_OUT|TIMEOUT/.test(text)) return portFault("write-stalled", `${label}: ${text}`, error);
   if (/ACCESS/.test(text)) return portFault("port-permission", `${label}: ${text}`, error);
   return /BUSY/.test(text) ? portFault("port-busy", `${label}: ${text}`, error) : faultOf(error, label);
-}
-
-function elapsed(waitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, waitMs).unref();
-  });
 }
 
 class UsbHidConnection implements Connection {
@@ -109,9 +101,8 @@ class UsbHidConnection implements Connection {
   readonly #claimed: ClaimedInterface;
   readonly #label: string;
   readonly #events: ConnectionEvents;
-  readonly #in: InEndpoint;
+  readonly #poll: InputPoll;
   readonly #out: OutEndpoint | undefined;
-  readonly #pollEnded: Promise<void>;
   #closed: Promise<void> | undefined;
 
   constructor(device: Device, claimedInterface: ClaimedInterface, label: string, events: ConnectionEvents) {
@@ -122,17 +113,12 @@ class UsbHidConnection implements Connection {
     this.#events = events;
     const input = endpoints.find((endpoint) => endpoint.direction === "in");
     if (input === undefined) throw portFault("port-missing", `${label}: no input endpoint`);
-    this.#in = input as InEndpoint;
     this.#out = endpoints.find((endpoint) => endpoint.direction === "out") as OutEndpoint | undefined;
-    this.#in.on("data", (report: Buffer) => {
-      if (this.#closed === undefined && report.length > 0) events.data(Uint8Array.from(report));
+    this.#poll = new InputPoll(input as InEndpoint, {
+      report: (bytes) => events.data(bytes),
+      failed: (error) => void this.#shut(usbFault(error, label)),
     });
-    this.#pollEnded = new Promise((resolve) => this.#in.once("end", () => resolve()));
-    // The library stops the poll itself behind this event, and throws when it has been stopped within.
-    this.#in.on("error", (error: Error) => {
-      setImmediate(() => void this.#shut(usbFault(error, label)));
-    });
-    this.#in.startPoll(POLLED_TRANSFERS, this.#in.descriptor.wMaxPacketSize);
+    this.#poll.start();
   }
 
   write(report: Uint8Array, { waitMsMax }: { readonly waitMsMax: number }): Promise<void> {
@@ -169,11 +155,7 @@ class UsbHidConnection implements Connection {
   }
 
   async #release(): Promise<void> {
-    if (this.#in.pollActive) this.#in.stopPoll();
-    await Promise.race([this.#pollEnded, elapsed(POLL_END_WAIT_MS_MAX)]);
-    this.#in.removeAllListeners("data");
-    // Late transfers of a device that went away still report; nobody waits for them.
-    this.#in.removeAllListeners("error").on("error", () => {});
+    await this.#poll.stop();
     await this.#claimed.hid.releaseAsync().catch(() => {});
     giveBack(this.#claimed);
     closeQuietly(this.#device);

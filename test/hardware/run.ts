@@ -10,6 +10,8 @@ import { readResults, tableOf } from "./results.ts";
  */
 const ROOT = resolve(import.meta.dirname, "../..");
 const CACHE = join(ROOT, ".canteen", "hardware");
+/** In a row, for each kind of device. */
+const REPLUGS = Number(process.env["CANTEEN_REPLUGS"] ?? 50);
 const RUN_MS_MAX = Number(process.env["CANTEEN_GUEST_MINUTES"] ?? 30) * 60_000;
 
 /** program: package */
@@ -77,7 +79,10 @@ function packInitramfs(moduleFolder: string, modules: readonly string[]): string
   );
   for (const name of modules) copyFileSync(join(moduleFolder, name), join(folder, "modules", name));
   writeFileSync(join(folder, "load-order"), modules.join("\n"));
-  writeFileSync(join(folder, "guest.env"), `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\n`);
+  writeFileSync(
+    join(folder, "guest.env"),
+    `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\nREPLUGS='${REPLUGS}'\n`,
+  );
   copyFileSync(join(import.meta.dirname, "guest", "init.sh"), join(folder, "init"));
   chmodSync(join(folder, "init"), 0o755);
   const archive = join(CACHE, "initramfs.gz");

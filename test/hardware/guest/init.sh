@@ -13,23 +13,23 @@ for module in $(cat /load-order); do
   insmod "/modules/$module" $parameters || echo "guest: cannot load $module"
 done
 mount -t configfs config /sys/kernel/config
-mkdir -p /host /layer /root
+mkdir -p /host /layer /guest
 mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=512000,cache=loose host /host || echo "guest: no files"
 mount -t tmpfs layer /layer
 mkdir /layer/upper /layer/work
-mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work overlay /root || echo "guest: no overlay"
-mount -t proc proc /root/proc
-mount -t sysfs sys /root/sys
-mount --bind /sys/kernel/config /root/sys/kernel/config
-mount --bind /dev /root/dev
-mkdir -p /root/dev/pts /root/dev/shm /root/tmp /root/results
-mount -t devpts pts /root/dev/pts
-mount -t tmpfs shm /root/dev/shm
-mount -t tmpfs run /root/run
-mount -t tmpfs tmp /root/tmp
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /root/results || echo "guest: no results folder"
+mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work overlay /guest || echo "guest: no overlay"
+mount -t proc proc /guest/proc
+mount -t sysfs sys /guest/sys
+mount --bind /sys/kernel/config /guest/sys/kernel/config
+mount --bind /dev /guest/dev
+mkdir -p /guest/dev/pts /guest/dev/shm /guest/tmp /guest/results
+mount -t devpts pts /guest/dev/pts
+mount -t tmpfs shm /guest/dev/shm
+mount -t tmpfs run /guest/run
+mount -t tmpfs tmp /guest/tmp
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /guest/results || echo "guest: no results folder"
 ip link set lo up
 echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
-chroot /root /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE"
+chroot /guest /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE" "$REPLUGS"
 echo "guest: done after $(cut -d' ' -f1 /proc/uptime) s"
 poweroff -f
