@@ -119,6 +119,7 @@ describe("doctor", () => {
       "page",
       "disk",
       "database",
+      "photos",
       "device-key",
       "clock",
       "camera",

@@ -8,6 +8,7 @@ import { clockCheck } from "./check-clock.ts";
 import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
 import { deviceChecks } from "./check-devices.ts";
+import { photosCheck } from "./check-photos.ts";
 import { pageCheck, runtimeCheck, weightsCheck } from "./check-program.ts";
 
 /** In the order in which a person would look. */
@@ -17,6 +18,7 @@ const CHECKS: readonly Check[] = [
   pageCheck,
   diskCheck,
   databaseCheck,
+  photosCheck,
   keyCheck,
   clockCheck,
   cameraCheck,
