@@ -80,20 +80,18 @@ export class GalleryBlock {
     else this.rough.delete(person);
   }
 
-  /** The `count` nearest people by the int8 dot product, which float32 holds exactly, and the least of these products. */
-  nearest(
+  /** The `count` nearest people by the int8 dot product, which float32 holds exactly; the nearest first. */
+  *nearest(
     probe: Int8Array,
     count: number,
-  ): { readonly people: readonly GalleryPerson[]; readonly leastDot: number } {
+  ): Generator<{ readonly person: GalleryPerson; readonly dot: number }, void> {
     // usearch reads a matrix from the start of its buffer whatever its offset, so the view must begin there.
     const matrix = this.bytes.subarray(0, this.people.length * this.embeddingLength);
-    const matches = exactSearch(matrix, probe, this.embeddingLength, count, MetricKind.IP, 1);
-    const people: GalleryPerson[] = [];
-    for (const key of matches.keys) {
-      const person = this.people[Number(key)];
-      if (person !== undefined) people.push(person);
+    const { keys, distances } = exactSearch(matrix, probe, this.embeddingLength, count, MetricKind.IP, 1);
+    for (const [i, distance] of distances.entries()) {
+      const person = this.people[Number(keys[i])];
+      if (person !== undefined) yield { person, dot: 1 - distance };
     }
-    return { people, leastDot: 1 - (matches.distances[count - 1] ?? 0) };
   }
 
   /** Makes room for so many rows in all; a quarter more than needed, so that it is seldom. */

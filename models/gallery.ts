@@ -171,9 +171,11 @@ export class Gallery {
       const { length: size } = block.people;
       for (let count = 0; count < size; ) {
         count = Math.min(count === 0 ? candidateCountFirst : count * candidateCountGrowth, size);
-        const candidates = block.nearest(bytes, count);
-        for (const person of candidates.people) settle(person);
-        if (candidates.leastDot * this.step ** 2 + errorMax < wanted.runnerUpSimilarity) return;
+        // Most similar first, so that nobody from the first hopeless one on needs settling.
+        for (const { person, dot } of block.nearest(bytes, count)) {
+          if (dot * this.step ** 2 + errorMax < wanted.runnerUpSimilarity) return;
+          settle(person);
+        }
       }
     };
     // Who is not among the two nearest expected people cannot be among the two nearest of everybody either.
