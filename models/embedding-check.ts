@@ -27,7 +27,7 @@ export function embeddingRefusal(
 ): Exclude<TemplateRefusal, "other-model"> | null {
   if (embedding.length !== length) return "wrong-length";
   let squares = 0;
-  for (const value of embedding) squares += value * value;
+  for (let i = 0; i < embedding.length; i += 1) squares += (embedding[i] ?? 0) ** 2;
   if (!Number.isFinite(squares)) return "not-finite";
   return Math.abs(Math.sqrt(squares) - 1) > embeddingLengthTolerance ? "not-normalised" : null;
 }
