@@ -1,20 +1,8 @@
-import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { artifactsForTests } from "../models/artifacts-for-tests.ts";
 import { seededRandom } from "../models/calibration/calibrate-gallery.ts";
 import { syntheticGallery } from "../models/calibration/synthetic-gallery.ts";
-import {
-  type EmbeddedSet,
-  embedSet,
-  enrolledPhotos,
-  promisesKept,
-  type SiblingProtocol,
-  wholeGallery,
-} from "./eval-calibration.ts";
+import { type EmbeddedSet, promisesKept, type SiblingProtocol, wholeGallery } from "./eval-calibration.ts";
 
-/** Photos of real people for measuring only; the tests do without where it is not given. */
-const realSet = process.env["CANTEEN_FACES"] ?? "";
 const model = "frf512-mfn192-flip";
 
 function inventedSet(): EmbeddedSet {
@@ -65,23 +53,4 @@ describe("the calibration's promise", () => {
     const { lookAlikes } = await wholeGallery(set);
     expect(lookAlikes[0]?.personIds).toEqual(["p00000", "p00399"]);
   }, 120_000);
-
-  it.skipIf(!existsSync(join(realSet, "protocol.json")))(
-    "finds the siblings of a real set among others (CANTEEN_FACES=FOLDER, else skipped)",
-    async () => {
-      await artifactsForTests();
-      const whole: SiblingProtocol = JSON.parse(readFileSync(join(realSet, "protocol.json"), "utf8"));
-      const protocol = {
-        ...whole,
-        gallery: Object.fromEntries(Object.entries(whole.gallery).slice(0, 8)),
-        distractors: Object.fromEntries(Object.entries(whole.distractors).slice(0, 16)),
-        impostors: [],
-      };
-      const set = await embedSet(realSet, protocol, enrolledPhotos(realSet, protocol));
-      const { lookAlikes } = await wholeGallery(set);
-      const siblings = (whole.siblings ?? []).map((pair) => [...pair].sort());
-      expect(lookAlikes.map(({ personIds }) => personIds)).toEqual(expect.arrayContaining(siblings));
-    },
-    120_000,
-  );
 });
