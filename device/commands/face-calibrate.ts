@@ -204,7 +204,7 @@ function linesOf(
     `${percent(value)} (${percent(low)} – ${percent(high)})`;
   return [
     `${found.targetMet ? "✓" : "✗"} ${found.model}: ${found.peopleCount} 人 / people, ${found.templateCount} 张 / templates`,
-    `  最低相似度 / least similarity ${found.similarityMin.toFixed(3)}，最小差距 / least lead ${found.marginMin.toFixed(2)}`,
+    `  最低相似度 / least similarity ${decimals(found.similarityMin)}，最小差距 / least lead ${decimals(found.marginMin)}`,
     `  预计误认 / FPIR ${rate(fpir)}，目标 / target ${percent(found.fpirMax)}`,
     ...(found.targetMet
       ? []
@@ -213,13 +213,17 @@ function linesOf(
         ]),
     ...(fnir === null ? [] : [`  预计漏认，偏乐观 / FNIR, optimistic ${rate(fnir)}`]),
     `  依据虚拟人群 / rests on the synthetic cohort: ${percent(found.cohortShare)}`,
-    `  容易混淆 / look-alikes: ${lookAlikes.length} (≥ ${found.lookAlikeMin.toFixed(3)})`,
+    `  容易混淆 / look-alikes: ${lookAlikes.length} (≥ ${decimals(found.lookAlikeMin)})`,
     ...lookAlikes
       .slice(0, LOOK_ALIKES_PRINTED_MAX)
-      .map(({ personIds, similarity }) => `    ${similarity.toFixed(3)}  ${personIds.join("  ")}`),
-    `  用时 / took ${(found.tookMs / 1000).toFixed(1)} s`,
+      .map(({ personIds, similarity }) => `    ${decimals(similarity)}  ${personIds.join("  ")}`),
+    `  用时 / took ${decimals(found.tookMs / 1000)} s`,
     ...(errorRate === null ? [] : [`  ${errorRate.zh} / ${errorRate.en}`]),
   ];
+}
+
+function decimals(value: number): string {
+  return String(Math.round(value * 1000) / 1000);
 }
 
 function percent(rate: number): string {

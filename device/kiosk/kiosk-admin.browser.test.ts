@@ -218,7 +218,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     expect(await text("look-alikes")).toMatch(/甲同学.*乙同学.*0\.79/s);
     expect(await part("target-missed").count()).toBe(0);
     const drawn = await part("rate-curve").locator("path").first().getAttribute("d");
-    expect(drawn).toMatch(/^M62\.0 .*L/);
+    expect(drawn).toMatch(/^M62 .*L/);
   });
 
   it("says what to do where the target cannot be met, and which model errs often", async () => {

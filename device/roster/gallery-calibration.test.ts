@@ -24,6 +24,7 @@ const found: GalleryCalibration = {
   lookAlikeMin: 0.5,
   lookAlikes: [{ personIds: ["a", "b"], similarity: 0.7 }],
   tookMs: 1,
+  cpuMs: 1,
 };
 const templateOf = (personId: string, modelId = model): StoredTemplate => ({
   templateId: `t-${personId}`,

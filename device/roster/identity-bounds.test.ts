@@ -24,6 +24,7 @@ const calibration: GalleryCalibration = {
     { personIds: ["a", "c"], similarity: 0.6 },
   ],
   tookMs: 5,
+  cpuMs: 1,
 };
 
 const bookOf = (...disputes: Dispute[]): DisputeBook => ({

@@ -100,4 +100,6 @@ export interface GalleryCalibration extends ChosenThresholds {
   /** Falling similarity. Everybody who has a look-alike is in it, with the nearest `lookAlikesPerPersonMax`. */
   readonly lookAlikes: readonly LookAlikePair[];
   readonly tookMs: number;
+  /** Work of its thread: what `tookMs` would be on a machine that does nothing else. */
+  readonly cpuMs: number;
 }

@@ -8,18 +8,19 @@ export interface CalibrationSetUp {
   /** Room made beforehand. */
   readonly peopleCount: number;
   readonly target: CalibrationTarget;
+  /**
+   * Room for `chunkTemplatesMax` templates, written on one side and read on the other: fresh buffers for 50,000
+   * templates would be memory that the process gives back late.
+   */
+  readonly chunk: Float32Array<SharedArrayBuffer>;
 }
 
-export interface CalibrationChunk {
-  /** Person of each template; those of one person stand together, also over two chunks. */
-  readonly personIds: readonly string[];
-  readonly embeddings: Float32Array<ArrayBuffer>;
-}
+export const chunkTemplatesMax = 96;
 
 export type CalibrationRequest =
-  | { readonly kind: "templates"; readonly chunk: CalibrationChunk }
-  | { readonly kind: "finish" };
+  /** The first of `chunk`'s rows hold the templates of these people, in order; a person's stand together, also over two chunks. */
+  { readonly kind: "templates"; readonly personIds: readonly string[] } | { readonly kind: "finish" };
 
 export type CalibrationAnswer =
-  /** The chunk was taken; the next may come. */
+  /** The chunk was read; it may be written again. */
   { readonly kind: "taken" } | { readonly kind: "done"; readonly calibration: GalleryCalibration };

@@ -10,7 +10,7 @@ if (port === null) throw new Error("calibration-worker.ts runs as a worker threa
 
 // Written by gallery-calibrator.ts of the same release: trusted, not parsed.
 const setUp: CalibrationSetUp = workerData;
-const { embeddingLength, peopleCount } = setUp;
+const { chunk, embeddingLength, peopleCount } = setUp;
 const means = new GalleryMeans(embeddingLength, {
   peopleCount,
   sampleMax: templatesSampledMax,
@@ -20,9 +20,8 @@ const send = (answer: CalibrationAnswer) => port.postMessage(answer);
 
 port.on("message", async (request: CalibrationRequest) => {
   if (request.kind === "templates") {
-    const { personIds, embeddings } = request.chunk;
-    for (const [i, personId] of personIds.entries())
-      means.add(personId, embeddings.subarray(i * embeddingLength, (i + 1) * embeddingLength));
+    for (const [i, personId] of request.personIds.entries())
+      means.add(personId, chunk.subarray(i * embeddingLength, (i + 1) * embeddingLength));
     send({ kind: "taken" });
     return;
   }

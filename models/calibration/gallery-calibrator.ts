@@ -5,7 +5,12 @@ import { embeddingRefusal } from "../embedding-check.ts";
 import { FaceEngineError } from "../face-engine-error.ts";
 import type { GalleryTemplate } from "../face-engine-port.ts";
 import type { CalibrationTarget, GalleryCalibration } from "./calibration-port.ts";
-import type { CalibrationAnswer, CalibrationRequest, CalibrationSetUp } from "./calibration-protocol.ts";
+import {
+  type CalibrationAnswer,
+  type CalibrationRequest,
+  type CalibrationSetUp,
+  chunkTemplatesMax,
+} from "./calibration-protocol.ts";
 
 export interface CalibrateOptions {
   readonly model: string;
@@ -30,7 +35,9 @@ const youngGenerationMb = 4;
 export async function calibrate(options: CalibrateOptions): Promise<GalleryCalibration> {
   const { model, embeddingLength, peopleCount, target, signal } = options;
   signal?.throwIfAborted();
-  const setUp: CalibrationSetUp = { model, embeddingLength, peopleCount, target };
+  const bytes = chunkTemplatesMax * embeddingLength * Float32Array.BYTES_PER_ELEMENT;
+  const chunk = new Float32Array(new SharedArrayBuffer(bytes));
+  const setUp: CalibrationSetUp = { model, embeddingLength, peopleCount, target, chunk };
   // As in face-engine.ts: the library must not report to its maker.
   process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
   const worker = new Worker(options.workerUrl ?? new URL("calibration-worker.ts", import.meta.url), {
@@ -39,15 +46,20 @@ export async function calibrate(options: CalibrateOptions): Promise<GalleryCalib
   });
   const talk = new WorkerTalk(worker, signal);
   try {
+    let personIds: string[] = [];
+    const flush = async () => {
+      if (personIds.length > 0) await talk.ask({ kind: "templates", personIds });
+      personIds = [];
+    };
     for (const part of options.parts) {
-      const fit = part.filter(
-        (one) => one.model === model && embeddingRefusal(one.embedding, embeddingLength) === null,
-      );
-      if (fit.length === 0) continue;
-      const embeddings = new Float32Array(fit.length * embeddingLength);
-      for (const [i, { embedding }] of fit.entries()) embeddings.set(embedding, i * embeddingLength);
-      const chunk = { personIds: fit.map(({ personId }) => personId), embeddings };
-      await talk.ask({ kind: "templates", chunk }, [embeddings.buffer]);
+      for (const { model: ofModel, personId, embedding } of part) {
+        if (ofModel !== model || embeddingRefusal(embedding, embeddingLength) !== null) continue;
+        chunk.set(embedding, personIds.length * embeddingLength);
+        personIds.push(personId);
+        if (personIds.length === chunkTemplatesMax) await flush();
+      }
+      // The next part is read from the disk after this thread had time for its other work.
+      await flush();
     }
     const answer = await talk.ask({ kind: "finish" });
     if (answer.kind !== "done") throw failed("it gave no result");
@@ -82,11 +94,11 @@ class WorkerTalk {
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  ask(request: CalibrationRequest, transfer: readonly ArrayBuffer[] = []): Promise<CalibrationAnswer> {
+  ask(request: CalibrationRequest): Promise<CalibrationAnswer> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
-      this.#worker.postMessage(request, transfer);
+      this.#worker.postMessage(request);
     });
   }
 

@@ -13,6 +13,7 @@ const rowCapacityMin = 256;
 
 export interface SampledTemplate {
   readonly row: number;
+  /** A view into the sample's own memory. */
   readonly embedding: Float32Array;
   /** To the mean of the person's other templates; null where it is the only one. */
   readonly ownSimilarity: number | null;
@@ -25,8 +26,13 @@ export class GalleryMeans {
   templateCount = 0;
   #steps: Int16Array;
   readonly #sampleMax: number;
+  /** One piece for all sampled templates: thousands of short-lived copies would be memory that is given back late. */
+  readonly #sampledNumbers: Float32Array;
+  readonly #fused: Float32Array;
   readonly #random: () => number;
-  #open: { readonly personId: string; readonly templates: Float32Array[] } | null = null;
+  #open: { readonly personId: string; count: number } | null = null;
+  /** Copies of the open person's templates, used again for the next person. */
+  readonly #slots: Float32Array[] = [];
   readonly #known = new Set<string>();
 
   /** @param random decides which templates are sampled; a seeded one gives the same answer for the same gallery. */
@@ -37,6 +43,8 @@ export class GalleryMeans {
     this.embeddingLength = embeddingLength;
     this.#steps = new Int16Array(Math.max(options.peopleCount, rowCapacityMin) * embeddingLength);
     this.#sampleMax = options.sampleMax;
+    this.#sampledNumbers = new Float32Array(options.sampleMax * embeddingLength);
+    this.#fused = new Float32Array(embeddingLength);
     this.#random = options.random;
   }
 
@@ -48,20 +56,25 @@ export class GalleryMeans {
       // A person who comes again would count as somebody else who is exactly alike.
       if (this.#known.has(personId)) throw new Error("templates of one person come one after another");
       this.#known.add(personId);
-      this.#open = { personId, templates: [] };
+      this.#open = { personId, count: 0 };
     }
-    this.#open?.templates.push(Float32Array.from(embedding));
+    const place = this.#open?.count ?? 0;
+    const slot = this.#slots[place] ?? new Float32Array(this.embeddingLength);
+    this.#slots[place] = slot;
+    slot.set(embedding);
+    if (this.#open !== null) this.#open.count += 1;
   }
 
   /** Closes the last person. */
   finish(): void {
     if (this.#open === null) return;
-    const { personId, templates } = this.#open;
+    const { personId, count } = this.#open;
+    const templates = this.#slots.slice(0, count);
     this.#open = null;
     const row = this.personIds.length;
     this.personIds.push(personId);
-    this.#store(row, fusedOf(templates, this.embeddingLength));
-    for (const [i, embedding] of templates.entries()) this.#sample({ row, embedding, others: templates, i });
+    this.#store(row, fuseInto(this.#fused, templates, null));
+    for (const embedding of templates) this.#sample({ row, embedding, others: templates });
   }
 
   /** Rows `from` up to `to` as float32. @param into at least that many numbers. */
@@ -92,8 +105,8 @@ export class GalleryMeans {
   #sample(one: {
     readonly row: number;
     readonly embedding: Float32Array;
+    /** All of the person's, this one among them. */
     readonly others: readonly Float32Array[];
-    readonly i: number;
   }): void {
     this.templateCount += 1;
     const place =
@@ -101,17 +114,28 @@ export class GalleryMeans {
         ? this.sampled.length
         : Math.floor(this.#random() * this.templateCount);
     if (place >= this.#sampleMax) return;
-    const rest = one.others.filter((_, other) => other !== one.i);
-    const ownSimilarity = rest.length === 0 ? null : dot(one.embedding, fusedOf(rest, this.embeddingLength));
-    this.sampled[place] = { row: one.row, embedding: one.embedding, ownSimilarity };
+    const kept = this.#sampledNumbers.subarray(
+      place * this.embeddingLength,
+      (place + 1) * this.embeddingLength,
+    );
+    kept.set(one.embedding);
+    const ownSimilarity =
+      one.others.length < 2 ? null : dot(kept, fuseInto(this.#fused, one.others, one.embedding));
+    this.sampled[place] = { row: one.row, embedding: kept, ownSimilarity };
   }
 }
 
-/** A person's templates as the gallery searches them. */
-export function fusedOf(templates: readonly Float32Array[], embeddingLength: number): Float32Array {
-  const fused = new Float32Array(embeddingLength);
+/** A person's templates but `without`, as the gallery searches them. */
+function fuseInto(
+  fused: Float32Array,
+  templates: readonly Float32Array[],
+  without: Float32Array | null,
+): Float32Array {
+  fused.fill(0);
   let sumLength = 0;
-  for (const template of templates) sumLength = addTemplate(fused, sumLength, template);
+  for (const template of templates) {
+    if (template !== without) sumLength = addTemplate(fused, sumLength, template);
+  }
   return fused;
 }
 

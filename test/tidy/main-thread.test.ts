@@ -4,15 +4,15 @@ import { plantedTree, repositoryTree, type SourceTree } from "./source-tree.ts";
 
 /** Milliseconds to seconds of work each: in the main thread they would hold up every diner and the page. */
 const HEAVY_PACKAGES = new Set(["sharp", "onnxruntime-node", "usearch"]);
-const WORKER = "models/face-worker.ts";
+const WORKERS = new Set(["models/face-worker.ts", "models/calibration/calibration-worker.ts"]);
 
-/** Chains of imports that bring a heavy package into the thread of `entry`; the worker's own do not count. */
+/** Chains of imports that bring a heavy package into the thread of `entry`; the workers' own do not count. */
 function heavyChains(tree: SourceTree, entry: string): string[] {
   const found: string[] = [];
   const cameFrom = new Map([[entry, entry]]);
   for (const [path, chain] of cameFrom) {
     for (const { specifier, target, typeOnly } of moduleReferences(path, tree.get(path) ?? "")) {
-      if (typeOnly || target === WORKER) continue;
+      if (typeOnly || (target !== null && WORKERS.has(target))) continue;
       if (HEAVY_PACKAGES.has(specifier)) found.push(`${chain} → ${specifier}`);
       if (target !== null && !cameFrom.has(target)) cameFrom.set(target, `${chain} → ${target}`);
     }
