@@ -1,9 +1,16 @@
 import { fileURLToPath } from "node:url";
+import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
-import type { DemoControls, EngineInfo, KioskServerOptions, PartHealth } from "./kiosk/kiosk-ports.ts";
+import type {
+  DemoControls,
+  EngineInfo,
+  KioskServer,
+  KioskServerOptions,
+  PartHealth,
+} from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
 import { DiskGuard } from "./platform/disk-guard.ts";
@@ -18,11 +25,17 @@ import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
+import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
+
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { payWithCards } from "./terminal-cards.ts";
+import { createTerminalDevices } from "./terminal-devices.ts";
+
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -95,6 +108,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const engine = await startTerminalEngine({
     settings: config.face,
     templates: store.templates,
+    disputes: store.disputes,
     onCalibrated: ({ fpir, lookAlikes, ...found }) =>
       metrics.galleryCalibrated({ ...found, fpir: fpir.value, lookAlikePairs: lookAlikes.length }),
     clock,
@@ -109,6 +123,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
   teardown.add("frame source", () => frames.close());
 
+  // The page opens last and is asked who is signed in at it while the line already runs.
+  let kiosk: KioskServer | null = null;
   const servingLine = createServingLine({
     clock,
     ids: store.ids,
@@ -119,14 +135,32 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
-    settings: servingLineSettings({
-      ...config,
-      face: { ...config.face, ...engine.bounds.thresholds(engine.engine.model) },
-    }),
+    bounds: engine.bounds,
+    disputes: store.disputes,
+    expectDiners: (expected) => expectDiners(expected, store, watched.engine, logger),
+    operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
+    settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => disk.safe(),
   });
   teardown.add("serving line", () => servingLine.close());
+
+  const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
+  teardown.add("devices", () => devices.close());
+  payWithCards(devices, servingLine, logger);
+
+  const renewal = startTemplateRenewal({
+    settings: config.face,
+    engine: engine.engine,
+    store,
+    frames,
+    servingLine,
+    bounds: engine.bounds,
+    isDisputed: (chargeId) => store.disputes.disputesCharge(chargeId),
+    clock,
+    logger,
+  });
+  teardown.add("template renewal", () => renewal?.close());
 
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
@@ -146,7 +180,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
-  const kiosk = createKioskServer({
+  const page = createKioskServer({
     settings: {
       ...config.kiosk,
       site: config.site,
@@ -181,11 +215,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
-  teardown.add("kiosk", () => kiosk.close());
-  const { url } = await kiosk.start();
+  kiosk = page;
+  teardown.add("kiosk", () => page.close());
+  const { url } = await page.start();
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });
+  devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
   return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
@@ -226,6 +262,7 @@ function makeSync(
     roster: store.roster,
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
     photos: store.photos,
+    orders: store.orders,
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {
@@ -250,6 +287,24 @@ function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
       logger.error({ code: error.code }, "photos could not be tidied");
     },
   );
+}
+
+/** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
+function expectDiners(
+  expected: ExpectedDiners | null,
+  { roster }: TerminalStore,
+  engine: Pick<FaceEngine, "setExpected">,
+  logger: Logger,
+): void {
+  const personIds =
+    expected?.kind === "groups"
+      ? roster.personIdsOfGroups(expected.groupNames)
+      : (expected?.personIds ?? null);
+  engine.setExpected(personIds).catch((error: unknown) => {
+    // Everybody stays searched all the same; a bug goes up as one.
+    if (!isFault(error)) throw error;
+    logger.warn({ code: error.code }, "the engine could not be told who eats now");
+  });
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */

@@ -3,6 +3,8 @@ import type { MigrationSet } from "./journal/database.ts";
 import type { Projection } from "./journal/journal-port.ts";
 import { journalMigrations } from "./journal/journal-tables.ts";
 import { photoMigrations } from "./photos/photo-tables.ts";
+import { receivingMigrations } from "./receiving/order-book.ts";
+import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
@@ -27,7 +29,8 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
   mealPlanMigrations,
   syncMigrations,
   photoMigrations,
+  receivingMigrations,
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
-export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection];
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];

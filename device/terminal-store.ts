@@ -15,9 +15,13 @@ import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { SqliteOrderBook } from "./receiving/order-book.ts";
+import type { OrderBook } from "./receiving/order-port.ts";
+import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
+import { openTemplateRenewalStore, type TemplateRenewalStore } from "./roster/template-renewal-store.ts";
 import { openTemplateSharing, type TemplateSharing } from "./roster/template-sharing.ts";
 import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
 import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
@@ -46,6 +50,7 @@ export interface TerminalStore {
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
   readonly operators: Operators;
@@ -53,8 +58,16 @@ export interface TerminalStore {
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
   readonly photos: PhotoStore;
+  readonly orders: OrderBook;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
+  /** Steps from older model packs to the engine's. */
+  templateRenewals(
+    options: Pick<
+      Parameters<typeof openTemplateRenewalStore>[0],
+      "primaryModel" | "sideModels" | "templateCountWanted" | "dateOf"
+    >,
+  ): TemplateRenewalStore;
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
@@ -151,6 +164,7 @@ function open(
     timeTrust,
     journal,
     ledger: createLedger(db),
+    disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
     templates,
     operators: openOperators({
@@ -165,6 +179,7 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    orders: new SqliteOrderBook({ db, journal, clock, ids, priceFree: config.receiving.priceFree }),
     photos: openPhotoStore({
       db,
       folder: photoFolder(config.dataFolder),
@@ -175,6 +190,8 @@ function open(
       },
     }),
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
+    templateRenewals: (settings) =>
+      openTemplateRenewalStore({ ...settings, db, journal, store: templates, clock, ids }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
     takeCloudTime: ({ cloudNowMs, roundTripMs }) => {

@@ -8,7 +8,7 @@ import { pipeline } from "node:stream/promises";
 import { FaceEngineError } from "./face-engine-error.ts";
 
 /** How a file of a tarball becomes an ONNX artifact. */
-export type Conversion = "onnx" | "tflite" | "face-api-recognition";
+export type Conversion = "onnx" | "tflite" | "tfjs-graph" | "face-api-recognition";
 
 export interface PinnedPackage {
   readonly name: string;

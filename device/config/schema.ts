@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
+import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -87,6 +88,17 @@ const faceSchema = z.strictObject({
     .describe(
       "Share of strangers' visits that may end as somebody enrolled, 0.001 is 0.1 %. From it and from the people enrolled here the terminal works out the similarity and the lead that a match must have; `/admin` shows both.",
     ),
+  sidePacks: z
+    .array(z.string().min(1).max(128))
+    .max(4)
+    .default([])
+    .describe("Model packs that people were enrolled with before: matched too, each with its own templates."),
+  renewTemplates: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Enrol people of the side packs anew from visits that they paid, within their consent; no picture is kept.",
+    ),
   similarityMin: z
     .number()
     .min(0)
@@ -109,13 +121,21 @@ const faceSchema = z.strictObject({
     .min(2)
     .max(20)
     .default(3)
-    .describe("Consecutive frames that must name the same person."),
+    .describe(
+      "Frames that must name the same person where the match is close to its threshold; two suffice where it is clear.",
+    ),
   lookMsMax: z
     .int()
     .min(500)
     .max(20_000)
-    .default(4000)
-    .describe("After this the diner is offered card or PIN."),
+    .default(2000)
+    .describe("From the first face that can be judged; after this the diner is offered card or PIN."),
+  lookAlikes: z
+    .enum(["second-factor", "choose"])
+    .default("second-factor")
+    .describe(
+      "Twins and others whom a camera confuses are asked. second-factor: card or PIN. choose: the names as well, while an operator is signed in at this screen.",
+    ),
 });
 
 const mealPeriodSchema = z.strictObject({
@@ -294,6 +314,15 @@ const storageSchema = z.strictObject({
     .describe("How long a photo stays here after the cloud has confirmed it."),
 });
 
+const receivingSchema = z.strictObject({
+  priceFree: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
+    ),
+});
+
 /** Each key by itself; rules between keys are in contradictions.ts. */
 export const configStructure = z.strictObject({
   version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("Version of this file's layout."),
@@ -308,11 +337,13 @@ export const configStructure = z.strictObject({
     .describe("Least level that is logged."),
   kiosk: kioskSchema.prefault({}),
   camera: cameraSchema.prefault({ kind: "browser" }),
+  devices: devicesSchema,
   face: faceSchema.prefault({}),
   servingLine: servingLineSchema,
   mqtt: mqttSchema.prefault({}),
   security: securitySchema.prefault({}),
   storage: storageSchema.prefault({}),
+  receiving: receivingSchema.prefault({}),
 });
 
 export const configSchema = configStructure.check((context) => {
@@ -332,6 +363,7 @@ export function readParts(raw: unknown): ConfigParts {
   return {
     activation: validFields(servingLineSchema, servingLine).activation,
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
+    devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

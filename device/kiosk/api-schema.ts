@@ -151,7 +151,7 @@ export const enrolmentResultSchema = z.discriminatedUnion("kind", [
 export type EnrolmentResultShown = z.output<typeof enrolmentResultSchema>;
 
 export const chargesAnswerSchema = z.object({
-  charges: z.array(receiptSchema.extend({ voided: z.boolean() })).readonly(),
+  charges: z.array(receiptSchema.extend({ voided: z.boolean(), disputed: z.boolean() })).readonly(),
 });
 export type ChargeShown = z.output<typeof chargesAnswerSchema>["charges"][number];
 export const voidAnswerSchema = z.discriminatedUnion("kind", [

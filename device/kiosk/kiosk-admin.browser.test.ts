@@ -176,7 +176,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
   });
 
   it("voids a charge with a reason, and charges another meal once per press", async () => {
-    world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false }];
+    world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false, disputed: false }];
     await signIn("m1");
     await part("tab-charges").click();
     await part("void").click();

@@ -118,5 +118,7 @@ export interface KioskServer {
    * @throws CanteenError `port-in-use`, `port-not-allowed`, `address-unavailable`, `ui-not-built`.
    */
   start(): Promise<{ readonly url: string }>;
+  /** Who is signed in at the pay screen with a role at the counter; null when nobody is. */
+  operatorAtTill(): string | null;
   close(): Promise<void>;
 }

@@ -26,7 +26,7 @@ describe("kiosk server: operators", () => {
     expect(answer.status).toBe(200);
     expect(answer.text).not.toContain("token-m1");
     const cookie = answer.headers.get("set-cookie") ?? "";
-    expect(cookie).toMatch(/^canteen-session=token-m1; Path=\/api; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/^canteen-session=token-m1; Path=\/; HttpOnly; SameSite=Strict$/);
     const headers = { cookie: cookie.split(";")[0] ?? "" };
     expect((await ask("GET", "/api/people?text=", undefined, headers)).status).toBe(200);
     await ask("POST", "/api/operators/sign-out", {}, headers);
@@ -120,7 +120,9 @@ describe("kiosk server: people and enrolment", () => {
 
 describe("kiosk server: charges", () => {
   it("lists charges, voids one once, and charges again", async () => {
-    kiosk.world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false }];
+    kiosk.world.servingLine.charges = [
+      { ...fakeReceipt({ chargeId: "c1" }), voided: false, disputed: false },
+    ];
     const listed = chargesAnswerSchema.parse((await ask("GET", "/api/charges?countMax=5")).json());
     expect(listed.charges).toHaveLength(1);
     const first = await ask("POST", "/api/charges/c1/void", { reason: "打错了" });

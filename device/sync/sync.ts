@@ -5,7 +5,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { CommandLog } from "./command-log.ts";
 import { answerCommand, type CommandHandler } from "./commands.ts";
 import { Downlink } from "./downlink.ts";
-import type { MealPlanDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
+import type { MealPlanDownlink, OrdersDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
 import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMessage } from "./messages.ts";
 import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
 import { type BrokerSettings, type LinkWaits, MqttLink } from "./mqtt-link.ts";
@@ -35,6 +35,7 @@ export interface SyncOptions {
   readonly journal: Journal;
   readonly roster: RosterDownlink;
   readonly mealPlan?: MealPlanDownlink;
+  readonly orders?: OrdersDownlink;
   /** Left out where sharing is off. */
   readonly templates?: TemplateExchange;
   readonly photos?: PhotoSource;
@@ -213,7 +214,7 @@ class TerminalSync implements Sync {
   }
 
   #makeDownlink(): Downlink {
-    const { address, roster, mealPlan, templates, clock, logger } = this.#options;
+    const { address, roster, mealPlan, orders, templates, clock, logger } = this.#options;
     const commands = {
       log: this.#options.commands?.log ?? noCommands,
       handlers: this.#options.commands?.handlers ?? {},
@@ -224,6 +225,7 @@ class TerminalSync implements Sync {
       address,
       roster,
       mealPlan,
+      orders,
       templates,
       onReceipt: (receipt) => this.#pump.receive(receipt),
       onPhotoReceipt: (receipt) => this.#photos?.receive(receipt),
@@ -276,7 +278,7 @@ class TerminalSync implements Sync {
   }
 
   #birth(): OnlineMessage {
-    const { clock, software, roster, mealPlan } = this.#options;
+    const { clock, software, roster, mealPlan, orders } = this.#options;
     return {
       v: 1,
       online: true,
@@ -288,6 +290,7 @@ class TerminalSync implements Sync {
       ackedSeq: this.#pump.state.ackedSeq,
       rosterVersion: roster.version(),
       mealPlanVersion: mealPlan?.version() ?? null,
+      ordersRevision: orders?.revision() ?? 0,
     };
   }
 

@@ -2,7 +2,10 @@
 """An emulated USB HID scale (0922:8003) on umockdev, for one program.
 
 Usage: umockdev-wrapper python3 usb-scale-host.py PROGRAM ARGUMENT...
-Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `plug`.
+Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `remove`, `plug`. After `unplug` transfers fail
+as they do when the cable is pulled; `remove` takes the device off the bus and says {"host": "removed"} on standard
+output, where the rest is the program's. It may come only when the program has let go of the device: umockdev aborts a
+program whose request is under way.
 Answers the few usbfs requests that libusb makes: submit, reap and discard of transfers, claim and release.
 """
 import errno
@@ -44,6 +47,7 @@ A: bcdDevice=0100\\n
 A: speed=12\\n
 A: idVendor=0922\\n
 A: idProduct=8003\\n
+A: serial=0071234567890\\n
 A: version= 2.00\\n
 H: descriptors={DESCRIPTORS}
 """
@@ -158,7 +162,6 @@ def plug():
 
 def unplug():
     scale.plugged = False
-    GLib.timeout_add(100, remove)
 
 
 def remove():
@@ -169,7 +172,8 @@ def remove():
         os.unlink(os.path.join(testbed.get_root_dir(), NODE.lstrip("/")))
     except FileNotFoundError:
         pass
-    return False
+    sys.stdout.write('{"host": "removed"}\n')
+    sys.stdout.flush()
 
 
 def obey(order, *arguments):
@@ -179,6 +183,8 @@ def obey(order, *arguments):
         plug()
     elif order == "unplug":
         unplug()
+    elif order == "remove":
+        remove()
     return False
 
 

@@ -1,10 +1,14 @@
 import { type Device, getDeviceList, type InEndpoint, type Interface, type OutEndpoint } from "usb";
 import type { Connection, ConnectionEvents, Transport } from "../ports/transport.ts";
 import { faultOf, portFault } from "./port-faults.ts";
+import { InputPoll } from "./usb-input-poll.ts";
+import { type UsbIds, usbSerialNumber } from "./usb-tty.ts";
 
 export interface UsbHidTransportOptions {
-  readonly vendorId: number;
-  readonly productId: number;
+  /** With a serial number only that very device, when two of a kind are plugged in. */
+  readonly ids: UsbIds;
+  /** Where the kernel's device tree is; only tests set it. */
+  readonly sysRoot?: string;
 }
 
 const HID_CLASS = 3;
@@ -12,25 +16,24 @@ const HID_CLASS = 3;
 const SET_REPORT_TYPE = 0x21;
 const SET_REPORT_REQUEST = 0x09;
 const OUTPUT_REPORT = 0x0200;
-const POLLED_TRANSFERS = 2;
-/** Transfers of a device that went away may never be given back. */
-const POLL_END_WAIT_MS_MAX = 300;
 
-/** A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open. */
+/**
+ * A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open.
+ * Not through /dev/hidraw: that leaves a scanner's keystrokes to whatever page has the focus, and a read of it blocks
+ * one of the four threads that all file access shares. The kernel's own driver gets the device back at `close`.
+ */
 export function usbHidTransport(options: UsbHidTransportOptions): Transport {
-  const hex = (id: number): string => id.toString(16).padStart(4, "0");
-  const label = `usb ${hex(options.vendorId)}:${hex(options.productId)}`;
+  const { vendorId, productId, serialNumber } = options.ids;
+  const label = `usb:${vendorId}:${productId}${serialNumber === undefined ? "" : `/${serialNumber}`}`;
   return {
     label,
     open: async (events, { signal }) => {
       signal.throwIfAborted();
-      const device = getDeviceList().find(
-        ({ deviceDescriptor: { idVendor, idProduct } }) =>
-          idVendor === options.vendorId && idProduct === options.productId,
-      );
+      const device = await found(options);
+      signal.throwIfAborted();
       if (device === undefined) throw portFault("port-missing", `${label}: no such device`);
       try {
-        return new UsbHidConnection(device, claimed(device), label, events);
+        return new UsbHidConnection(device, claimed(device, label), label, events);
       } catch (error) {
         closeQuietly(device);
         throw usbFault(error, label);
@@ -39,13 +42,40 @@ export function usbHidTransport(options: UsbHidTransportOptions): Transport {
   };
 }
 
-function claimed(device: Device): Interface {
+async function found({ ids, sysRoot }: UsbHidTransportOptions): Promise<Device | undefined> {
+  const [vendorId, productId] = [Number.parseInt(ids.vendorId, 16), Number.parseInt(ids.productId, 16)];
+  for (const device of getDeviceList()) {
+    const { idVendor, idProduct } = device.deviceDescriptor;
+    if (idVendor !== vendorId || idProduct !== productId) continue;
+    if (ids.serialNumber === undefined) return device;
+    const address = { bus: device.busNumber, device: device.deviceAddress };
+    if ((await usbSerialNumber(address, sysRoot)) === ids.serialNumber) return device;
+  }
+  return undefined;
+}
+
+function claimed(device: Device, label: string): ClaimedInterface {
   device.open();
   const hid = (device.interfaces ?? []).find(({ descriptor }) => descriptor.bInterfaceClass === HID_CLASS);
-  if (hid === undefined) throw portFault("port-missing", "the device has no HID interface");
-  if (hid.isKernelDriverActive()) hid.detachKernelDriver();
+  if (hid === undefined) throw portFault("port-missing", `${label}: no HID interface, try usb-serial:`);
+  const hadKernelDriver = hid.isKernelDriverActive();
+  if (hadKernelDriver) hid.detachKernelDriver();
   hid.claim();
-  return hid;
+  return { hid, hadKernelDriver };
+}
+
+interface ClaimedInterface {
+  readonly hid: Interface;
+  readonly hadKernelDriver: boolean;
+}
+
+/** For a scanner that types, so that it types again. The device may be gone, and then nothing is left to give back. */
+function giveBack({ hid, hadKernelDriver }: ClaimedInterface): void {
+  try {
+    if (hadKernelDriver) hid.attachKernelDriver();
+  } catch {
+    // Gone.
+  }
 }
 
 /** The device may be gone already; then there is nothing left to close. */
@@ -61,46 +91,34 @@ function usbFault(error: unknown, label: string) {
   const text = error instanceof Error ? error.message : String(error);
   if (/NO_DEVICE|NOT_FOUND|LIBUSB_ERROR_IO|TRANSFER_(?:ERROR|NO_DEVICE|STALL)/.test(text))
     return portFault("port-lost", `${label}: ${text}`, error);
+  if (/TIMED_OUT|TIMEOUT/.test(text)) return portFault("write-stalled", `${label}: ${text}`, error);
   if (/ACCESS/.test(text)) return portFault("port-permission", `${label}: ${text}`, error);
   return /BUSY/.test(text) ? portFault("port-busy", `${label}: ${text}`, error) : faultOf(error, label);
 }
 
-function elapsed(waitMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, waitMs).unref();
-  });
-}
-
 class UsbHidConnection implements Connection {
   readonly #device: Device;
-  readonly #interface: Interface;
+  readonly #claimed: ClaimedInterface;
   readonly #label: string;
   readonly #events: ConnectionEvents;
-  readonly #in: InEndpoint;
+  readonly #poll: InputPoll;
   readonly #out: OutEndpoint | undefined;
-  readonly #pollEnded: Promise<void>;
   #closed: Promise<void> | undefined;
 
-  constructor(device: Device, claimedInterface: Interface, label: string, events: ConnectionEvents) {
+  constructor(device: Device, claimedInterface: ClaimedInterface, label: string, events: ConnectionEvents) {
     this.#device = device;
-    this.#interface = claimedInterface;
+    this.#claimed = claimedInterface;
+    const { endpoints } = claimedInterface.hid;
     this.#label = label;
     this.#events = events;
-    const input = claimedInterface.endpoints.find((endpoint) => endpoint.direction === "in");
+    const input = endpoints.find((endpoint) => endpoint.direction === "in");
     if (input === undefined) throw portFault("port-missing", `${label}: no input endpoint`);
-    this.#in = input as InEndpoint;
-    this.#out = claimedInterface.endpoints.find((endpoint) => endpoint.direction === "out") as
-      | OutEndpoint
-      | undefined;
-    this.#in.on("data", (report: Buffer) => {
-      if (this.#closed === undefined && report.length > 0) events.data(Uint8Array.from(report));
+    this.#out = endpoints.find((endpoint) => endpoint.direction === "out") as OutEndpoint | undefined;
+    this.#poll = new InputPoll(input as InEndpoint, {
+      report: (bytes) => events.data(bytes),
+      failed: (error) => void this.#shut(usbFault(error, label)),
     });
-    this.#pollEnded = new Promise((resolve) => this.#in.once("end", () => resolve()));
-    // The library stops the poll itself behind this event, and throws when it has been stopped within.
-    this.#in.on("error", (error: Error) => {
-      setImmediate(() => void this.#shut(usbFault(error, label)));
-    });
-    this.#in.startPoll(POLLED_TRANSFERS, this.#in.descriptor.wMaxPacketSize);
+    this.#poll.start();
   }
 
   write(report: Uint8Array, { waitMsMax }: { readonly waitMsMax: number }): Promise<void> {
@@ -115,7 +133,7 @@ class UsbHidConnection implements Connection {
       }
       this.#device.timeout = waitMsMax;
       const value = OUTPUT_REPORT | (report[0] ?? 0);
-      const index = this.#interface.interfaceNumber;
+      const index = this.#claimed.hid.interfaceNumber;
       this.#device.controlTransfer(
         SET_REPORT_TYPE,
         SET_REPORT_REQUEST,
@@ -137,12 +155,9 @@ class UsbHidConnection implements Connection {
   }
 
   async #release(): Promise<void> {
-    if (this.#in.pollActive) this.#in.stopPoll();
-    await Promise.race([this.#pollEnded, elapsed(POLL_END_WAIT_MS_MAX)]);
-    this.#in.removeAllListeners("data");
-    // Late transfers of a device that went away still report; nobody waits for them.
-    this.#in.removeAllListeners("error").on("error", () => {});
-    await this.#interface.releaseAsync().catch(() => {});
+    await this.#poll.stop();
+    await this.#claimed.hid.releaseAsync().catch(() => {});
+    giveBack(this.#claimed);
     closeQuietly(this.#device);
   }
 }

@@ -1,4 +1,4 @@
-import { readdir, readFile, realpath } from "node:fs/promises";
+import { opendir, readFile, realpath } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /** What a USB device says about itself; hex as `lsusb` prints it. */
@@ -17,10 +17,29 @@ const LEVELS_MAX = 6;
  */
 export async function findUsbTty(ids: UsbIds, sysRoot = "/sys"): Promise<string | null> {
   const ttys = join(sysRoot, "class", "tty");
-  const names = await readdir(ttys).catch(() => []);
-  for (const name of names.sort()) {
+  for (const name of await entriesOf(ttys)) {
     const device = await realpath(join(ttys, name, "device")).catch(() => null);
     if (device !== null && (await belongsTo(device, ids))) return `/dev/${name}`;
+  }
+  return null;
+}
+
+/**
+ * The serial number of the device at an address of the bus, from the kernel's device tree: asking the device itself
+ * would disturb one that is in use.
+ * @returns null when there is none.
+ */
+export async function usbSerialNumber(
+  address: { readonly bus: number; readonly device: number },
+  sysRoot = "/sys",
+): Promise<string | null> {
+  const devices = join(sysRoot, "bus", "usb", "devices");
+  for (const name of await entriesOf(devices)) {
+    const folder = join(devices, name);
+    const isIt =
+      (await attribute(folder, "busnum")) === String(address.bus) &&
+      (await attribute(folder, "devnum")) === String(address.device);
+    if (isIt) return await attribute(folder, "serial");
   }
   return null;
 }
@@ -40,6 +59,17 @@ async function belongsTo(device: string, ids: UsbIds): Promise<boolean> {
     folder = dirname(folder);
   }
   return false;
+}
+
+/** Sorted; empty when the folder is not there. By `opendir`, which the emulated bus of the tests can show. */
+async function entriesOf(folder: string): Promise<readonly string[]> {
+  const names: string[] = [];
+  try {
+    for await (const entry of await opendir(folder)) names.push(entry.name);
+  } catch {
+    return [];
+  }
+  return names.sort();
 }
 
 async function attribute(folder: string, name: string): Promise<string | null> {

@@ -55,6 +55,7 @@ export interface OnnxModel {
 /** ONNX's numbers for element and attribute types. */
 export const onnxFloat = 1;
 export const onnxInt64 = 7;
+const attributeFloat = 1;
 const attributeInt = 2;
 const attributeInts = 7;
 
@@ -88,6 +89,10 @@ export function floatValue(name: string, shape: readonly number[]): OnnxValueInf
     name,
     type: { tensorType: { elemType: onnxFloat, shape: { dim: shape.map((dimValue) => ({ dimValue })) } } },
   };
+}
+
+export function floatAttribute(name: string, f: number): OnnxAttribute {
+  return { name, type: attributeFloat, f };
 }
 
 export function intAttribute(name: string, i: number): OnnxAttribute {

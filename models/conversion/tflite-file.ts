@@ -17,7 +17,7 @@ export interface TfliteOperator {
   readonly inputs: readonly number[];
   readonly outputs: readonly number[];
   /** Scalar of the operator's options table by its field number; the schema's default where it is not stored. */
-  readonly option: (field: number, kind: "int8" | "int32", fallback: number) => number;
+  readonly option: (field: number, kind: "int8" | "int32" | "float32", fallback: number) => number;
 }
 
 export interface TfliteGraph {
@@ -29,15 +29,23 @@ export interface TfliteGraph {
 
 const operatorKinds = {
   0: "add",
+  1: "average-pool",
+  2: "concatenation",
   3: "conv",
   4: "depthwise-conv",
+  6: "dequantize",
   9: "fully-connected",
   17: "max-pool",
   18: "mul",
   19: "relu",
   22: "reshape",
   41: "sub",
+  45: "strided-slice",
+  53: "cast",
+  58: "less",
   59: "neg",
+  62: "greater-equal",
+  98: "leaky-relu",
   101: "abs",
 } as const;
 
@@ -62,6 +70,18 @@ export function readTflite(bytes: Uint8Array): TfliteGraph {
     outputs: graph.int32s(2),
     operators: graph.tables(3).map((operator) => readOperator(operator, kinds)),
   };
+}
+
+/** The graph with its half-precision constants as plain ones: what "dequantize" operators do at each run. */
+export function withoutDequantize(graph: TfliteGraph): TfliteGraph {
+  const tensors = [...graph.tensors];
+  const operators = graph.operators.filter(({ kind, inputs: [from = -1], outputs: [to = -1] }) => {
+    const [stored, target] = [tensors[from], tensors[to]];
+    if (kind !== "dequantize" || !stored?.data || target === undefined) return true;
+    tensors[to] = { ...target, data: stored.data };
+    return false;
+  });
+  return { ...graph, tensors, operators };
 }
 
 function operatorKindOf(code: Table): TfliteOperatorKind {
@@ -104,12 +124,7 @@ function readOperator(operator: Table, kinds: readonly TfliteOperatorKind[]): Tf
     kind,
     inputs: operator.int32s(1),
     outputs: operator.int32s(2),
-    option: (field, width, fallback) =>
-      options === null
-        ? fallback
-        : width === "int8"
-          ? options.int8(field, fallback)
-          : options.int32(field, fallback),
+    option: (field, kind, fallback) => options?.[kind](field, fallback) ?? fallback,
   };
 }
 
@@ -153,6 +168,11 @@ class Table {
   int32(field: number, fallback: number): number {
     const at = this.fieldAt(field);
     return at === 0 ? fallback : this.buffer.view.getInt32(at, true);
+  }
+
+  float32(field: number, fallback: number): number {
+    const at = this.fieldAt(field);
+    return at === 0 ? fallback : this.buffer.view.getFloat32(at, true);
   }
 
   table(field: number): Table | null {

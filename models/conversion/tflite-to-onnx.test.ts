@@ -1,20 +1,26 @@
-import { execFileSync } from "node:child_process";
-import { mkdtemp, readdir, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import path from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { readManifest } from "../manifest.ts";
-import { encodeOnnx } from "./onnx-file.ts";
-import { readTarball } from "./tarball.ts";
-import { float32OfHalf, readTflite, type TfliteGraph, type TfliteOperator } from "./tflite-file.ts";
-import { onnxOfTflite } from "./tflite-to-onnx.ts";
+import { convertMembers } from "./convert.ts";
+import { sourcesOf } from "./package-members-for-tests.ts";
+import {
+  float32OfHalf,
+  readTflite,
+  type TfliteGraph,
+  type TfliteOperator,
+  withoutDequantize,
+} from "./tflite-file.ts";
 
 /**
  * Runs a graph as TensorFlow Lite defines its operators, N×H×W×C, one loop each, no folding: slow, and written apart
  * from the conversion, so that a mistake there shows here.
  */
-function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outputs[0] ?? -1): Float32Array {
+function interpret(
+  graph: TfliteGraph,
+  input: Float32Array,
+  wanted: readonly number[] = graph.outputs,
+): readonly Float32Array[] {
   const values = new Map<number, Float32Array>();
   const readValue = (index = -1): Float32Array => {
     const value = values.get(index) ?? graph.tensors[index]?.data;
@@ -23,7 +29,7 @@ function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outpu
   };
   values.set(graph.inputs[0] ?? -1, input);
   for (const operator of graph.operators) {
-    if (values.has(wanted)) break;
+    if (wanted.every((index) => values.has(index))) break;
     const [first, second] = operator.inputs;
     const output = operator.outputs[0] ?? -1;
     values.set(
@@ -31,11 +37,15 @@ function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outpu
       step(
         operator,
         readValue(first),
-        operator.kind === "reshape" ? null : second === undefined ? null : readValue(second),
+        operator.kind === "reshape" || operator.kind === "strided-slice"
+          ? null
+          : second === undefined
+            ? null
+            : readValue(second),
       ),
     );
   }
-  return readValue(wanted);
+  return wanted.map(readValue);
 
   function step(operator: TfliteOperator, a: Float32Array, b: Float32Array | null): Float32Array {
     const wide = b ?? new Float32Array(1);
@@ -54,6 +64,19 @@ function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outpu
         return a.map((x, i) => x - (wide[i % wide.length] ?? 0));
       case "mul": // The smaller operand (the slope) comes first in this graph and repeats along the channels.
         return wide.map((x, i) => x * (a[i % a.length] ?? 0));
+      case "leaky-relu":
+        return a.map((x) => (x < 0 ? x * operator.option(0, "float32", 0) : x));
+      case "less":
+        return a.map((x) => (x < (wide[0] ?? 0) ? 1 : 0));
+      case "greater-equal":
+        return a.map((x) => (x >= (wide[0] ?? 0) ? 1 : 0));
+      case "cast":
+      case "strided-slice":
+        return a;
+      case "concatenation":
+        return Float32Array.from(operator.inputs.flatMap((index) => [...readValue(index)]));
+      case "average-pool":
+        return averagePool(operator, a);
       case "conv":
       case "depthwise-conv":
         return convolve(operator, a, wide);
@@ -70,6 +93,21 @@ function interpret(graph: TfliteGraph, input: Float32Array, wanted = graph.outpu
     return readValue(operator.inputs[2]).map((bias, o) =>
       x.reduce((sum, value, i) => sum + value * (rows[o * x.length + i] ?? 0), bias),
     );
+  }
+
+  /** Of windows that lie side by side without padding, as in this graph. */
+  function averagePool(operator: TfliteOperator, x: Float32Array): Float32Array {
+    const [, inHeight = 0, inWidth = 0, count = 0] = graph.tensors[operator.inputs[0] ?? -1]?.shape ?? [];
+    const [, outHeight = 0, outWidth = 0] = graph.tensors[operator.outputs[0] ?? -1]?.shape ?? [];
+    const [across, down] = [inWidth / outWidth, inHeight / outHeight];
+    const out = new Float32Array(outHeight * outWidth * count);
+    for (const [at, value] of x.entries()) {
+      const ox = Math.floor((Math.floor(at / count) % inWidth) / across);
+      const oy = Math.floor(Math.floor(at / count / inWidth) / down);
+      const target = (oy * outWidth + ox) * count + (at % count);
+      out[target] = (out[target] ?? 0) + value / (across * down);
+    }
+    return out;
   }
 
   function maxPool(operator: TfliteOperator, x: Float32Array): Float32Array {
@@ -140,15 +178,19 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** One made-up picture through the converted graph and through the source's operators. */
+/** One made-up picture through the converted graph, as it ships, and through the source's operators: all outputs of both. */
 async function bothWays(
   file: string,
   side: number,
-): Promise<{ readonly converted: Float32Array; readonly reference: Float32Array }> {
-  const { packages, artifacts } = await readManifest();
+  manifestFile?: string,
+): Promise<{ readonly converted: readonly Float32Array[]; readonly reference: readonly Float32Array[] }> {
+  const { artifacts } = await readManifest(manifestFile);
   const artifact = artifacts.find((candidate) => candidate.file === file);
-  const pinned = packages.find(({ name }) => name === artifact?.package);
-  const graph = readTflite(await memberOf(`${pinned?.name}@${pinned?.version}`, artifact?.members[0] ?? ""));
+  if (artifact === undefined) throw new Error(`${file} is not in the manifest`);
+  const { members, outputs: names } = artifact;
+  const [bytes = new Uint8Array()] = await sourcesOf(file, manifestFile);
+  const source = readTflite(bytes);
+  const graph = withoutDequantize(source);
   const rows = new Float32Array(side * side * 3);
   const planes = new Float32Array(rows.length);
   for (let y = 0; y < side; y += 1) {
@@ -160,45 +202,47 @@ async function bothWays(
       }
     }
   }
-  const [wantedName] = artifact?.outputs ?? [];
-  const wanted = graph.tensors.findIndex(({ name }) => name === wantedName);
-  const model = encodeOnnx(onnxOfTflite(graph, "test", artifact?.outputs));
-  const session = await ort.InferenceSession.create(model);
-  const { output } = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
-  const converted = output?.data;
-  if (!(converted instanceof Float32Array)) throw new Error("the converted graph has a float output");
-  return { converted, reference: interpret(graph, rows, wanted === -1 ? undefined : wanted) };
-}
-
-async function memberOf(spec: string, member: string): Promise<Uint8Array> {
-  const folder = await mkdtemp(path.join(tmpdir(), "canteen-tflite-"));
-  try {
-    execFileSync(
-      "npm",
-      ["pack", spec, "--pack-destination", folder, "--ignore-scripts", "--silent", "--prefer-offline"],
-      { cwd: folder },
-    );
-    const [tarball = ""] = await readdir(folder);
-    const members = await readTarball(path.join(folder, tarball), new Set([member]));
-    return members.get(member) ?? new Uint8Array();
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const wanted = names?.map((wantedName) => graph.tensors.findIndex(({ name }) => name === wantedName));
+  const session = await ort.InferenceSession.create(
+    await convertMembers(artifact, new Map([[members[0] ?? "", bytes]])),
+  );
+  const outputs = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
+  const converted = session.outputNames.map((name) => {
+    const data = outputs[name]?.data;
+    if (data instanceof Float32Array) return data;
+    throw new Error(`output ${name} is no tensor of floats`);
+  });
+  return { converted, reference: interpret(graph, rows, wanted) };
 }
 
 describe("conversion of TensorFlow Lite to ONNX", () => {
   test("MobileFaceNet on onnxruntime gives what its TensorFlow Lite operators give, one by one", async () => {
-    const { converted, reference } = await bothWays("mobile-face-net.onnx", 112);
+    const both = await bothWays("mobile-face-net.onnx", 112);
+    const [converted = new Float32Array(), reference = new Float32Array()] = [
+      both.converted[0],
+      both.reference[0],
+    ];
     expect(converted).toHaveLength(192);
     expect(1 - cosine(converted, reference)).toBeLessThan(1e-6);
     for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 2);
   });
 
   test("MTCNN's onet gives the same points, without the softmax that nobody asks for", async () => {
-    const { converted, reference } = await bothWays("mtcnn-onet.onnx", 48);
+    const both = await bothWays("mtcnn-onet.onnx", 48);
+    const [converted = new Float32Array(), reference] = [both.converted[0], both.reference[0]];
     expect(converted).toHaveLength(10);
-    for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference[i] ?? Number.NaN, 5);
+    for (const [i, value] of converted.entries()) expect(value).toBeCloseTo(reference?.[i] ?? Number.NaN, 5);
   });
+
+  test("FaceAntiSpoofing with its half-precision weights gives the same scores and takes the same leaf", async () => {
+    const candidates = path.join(import.meta.dirname, "..", "liveness", "candidates.json");
+    const { converted, reference } = await bothWays("face-anti-spoofing.onnx", 256, candidates);
+    expect(converted.map((output) => output.length)).toEqual([8, 8]);
+    for (const [at, output] of converted.entries())
+      for (const [i, value] of output.entries())
+        expect(Math.abs(value - (reference[at]?.[i] ?? Number.NaN))).toBeLessThan(1e-3);
+    expect(converted[1]?.reduce((sum, value) => sum + value, 0)).toBe(1);
+  }, 180_000);
 
   test("half-precision constants are read, subnormal and infinite ones too", () => {
     expect([0x3c00, 0xc000, 0x0001, 0x7c00, 0xfc00].map(float32OfHalf)).toEqual([

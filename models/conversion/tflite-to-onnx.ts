@@ -7,6 +7,7 @@
  */
 
 import {
+  floatAttribute,
   floatTensor,
   floatValue,
   int64Tensor,
@@ -16,8 +17,14 @@ import {
   type OnnxModel,
   type OnnxNode,
   type OnnxTensor,
+  onnxFloat,
 } from "./onnx-file.ts";
-import type { TfliteGraph, TfliteOperator, TfliteTensor } from "./tflite-file.ts";
+import {
+  type TfliteGraph,
+  type TfliteOperator,
+  type TfliteTensor,
+  withoutDequantize,
+} from "./tflite-file.ts";
 
 interface PreluSpelling {
   readonly count: number;
@@ -63,7 +70,8 @@ const preluSpellings: readonly PreluSpelling[] = [
  * source's own. What they do not need is left out.
  * @throws Error when the graph uses something that these conversions do not know.
  */
-export function onnxOfTflite(graph: TfliteGraph, name: string, outputNames?: readonly string[]): OnnxModel {
+export function onnxOfTflite(source: TfliteGraph, name: string, outputNames?: readonly string[]): OnnxModel {
+  const graph = withoutDequantize(source);
   const outputs =
     outputNames?.map((wanted) => graph.tensors.findIndex((tensor) => tensor.name === wanted)) ??
     graph.outputs;
@@ -161,18 +169,33 @@ class Converter {
         this.convolution(operator, this.tensorOf(operator.inputs[1]).shape[3] ?? 0);
         return 1;
       case "add":
-        this.node(
-          "Add",
-          operator.inputs.map((index) => this.value(index)),
-          operator,
-          [],
-        );
+      case "sub":
+      case "mul":
+      case "less":
+      case "greater-equal":
+        this.twoSided(operator, operator.kind);
+        return 1;
+      case "leaky-relu":
+        this.unary("LeakyRelu", operator, [floatAttribute("alpha", operator.option(0, "float32", 0))]);
+        return 1;
+      case "cast":
+        // Only truth values are cast here, to numbers.
+        this.unary("Cast", operator, [intAttribute("to", onnxFloat)]);
+        return 1;
+      case "strided-slice":
+        this.wholeSlice(operator);
+        return 1;
+      case "concatenation":
+        this.concatenation(operator);
         return 1;
       case "reshape":
         this.reshape(operator);
         return 1;
       case "max-pool":
-        this.maxPool(operator);
+        this.pool("MaxPool", operator, []);
+        return 1;
+      case "average-pool":
+        this.pool("AveragePool", operator, [intAttribute("count_include_pad", 0)]);
         return 1;
       case "fully-connected":
         this.fullyConnected(operator);
@@ -220,15 +243,62 @@ class Converter {
     );
   }
 
-  private maxPool(operator: TfliteOperator): void {
+  private twoSided(operator: TfliteOperator, kind: "add" | "sub" | "mul" | "less" | "greater-equal"): void {
+    const opType = { add: "Add", sub: "Sub", mul: "Mul", less: "Less", "greater-equal": "GreaterOrEqual" };
+    this.node(
+      opType[kind],
+      operator.inputs.map((index) => this.operand(index)),
+      operator,
+      [],
+    );
+  }
+
+  /** A computed value, or a constant vector or number; a constant picture would have to change its layout. */
+  private operand(index: number): string {
+    const { data, shape, name } = this.tensorOf(index);
+    if (data === null) return this.value(index);
+    if (shape.length > 2)
+      throw new Error(`constant "${name}" of ${shape.length} dimensions is not converted`);
+    return this.weight(`constant_${this.nodes.length}_${index}`, [...shape], floats(this.tensorOf(index)));
+  }
+
+  private unary(opType: string, operator: TfliteOperator, attribute: OnnxAttribute[]): void {
+    this.node(opType, [this.value(operator.inputs[0] ?? -1)], operator, attribute);
+  }
+
+  /** Keras writes a slice of everything; a slice of less is not known here. */
+  private wholeSlice(operator: TfliteOperator): void {
+    const [from, to] = [this.tensorOf(operator.inputs[0]), this.tensorOf(operator.outputs[0])];
+    if (from.shape.join() !== to.shape.join()) throw new Error("a slice of a part has no conversion here");
+    this.unary("Identity", operator, []);
+  }
+
+  private concatenation(operator: TfliteOperator): void {
+    if (this.tensorOf(operator.outputs[0]).shape.length !== 2)
+      throw new Error("joining pictures has no conversion here");
+    const axis = operator.option(0, "int32", 0);
+    this.node(
+      "Concat",
+      operator.inputs.map((index) => this.value(index)),
+      operator,
+      [intAttribute("axis", axis)],
+    );
+  }
+
+  private pool(
+    opType: "MaxPool" | "AveragePool",
+    operator: TfliteOperator,
+    attribute: OnnxAttribute[],
+  ): void {
     const [inputIndex = -1] = operator.inputs;
     const kernel = [operator.option(4, "int32", 1), operator.option(3, "int32", 1)];
     const strides = [operator.option(2, "int32", 1), operator.option(1, "int32", 1)];
     const size = this.tensorOf(inputIndex).shape.slice(1, 3);
-    this.node("MaxPool", [this.value(inputIndex)], operator, [
+    this.node(opType, [this.value(inputIndex)], operator, [
       intsAttribute("kernel_shape", kernel),
       intsAttribute("strides", strides),
       intsAttribute("pads", paddingOf(operator, size, kernel, strides)),
+      ...attribute,
     ]);
   }
 
@@ -238,16 +308,10 @@ class Converter {
     const [outCount = 0, inCount = 0] = this.tensorOf(weightIndex).shape;
     let input = this.value(inputIndex);
     if (this.tensorOf(inputIndex).shape.length === 4) {
-      const rows = `${input}_rows`;
       const flat = `${input}_flat`;
       const shape = int64Tensor(`shape_${flat}`, [1, inCount]);
       this.weights.push(shape);
-      this.nodes.push({
-        opType: "Transpose",
-        input: [input],
-        output: [rows],
-        attribute: [intsAttribute("perm", [0, 2, 3, 1])],
-      });
+      const rows = this.rowsOfPixels(input);
       this.nodes.push({ opType: "Reshape", input: [rows, shape.name], output: [flat], attribute: [] });
       input = flat;
     }
@@ -264,7 +328,23 @@ class Converter {
     const [outputIndex = -1] = operator.outputs;
     const shape = int64Tensor(`shape_${outputIndex}`, this.onnxShape(outputIndex));
     this.weights.push(shape);
-    this.node("Reshape", [this.value(operator.inputs[0] ?? -1), shape.name], operator, []);
+    const [inputIndex = -1] = operator.inputs;
+    const [, height = 1, width = 1, ...rest] = this.tensorOf(inputIndex).shape;
+    const isPicture = rest.length === 1 && height * width > 1;
+    const input = isPicture ? this.rowsOfPixels(this.value(inputIndex)) : this.value(inputIndex);
+    this.node("Reshape", [input, shape.name], operator, []);
+  }
+
+  /** A picture in the source's order, before it is flattened. */
+  private rowsOfPixels(input: string): string {
+    const rows = `${input}_rows`;
+    this.nodes.push({
+      opType: "Transpose",
+      input: [input],
+      output: [rows],
+      attribute: [intsAttribute("perm", [0, 2, 3, 1])],
+    });
+    return rows;
   }
 
   private node(opType: string, input: string[], source: TfliteOperator, attribute: OnnxAttribute[]): void {
@@ -311,8 +391,8 @@ function paddingOf(
   strides: readonly number[],
 ): number[] {
   const paddingIsValid = operator.option(0, "int8", 0) === 1;
-  const activationField = { conv: 3, "depthwise-conv": 4, "max-pool": 5 }[
-    operator.kind as "conv" | "depthwise-conv" | "max-pool"
+  const activationField = { conv: 3, "depthwise-conv": 4, "max-pool": 5, "average-pool": 5 }[
+    operator.kind as "conv" | "depthwise-conv" | "max-pool" | "average-pool"
   ];
   if (operator.option(activationField, "int8", 0) !== 0) {
     throw new Error("a fused activation has no conversion here");

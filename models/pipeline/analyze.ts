@@ -10,6 +10,7 @@ import { measureLiveness } from "./liveness.ts";
 import { measureQuality } from "./quality.ts";
 import type { RgbImage } from "./rgb-image.ts";
 import type { FaceModels } from "./sessions.ts";
+import { embedForSides, type SideEmbedding } from "./side-packs.ts";
 
 export interface AnalysisOptions {
   /** Only the largest are landmarked and embedded. */
@@ -23,6 +24,8 @@ export interface AnalysisOptions {
 export interface Analysis extends ImageAnalysis {
   /** Faces found beyond `faceCountMax`. */
   readonly faceCountDropped: number;
+  /** For each face what the side packs make of it. */
+  readonly sideEmbeddings: readonly (readonly SideEmbedding[])[];
 }
 
 /**
@@ -35,11 +38,15 @@ const doubtedCountMax = 4;
 
 type StageName = Exclude<keyof StageMs, "search" | "total">;
 
-/** @throws FaceEngineError `image-unreadable` or `image-too-large`. */
+/**
+ * @param sides packs that embed each face as well.
+ * @throws FaceEngineError `image-unreadable` or `image-too-large`.
+ */
 export async function analyzeImage(
   models: FaceModels,
   bytes: Uint8Array,
   options: AnalysisOptions,
+  sides: readonly FaceModels[] = [],
 ): Promise<Analysis> {
   const startedMs = performance.now();
   const spentMs: Record<StageName, number> = { decode: 0, detect: 0, landmarks: 0, liveness: 0, embed: 0 };
@@ -56,13 +63,16 @@ export async function analyzeImage(
     timed("landmarks", () => findLandmarks(models, image, box)),
   );
   const faces: Face[] = [];
+  const sideEmbeddings: (readonly SideEmbedding[])[] = [];
   for (const face of chosen.faces) {
     faces.push(await analyzeFace(models, image, face, options.liveness, timed));
+    sideEmbeddings.push(await timed("embed", () => embedForSides(models, sides, image, face)));
   }
   return {
     widthPx: image.widthPx,
     heightPx: image.heightPx,
     faces,
+    sideEmbeddings,
     faceCountDropped: largestFirst.length - faces.length - chosen.notFaces,
     stageMs: { ...spentMs, search: 0, total: performance.now() - startedMs },
   };

@@ -26,6 +26,17 @@ const landmarkFile = "fr-landmark.onnx";
 const onetFile = "mtcnn-onet.onnx";
 const livenessFile = "fr-liveness.onnx";
 
+/** @throws FaceEngineError `weights-missing` or `weights-changed`, for any model that the pack needs. */
+export async function checkPack(manifest: Manifest, pack: ModelPack, artifactsFolder: string): Promise<void> {
+  await checkWeights(manifest, artifactsFolder, [
+    detectorFile,
+    landmarkFile,
+    ...(pack.landmarkLooks === 2 ? [onetFile] : []),
+    livenessFile,
+    ...pack.embedders.map((name) => embedderFiles[name]),
+  ]);
+}
+
 /** @throws FaceEngineError `weights-missing` or `weights-changed`: no model runs whose hash is not the pinned one. */
 export async function openModels(
   manifest: Manifest,
@@ -33,15 +44,8 @@ export async function openModels(
   artifactsFolder: string,
   threadCount: number,
 ): Promise<FaceModels> {
-  const embedderList = pack.embedders.map((name) => embedderFiles[name]);
   const looksTwice = pack.landmarkLooks === 2;
-  await checkWeights(manifest, artifactsFolder, [
-    detectorFile,
-    landmarkFile,
-    ...(looksTwice ? [onetFile] : []),
-    livenessFile,
-    ...embedderList,
-  ]);
+  await checkPack(manifest, pack, artifactsFolder);
   const open = (file: string) =>
     ort.InferenceSession.create(path.join(artifactsFolder, file), {
       executionProviders: ["cpu"],

@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS entry (
 
 CREATE INDEX IF NOT EXISTS entry_by_kind ON entry (kind, arrival);
 CREATE INDEX IF NOT EXISTS entry_void ON entry (body ->> '$.chargeId') WHERE kind = 'charge.voided';
+CREATE INDEX IF NOT EXISTS entry_dispute ON entry (body ->> '$.chargeId') WHERE kind = 'identity.disputed';
 
 CREATE TABLE IF NOT EXISTS conflict (
   site TEXT NOT NULL,
@@ -105,6 +106,13 @@ CREATE TABLE IF NOT EXISTS template_outcome (
   outcome TEXT NOT NULL,
   PRIMARY KEY (share_id, device),
   FOREIGN KEY (share_id) REFERENCES template (share_id) ON DELETE CASCADE
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS purchase_order (
+  order_id TEXT PRIMARY KEY,
+  revision INTEGER NOT NULL UNIQUE,
+  due_date TEXT NOT NULL,
+  content TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE IF NOT EXISTS photo (

@@ -25,6 +25,7 @@ import {
 } from "../../device/sync/topics.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
+import type { OrderDesk } from "./order-desk.ts";
 import type { PhotoIntake } from "./photo-intake.ts";
 import type { SealedTemplates } from "./template-store.ts";
 
@@ -44,6 +45,7 @@ export interface CloudMqttOptions {
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
   readonly photos: PhotoIntake;
+  readonly orders: Pick<OrderDesk, "messagesSince">;
   readonly mealPlan: () => MealPlanMessage | null;
   /** Called after anything that the page shows has changed; must not throw. */
   readonly onChanged: () => void;
@@ -61,6 +63,8 @@ export class CloudMqtt {
   readonly #link: MqttLink;
   readonly #outbox: Outbox;
   readonly #rosterVersions = new Map<string, number>();
+  /** What was sent to each terminal that is online. */
+  readonly #ordersRevisions = new Map<string, number>();
   #malformedCount = 0;
 
   constructor(options: CloudMqttOptions) {
@@ -117,6 +121,12 @@ export class CloudMqtt {
     }
   }
 
+  pushOrders(): void {
+    for (const row of this.#options.devices.all()) {
+      if (row.online === 1) this.#sendOrders(row, this.#ordersRevisions.get(keyOf(row)) ?? 0);
+    }
+  }
+
   send(address: TerminalAddress, name: ChannelName, message: object): void {
     this.#outbox.send({
       topic: topicOf(address, name),
@@ -133,6 +143,7 @@ export class CloudMqtt {
   #onDown(): void {
     this.#outbox.clear();
     this.#rosterVersions.clear();
+    this.#ordersRevisions.clear();
     this.#options.onChanged();
   }
 
@@ -212,6 +223,7 @@ export class CloudMqtt {
     // An empty terminal asks by itself; sending it twice would cost a snapshot.
     if (message.rosterVersion > 0) this.#sendRoster(address, message.rosterVersion);
     this.#sendMealPlan(address, message.mealPlanVersion);
+    this.#sendOrders(address, message.ordersRevision);
     this.#sendTemplates(address);
   }
 
@@ -224,6 +236,8 @@ export class CloudMqtt {
       // A share can overtake the consent that it needs: roster and templates travel on topics of their own.
       this.#options.templates.offerAgain(address);
       this.#sendTemplates(address);
+    } else if (report.what === "orders" && report.status === "gap") {
+      this.#sendOrders(address, report.version);
     } else if (report.what === "malformed") {
       const { topic, code } = report;
       this.#options.logger.warn({ ...plain(address), topic, code }, "the terminal refused a message");
@@ -239,6 +253,12 @@ export class CloudMqtt {
   #sendMealPlan(address: TerminalAddress, have: string | null): void {
     const plan = this.#options.mealPlan();
     if (plan !== null && plan.version !== have) this.send(address, "mealPlan", plan);
+  }
+
+  #sendOrders(address: TerminalAddress, have: number): void {
+    const messages = this.#options.orders.messagesSince(have);
+    for (const message of messages) this.send(address, "orders", message);
+    this.#ordersRevisions.set(keyOf(address), messages.at(-1)?.revision ?? have);
   }
 
   #sendTemplates(address: TerminalAddress): void {
