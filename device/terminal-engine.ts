@@ -8,6 +8,7 @@ import {
 } from "../models/calibration/pack-bounds.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
+import { packOf, readManifest } from "../models/manifest.ts";
 import { RestartingEngine } from "../models/restarting-engine.ts";
 import type { Config } from "./config/schema.ts";
 import type { PartHealth } from "./kiosk/kiosk-ports.ts";
@@ -58,6 +59,20 @@ export function renewsTemplates({ sidePacks, renewTemplates }: Config["face"]): 
   return renewTemplates && sidePacks.length > 0;
 }
 
+/** A school of 17,000 takes some ten seconds. */
+const FIRST_CALIBRATION_WAIT_MS_MAX = 30_000;
+
+/**
+ * The line opens when it is known who looks like whom: before that a twin could be charged without a question. After
+ * too long it opens with the stricter thresholds of an unknown gallery; the page says what failed.
+ */
+async function firstCalibration(loop: GalleryCalibrationLoop, clock: Clock): Promise<void> {
+  const calibrated = new AbortController();
+  const tooLong = clock.delay(FIRST_CALIBRATION_WAIT_MS_MAX, { signal: calibrated.signal }).catch(() => {});
+  await Promise.race([loop.calibrate(), tooLong]);
+  calibrated.abort();
+}
+
 /**
  * The face engine with the enrolled people in it, restarted when its worker dies.
  * @throws FaceEngineError `weights-missing`, `weights-changed` and the like: nothing starts with wrong weights.
@@ -104,24 +119,25 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
     uncalibrated: (model) => uncalibratedThresholds(model, settings),
     disputedSimilarityMax,
   });
+  const manifest = await readManifest();
   const loop = new GalleryCalibrationLoop({
     engine,
+    sideModels: settings.sidePacks,
     templates,
     bounds,
     calibrate: ({ model, ...job }) =>
       calibrate({
         ...job,
         model,
-        embeddingLength: engine.embeddingLength,
+        embeddingLength: packOf(manifest, model).embeddingLength,
         target: targetOf(model, settings),
       }),
     clock,
     logger,
     ...(options.onCalibrated === undefined ? {} : { onCalibrated: options.onCalibrated }),
   });
-  // The line opens meanwhile, with the thresholds of an unknown gallery.
   calibration = loop;
-  void loop.calibrate();
+  await firstCalibration(loop, clock);
   return {
     engine,
     bounds,

@@ -185,7 +185,8 @@ export const devicesSchema = z
     ]),
   )
   .max(32)
-  .default([]);
+  .default([])
+  .describe("Scales, thermometers, scanners, card readers and buses; `serial identify` prints an entry.");
 
 export type DeviceConfig = z.infer<typeof devicesSchema>[number];
 

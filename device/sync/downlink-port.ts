@@ -1,6 +1,7 @@
 import type { RosterMessage } from "../roster/roster-delta.ts";
 import type { TemplateSharing } from "../roster/template-sharing.ts";
-import type { MealPlanMessage, OrdersMessage } from "./messages.ts";
+import type { MealPlanMessage } from "./messages.ts";
+import type { OrdersMessage } from "./order-messages.ts";
 
 /** Who keeps people, accounts and consent. What `apply` answers `applied` has reached the disk. */
 export interface RosterDownlink {

@@ -8,7 +8,6 @@ import {
   type CommandMessage,
   type CommandResultMessage,
   type MealPlanMessage,
-  type OrdersMessage,
   type PhotoReceiptMessage,
   parseMessage,
   type ReceiptMessage,
@@ -16,6 +15,7 @@ import {
   type TemplateDownMessage,
 } from "./messages.ts";
 import type { IncomingMessage } from "./mqtt-connection.ts";
+import type { OrdersMessage } from "./order-messages.ts";
 import { CHANNELS, type Channel, parseTopic, type TerminalAddress } from "./topics.ts";
 
 export interface DownlinkOptions {

@@ -7,7 +7,6 @@ import {
   journalBatchSchema,
   mealPlanSchema,
   onlineSchema,
-  ordersSchema,
   photoReceiptSchema,
   receiptSchema,
   reportedSchema,
@@ -15,6 +14,7 @@ import {
   templateDownSchema,
   templateUpSchema,
 } from "./messages.ts";
+import { ordersSchema } from "./order-messages.ts";
 
 /** One topic of the contract, below `canteen/v1/{site}/{device}/`. All are QoS 1. */
 export interface Channel<Schema extends z.ZodType = z.ZodType> {

@@ -1,6 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
 import type { z } from "zod";
-import { type OrdersMessage, purchaseOrderSchema } from "../../device/sync/messages.ts";
+import { type OrdersMessage, purchaseOrderSchema } from "../../device/sync/order-messages.ts";
 
 export type PurchaseOrder = z.infer<typeof purchaseOrderSchema>;
 /** An order as the buyer writes it; its version is the desk's to count. */
