@@ -14,7 +14,11 @@ import type {
 import { Gallery } from "./gallery.ts";
 import { packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
+import type { GreyPicture } from "./pipeline/motion.ts";
 import { type FaceModels, openModels } from "./pipeline/sessions.ts";
+
+/** Two frames further apart show two moments, not one motion. */
+const motionMsMax = 700;
 
 class FaceWorker {
   private readonly models: FaceModels;
@@ -23,6 +27,7 @@ class FaceWorker {
   private gallery: Gallery;
   /** The gallery that is being loaded, until its commit. */
   private incoming: Gallery | null = null;
+  private lastFrame: { readonly grey: GreyPicture; readonly atMs: number } | null = null;
 
   constructor(models: FaceModels, { faceCountMax, frameLiveness }: WorkerSetUp) {
     this.models = models;
@@ -59,8 +64,17 @@ class FaceWorker {
   }
 
   private async observe(bytes: Uint8Array): Promise<FrameObservation> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: false, liveness: this.frameLiveness };
-    const { faces, stageMs, ...frame } = await analyzeImage(this.models, bytes, options);
+    const arrivedMs = performance.now();
+    const { lastFrame } = this;
+    const previous = lastFrame && arrivedMs - lastFrame.atMs <= motionMsMax ? lastFrame.grey : null;
+    const options = {
+      faceCountMax: this.faceCountMax,
+      smallFaces: false,
+      liveness: this.frameLiveness,
+      previous,
+    };
+    const { faces, stageMs, grey, ...frame } = await analyzeImage(this.models, bytes, options);
+    this.lastFrame = grey && { grey, atMs: arrivedMs };
     const beganMs = performance.now();
     const observed = faces.map(({ embedding, ...face }: Face) => ({
       ...face,
@@ -76,7 +90,7 @@ class FaceWorker {
 
   private async analyze(bytes: Uint8Array): Promise<ImageAnalysis> {
     const options = { faceCountMax: this.faceCountMax, smallFaces: true, liveness: true };
-    const { faceCountDropped: _, ...analysis } = await analyzeImage(this.models, bytes, options);
+    const { faceCountDropped: _, grey: __, ...analysis } = await analyzeImage(this.models, bytes, options);
     return analysis;
   }
 

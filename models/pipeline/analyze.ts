@@ -5,8 +5,10 @@ import { alignFace } from "./align.ts";
 import { decodeImage } from "./decode.ts";
 import { type Detection, detectFaces } from "./detect.ts";
 import { embedFace } from "./embed.ts";
+import { measureEyesOpen } from "./eyes.ts";
 import { type FaceLandmarks, findLandmarks } from "./landmarks.ts";
-import { measureLiveness } from "./liveness.ts";
+import { fuseLiveness, measureTexture } from "./liveness.ts";
+import { type GreyPicture, greyPictureOf, measureMotion } from "./motion.ts";
 import { measureQuality } from "./quality.ts";
 import type { RgbImage } from "./rgb-image.ts";
 import type { FaceModels } from "./sessions.ts";
@@ -18,11 +20,15 @@ export interface AnalysisOptions {
   readonly smallFaces: boolean;
   /** Without it `liveness` is null: a seventh of a frame's time. */
   readonly liveness: boolean;
+  /** The frame shortly before, for motion; absent for a photo. */
+  readonly previous?: GreyPicture | null;
 }
 
 export interface Analysis extends ImageAnalysis {
   /** Faces found beyond `faceCountMax`. */
   readonly faceCountDropped: number;
+  /** For the next frame's motion; null where nobody asked for liveness. */
+  readonly grey: GreyPicture | null;
 }
 
 /**
@@ -55,15 +61,19 @@ export async function analyzeImage(
   const chosen = await chooseFaces(largestFirst, options.faceCountMax, (box) =>
     timed("landmarks", () => findLandmarks(models, image, box)),
   );
+  const grey = options.liveness ? await timed("liveness", () => Promise.resolve(greyPictureOf(image))) : null;
   const faces: Face[] = [];
-  for (const face of chosen.faces) {
-    faces.push(await analyzeFace(models, image, face, options.liveness, timed));
+  for (const found of chosen.faces) {
+    const face = await analyzeFace(models, image, found, timed);
+    const cues = grey && (await timed("liveness", () => livenessOf(models, image, found, grey, options)));
+    faces.push({ ...face, ...cues });
   }
   return {
     widthPx: image.widthPx,
     heightPx: image.heightPx,
     faces,
     faceCountDropped: largestFirst.length - faces.length - chosen.notFaces,
+    grey,
     stageMs: { ...spentMs, search: 0, total: performance.now() - startedMs },
   };
 }
@@ -97,7 +107,6 @@ async function analyzeFace(
   models: FaceModels,
   image: RgbImage,
   { box, score, landmarks }: FoundFace,
-  wantsLiveness: boolean,
   timed: <T>(stage: StageName, work: () => Promise<T>) => Promise<T>,
 ): Promise<Face> {
   const { aligned, embedding } = await timed("embed", async () => {
@@ -109,10 +118,21 @@ async function analyzeFace(
     detectionScore: Math.min(score, 1),
     landmarks: landmarks.five,
     quality: measureQuality(landmarks.five, aligned),
-    liveness: wantsLiveness
-      ? await timed("liveness", () => measureLiveness(models.liveness, image, box))
-      : null,
+    liveness: null,
     model: models.pack.id,
     embedding,
   };
+}
+
+async function livenessOf(
+  models: FaceModels,
+  image: RgbImage,
+  { box, landmarks }: FoundFace,
+  grey: GreyPicture,
+  { previous = null }: AnalysisOptions,
+): Promise<Pick<Face, "liveness" | "eyesOpen" | "motion">> {
+  const motion = previous && measureMotion(previous, grey, box);
+  const texture = await measureTexture(models.liveness, image, box);
+  const eyesOpen = await measureEyesOpen(models.eyes, image, landmarks.outline);
+  return { liveness: fuseLiveness(texture, motion), eyesOpen, ...(motion === null ? {} : { motion }) };
 }

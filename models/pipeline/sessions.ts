@@ -11,6 +11,7 @@ export interface FaceModels {
   /** The second source of landmarks; `null` for a pack that looks once. */
   readonly onet: ort.InferenceSession | null;
   readonly liveness: ort.InferenceSession;
+  readonly eyes: ort.InferenceSession;
   /** In the pack's order. */
   readonly embedders: readonly { readonly name: EmbedderName; readonly session: ort.InferenceSession }[];
 }
@@ -25,6 +26,7 @@ const detectorFile = "fr-detect.onnx";
 const landmarkFile = "fr-landmark.onnx";
 const onetFile = "mtcnn-onet.onnx";
 const livenessFile = "fr-liveness.onnx";
+const eyesFile = "fr-eye.onnx";
 
 /** @throws FaceEngineError `weights-missing` or `weights-changed`: no model runs whose hash is not the pinned one. */
 export async function openModels(
@@ -40,6 +42,7 @@ export async function openModels(
     landmarkFile,
     ...(looksTwice ? [onetFile] : []),
     livenessFile,
+    eyesFile,
     ...embedderList,
   ]);
   const open = (file: string) =>
@@ -55,13 +58,14 @@ export async function openModels(
   const embedders = await Promise.all(
     pack.embedders.map(async (name) => ({ name, session: await open(embedderFiles[name]) })),
   );
-  const [detector, landmarker, liveness] = [
+  const [detector, landmarker, liveness, eyes] = [
     await open(detectorFile),
     await open(landmarkFile),
     await open(livenessFile),
+    await open(eyesFile),
   ];
   const onet = looksTwice ? await open(onetFile) : null;
-  return { pack, detector, landmarker, onet, liveness, embedders };
+  return { pack, detector, landmarker, onet, liveness, eyes, embedders };
 }
 
 /** Runs a model of one input and gives its float outputs in declared order. */
