@@ -3,18 +3,25 @@ import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
-import type { DemoControls, EngineInfo, KioskServerOptions, PartHealth } from "./kiosk/kiosk-ports.ts";
+import type {
+  DemoControls,
+  EngineInfo,
+  KioskServer,
+  KioskServerOptions,
+  PartHealth,
+} from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
 import { DiskGuard } from "./platform/disk-guard.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
-import type { Hint } from "./platform/errors.ts";
+import { type Hint, isFault } from "./platform/errors.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -55,6 +62,7 @@ export interface Terminal extends RunningTerminal {
 }
 
 const DISK_CHECK_PERIOD_MS = 5000;
+const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
@@ -93,6 +101,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const engine = await startTerminalEngine({
     settings: config.face,
     templates: store.templates,
+    disputes: store.disputes,
+    onCalibrated: ({ fpir, lookAlikes, ...found }) =>
+      metrics.galleryCalibrated({ ...found, fpir: fpir.value, lookAlikePairs: lookAlikes.length }),
     clock,
     entropy,
     logger,
@@ -105,6 +116,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
   teardown.add("frame source", () => frames.close());
 
+  // The page opens last and is asked who is signed in at it while the line already runs.
+  let kiosk: KioskServer | null = null;
   const servingLine = createServingLine({
     clock,
     ids: store.ids,
@@ -115,6 +128,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
+    bounds: engine.bounds,
+    disputes: store.disputes,
+    operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => disk.safe(),
@@ -124,6 +140,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
+  const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
+  teardown.add("photo retention", () => tidying.cancel());
+
   const enrolment = openEnrolment({
     engine: watched.engine,
     roster: store.roster,
@@ -132,11 +151,11 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    limits: enrolmentLimits(config.face),
+    limits: enrolmentLimits(config.face, engine.bounds.thresholds(engine.engine.model)),
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
-  const kiosk = createKioskServer({
+  const page = createKioskServer({
     settings: {
       ...config.kiosk,
       site: config.site,
@@ -154,6 +173,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     camera: seen.camera,
     onSighting: watched.onSighting,
     engine: engineInfo(engine, config.face),
+    recognition: () => engine.recognition(),
     clockTrust: {
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
@@ -170,8 +190,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     uiFolder: options.uiFolder ?? UI_FOLDER,
     ...demoControls(options, seen),
   });
-  teardown.add("kiosk", () => kiosk.close());
-  const { url } = await kiosk.start();
+  kiosk = page;
+  teardown.add("kiosk", () => page.close());
+  const { url } = await page.start();
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });
@@ -214,6 +235,8 @@ function makeSync(
     ids: store.ids,
     roster: store.roster,
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
+    photos: store.photos,
+    orders: store.orders,
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {
@@ -228,8 +251,23 @@ function makeSync(
   });
 }
 
+function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
+  photos.tidy().then(
+    ({ deletedCount }) => {
+      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
+    },
+    (error: unknown) => {
+      if (!isFault(error)) throw error;
+      logger.error({ code: error.code }, "photos could not be tidied");
+    },
+  );
+}
+
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */
-function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
+function enrolmentLimits(
+  face: Config["face"],
+  { similarityMin }: Pick<MatchThresholds, "similarityMin">,
+): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
     angleDegMax: 35,
@@ -239,19 +277,19 @@ function enrolmentLimits(face: Config["face"]): EnrolmentLimits {
     qualityMin: face.enrolQualityMin,
     livenessMin: face.livenessMin,
     secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: face.similarityMin,
+    samePersonSimilarityMin: similarityMin,
     shotCountMin: 3,
     shotCountMax: 5,
-    duplicateSimilarityMin: face.similarityMin,
+    duplicateSimilarityMin: similarityMin,
     sessionCountMax: 16,
     sessionIdleMsMax: 600_000,
   };
 }
 
 function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {
-  const { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
-  const thresholds = { similarityMin, marginMin, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
-  return { model: engine.model, embeddingLength: engine.embeddingLength, ...thresholds };
+  const { qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
+  const { model, embeddingLength } = engine;
+  return { model, embeddingLength, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
 }
 
 function journalHealth({ journal }: TerminalStore): PartHealth {

@@ -2,6 +2,9 @@ import { join } from "node:path";
 import type { MigrationSet } from "./journal/database.ts";
 import type { Projection } from "./journal/journal-port.ts";
 import { journalMigrations } from "./journal/journal-tables.ts";
+import { photoMigrations } from "./photos/photo-tables.ts";
+import { receivingMigrations } from "./receiving/order-book.ts";
+import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
@@ -13,6 +16,11 @@ export function databaseFile(dataFolder: string): string {
   return join(dataFolder, "terminal.db");
 }
 
+/** Photos of goods and samples, by their hash. */
+export function photoFolder(dataFolder: string): string {
+  return join(dataFolder, "photos");
+}
+
 /** Every folder's tables, in the order in which they are made. */
 export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
   journalMigrations,
@@ -20,7 +28,9 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
   rosterMigrations,
   mealPlanMigrations,
   syncMigrations,
+  photoMigrations,
+  receivingMigrations,
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
-export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection];
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];

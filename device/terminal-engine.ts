@@ -1,3 +1,11 @@
+import type { GalleryCalibration } from "../models/calibration/calibration-port.ts";
+import { calibrate } from "../models/calibration/gallery-calibrator.ts";
+import {
+  disputedSimilarityMax,
+  errorRateOf,
+  targetOf,
+  uncalibratedThresholds,
+} from "../models/calibration/pack-bounds.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { RestartingEngine } from "../models/restarting-engine.ts";
@@ -8,12 +16,20 @@ import { Backoff } from "./platform/backoff.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Entropy } from "./platform/entropy.ts";
 import type { Logger } from "./platform/logger.ts";
+import { GalleryCalibrationLoop } from "./roster/gallery-calibration.ts";
+import type { RecognitionStatus } from "./roster/gallery-calibration-port.ts";
+import { GalleryBounds, NO_DISPUTES } from "./roster/identity-bounds.ts";
+import type { DisputeBook } from "./roster/identity-bounds-port.ts";
 import { LiveGallery } from "./roster/live-gallery.ts";
 import type { TemplateStore } from "./roster/roster-port.ts";
 
 export interface TerminalEngineOptions {
   readonly settings: Config["face"];
   readonly templates: TemplateStore;
+  /** Left out: nobody was ever charged for somebody else here. */
+  readonly disputes?: DisputeBook;
+  /** After every calibration; must not throw. */
+  readonly onCalibrated?: (calibration: GalleryCalibration) => void;
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
@@ -23,7 +39,12 @@ export interface TerminalEngine {
   readonly engine: FaceEngine;
   /** The gallery of the engine that runs now. */
   gallery(): LiveGallery;
+  /** How sure a match must be; from the first calibration on, by this gallery. */
+  readonly bounds: GalleryBounds;
+  readonly calibration: GalleryCalibrationLoop;
   health(): PartHealth;
+  /** For the operator's page. */
+  recognition(): RecognitionStatus;
   close(): Promise<void>;
 }
 
@@ -43,6 +64,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
   let health: PartHealth = { ok: false, reason: "engine-starting" };
   let startedMono = clock.mono();
   let gallery: LiveGallery | null = null;
+  let calibration: GalleryCalibrationLoop | null = null;
   const engine = await RestartingEngine.start({
     create: () =>
       createFaceEngine({
@@ -64,16 +86,52 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       }),
     onState: (state, code) => {
       if (state === "running") startedMono = clock.mono();
+      // What changed while there was no engine could not be searched for.
+      if (state === "running") void calibration?.calibrate();
       health = { ok: state === "running", reason: code };
       if (state === "restarting") logger.error({ code }, "the face engine is being restarted");
     },
   });
+  const bounds = new GalleryBounds({
+    disputes: options.disputes ?? NO_DISPUTES,
+    uncalibrated: (model) => uncalibratedThresholds(model, settings),
+    disputedSimilarityMax,
+  });
+  const loop = new GalleryCalibrationLoop({
+    engine,
+    templates,
+    bounds,
+    calibrate: ({ model, ...job }) =>
+      calibrate({
+        ...job,
+        model,
+        embeddingLength: engine.embeddingLength,
+        target: targetOf(model, settings),
+      }),
+    clock,
+    logger,
+    ...(options.onCalibrated === undefined ? {} : { onCalibrated: options.onCalibrated }),
+  });
+  // The line opens meanwhile, with the thresholds of an unknown gallery.
+  calibration = loop;
+  void loop.calibrate();
   return {
     engine,
+    bounds,
+    calibration: loop,
+    recognition: () => ({
+      thresholds: bounds.thresholds(engine.model),
+      fpirMax: settings.fpirMax,
+      calibration: bounds.calibration(engine.model),
+      lookAlikes: bounds.pairs(engine.model),
+      state: loop.state(),
+      errorRate: errorRateOf(engine.model),
+    }),
     gallery: () => present(gallery, "the gallery of a started engine"),
     health: () => health,
     close: async () => {
       closing.abort(new Error("the terminal closes"));
+      await loop.close();
       gallery?.close();
       await engine.close();
     },

@@ -7,12 +7,17 @@ import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
 import { openJournal } from "./journal/sqlite-journal.ts";
+import type { PhotoStore } from "./photos/photo-port.ts";
+import { openPhotoStore } from "./photos/photo-store.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, type IdSource, idSource } from "./platform/entropy.ts";
 import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { SqliteOrderBook } from "./receiving/order-book.ts";
+import type { OrderBook } from "./receiving/order-port.ts";
+import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
@@ -27,7 +32,7 @@ import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
 import type { MealPlan } from "./serving-line/serving-line-port.ts";
 import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
-import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
+import { databaseFile, photoFolder, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
 
 export interface TerminalStoreOptions {
   readonly config: Config;
@@ -44,12 +49,15 @@ export interface TerminalStore {
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
   readonly operators: Operators;
   readonly pinVerifier: PinVerifier;
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
+  readonly photos: PhotoStore;
+  readonly orders: OrderBook;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
   /** The cloud's last usable plan, else the configured one. */
@@ -64,6 +72,7 @@ export interface TerminalStore {
 
 /** Sessions of one data folder are stamped by a clock that may have run on for this long while it was off. */
 const OFF_MS_MAX = 120 * 86_400_000;
+const MS_PER_DAY = 86_400_000;
 /** Entries looked back at the start for one whose time can be believed. */
 const LOOK_BACK_MAX = 1000;
 /** systemd-timesyncd touches this when NTP has set the clock since boot. Source: systemd-timesyncd.service(8). */
@@ -147,6 +156,7 @@ function open(
     timeTrust,
     journal,
     ledger: createLedger(db),
+    disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
     templates,
     operators: openOperators({
@@ -161,6 +171,16 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    orders: new SqliteOrderBook({ db, journal, clock, ids, priceFree: config.receiving.priceFree }),
+    photos: openPhotoStore({
+      db,
+      folder: photoFolder(config.dataFolder),
+      clock,
+      limits: {
+        bytesMax: config.storage.photoBytesMax,
+        keptMsMin: config.storage.photoDaysMin * MS_PER_DAY,
+      },
+    }),
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),

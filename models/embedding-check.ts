@@ -8,14 +8,16 @@ import type { GalleryTemplate, TemplateRefusal } from "./face-engine-port.ts";
 /** How far from length 1 an embedding may be (float32 rounding, and a decimal round trip). */
 export const embeddingLengthTolerance = 1e-3;
 
-/** Why a template may not enter a gallery of `model` with `length` numbers, or `null`. */
+/**
+ * Why a template may not enter any gallery, or `null`.
+ * @param lengths numbers in an embedding, by the model of each gallery.
+ */
 export function templateRefusal(
   template: GalleryTemplate,
-  model: string,
-  length: number,
+  lengths: ReadonlyMap<string, number>,
 ): TemplateRefusal | null {
-  if (template.model !== model) return "other-model";
-  return embeddingRefusal(template.embedding, length);
+  const length = lengths.get(template.model);
+  return length === undefined ? "other-model" : embeddingRefusal(template.embedding, length);
 }
 
 /** Why a vector is no embedding of `length` numbers, or `null`. */

@@ -10,7 +10,8 @@ export type FaceEngineErrorCode =
   | "weights-changed"
   | "weights-download-failed"
   | "manifest-unreadable"
-  | "embedding-refused";
+  | "embedding-refused"
+  | "calibration-failed";
 
 export interface FaceEngineHint {
   readonly zh: string;
@@ -84,6 +85,13 @@ const advice: Record<FaceEngineErrorCode, { readonly retry: Retry; readonly hint
   "embedding-refused": {
     retry: "never",
     hint: { zh: "人脸特征无效，请重新采集", en: "The face template is not valid: take it again." },
+  },
+  "calibration-failed": {
+    retry: "backoff",
+    hint: {
+      zh: "人脸阈值未能校准，继续使用配置的阈值；稍后自动重试",
+      en: "The face thresholds could not be calibrated: the configured ones stay, and it is tried again.",
+    },
   },
 };
 

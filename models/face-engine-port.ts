@@ -61,15 +61,42 @@ export interface Candidate {
   readonly similarity: number;
 }
 
-/** The two most similar people (not templates) of the gallery, exact. */
+/** The two most similar people (not templates) of those who were searched, exact. */
 export interface SearchResult {
   readonly best: Candidate | null;
+  /** Null where fewer than two people were searched: read it as `runnerUpSimilarityFloor`, never as "no rival". */
   readonly runnerUp: Candidate | null;
+}
+
+/**
+ * What to hold against the best where there is no second person: a gallery (or a list of the expected) of one must
+ * not be an easier accept than one of hundreds, whose second person is about that near.
+ */
+export const runnerUpSimilarityFloor = 0.4;
+
+/** The two nearest of everybody, and of those who are expected at this meal. */
+export interface ObservedSearch extends SearchResult {
+  /**
+   * Among `setExpected`'s people; null when none were set. Both `null` inside when none of them is in the gallery.
+   * It narrows who is confused with whom, not who stands there: an expected person who is not also the best of
+   * everybody is no match, for the best of everybody is then likely the one who stands there.
+   */
+  readonly expected: SearchResult | null;
+}
+
+/** The answer of a side pack's gallery, with that pack's own embedding and scale of similarities. */
+export interface OtherSearch {
+  /** Id of the side pack; its thresholds are its own. */
+  readonly model: string;
+  readonly search: ObservedSearch;
 }
 
 /** A face of a frame as the serving line sees it: no embedding leaves the worker. */
 export interface ObservedFace extends Omit<Face, "embedding"> {
-  readonly search: SearchResult;
+  /** In the primary pack's gallery. */
+  readonly search: ObservedSearch;
+  /** In the side packs' galleries, in the order of `sidePackIds`; only of those that have anybody in them. */
+  readonly otherSearches: readonly OtherSearch[];
 }
 
 export interface StageMs {
@@ -83,6 +110,8 @@ export interface StageMs {
 }
 
 export interface FrameObservation {
+  /** Unique over restarts of the engine; for `takeEmbedding`. */
+  readonly observationId: string;
   readonly widthPx: number;
   readonly heightPx: number;
   /** Largest first. */
@@ -115,31 +144,59 @@ export interface GalleryLoad {
   readonly refused: readonly { readonly templateId: string; readonly reason: TemplateRefusal }[];
 }
 
+/** An embedding that an observation left behind. The caller wipes it. */
+export interface TakenEmbedding {
+  readonly model: string;
+  readonly embedding: Float32Array;
+}
+
+/** How many people and templates the gallery of one pack holds. */
+export interface GallerySize {
+  readonly people: number;
+  readonly templates: number;
+}
+
 /**
  * The engine: one worker thread that decodes, detects, aligns, embeds and searches.
  * Every method rejects with a `FaceEngineError` (`image-unreadable`, `image-too-large`, `engine-closed`,
  * `engine-crashed`, `queue-full`, `weights-missing`, `weights-changed`).
  */
 export interface FaceEngine {
+  /** Of the primary pack: what `observe` and `analyze` embed with. */
   readonly model: string;
   readonly embeddingLength: number;
+  /** Packs whose templates are still matched, beside the primary one. Their models are opened with their first template. */
+  readonly sideModels: readonly string[];
   /** Faces of a camera frame with their two nearest people. At most `frameQueueMax` wait; then the oldest is dropped and rejects with `queue-full`. */
   observe(image: EncodedImage): Promise<FrameObservation>;
   /** Faces of a photo with embeddings: for enrolment, `face embed` and evaluation. */
   analyze(image: EncodedImage): Promise<ImageAnalysis>;
-  /** Search alone: duplicate check at enrolment. */
+  /** Search in the primary gallery alone: duplicate check at enrolment. */
   search(embedding: Float32Array, options?: { readonly excludePersonId?: string }): Promise<SearchResult>;
   /**
-   * Replaces the whole gallery. Templates are taken some at a time, so a generator that reads them from the
+   * Replaces the galleries of all packs; a template's `model` says which one it goes to. Templates are taken some at a time, so a generator that reads them from the
    * disk never holds them all.
-   * @param options `peopleCount`: room made beforehand; without it as many as `templates` has, where it is an array.
+   * @param options `peopleCount`: room made beforehand in the primary gallery; without it as many as `templates` has, where it is an array.
    */
   loadGallery(
     templates: Iterable<GalleryTemplate>,
     options?: { readonly peopleCount?: number },
   ): Promise<GalleryLoad>;
-  /** Replaces one person's templates; none removes the person. */
+  /** Replaces one person's templates in all galleries; none removes the person. */
   replacePerson(personId: string, templates: readonly GalleryTemplate[]): Promise<GalleryLoad>;
-  gallerySize(): Promise<{ readonly people: number; readonly templates: number }>;
+  /**
+   * Says who may eat here at this meal: from then on every observed face is also searched among them. `null`: nobody in
+   * particular. People who are not enrolled are allowed; who is enrolled later counts from then on.
+   */
+  setExpected(personIds: readonly string[] | null): Promise<void>;
+  /**
+   * The primary pack's embedding of a face of a recent observation, so that somebody who was recognised can be
+   * enrolled from that visit without a picture. Given once; kept for the last 64 observations and 30 seconds.
+   * @param faceIndex place in `FrameObservation.faces`.
+   * @returns null when it is gone.
+   */
+  takeEmbedding(observationId: string, faceIndex: number): Promise<TakenEmbedding | null>;
+  /** Of the primary gallery. */
+  gallerySize(): Promise<GallerySize>;
   close(): Promise<void>;
 }

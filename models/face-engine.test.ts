@@ -319,7 +319,7 @@ describe("queue, crash and close", () => {
   });
 
   const readyWorker = `import { parentPort as p } from "node:worker_threads";
-    p.postMessage({ kind: "ready", model: "m", embeddingLength: 4 });`;
+    p.postMessage({ kind: "ready", primary: { id: "m", embeddingLength: 4 }, sides: [] });`;
 
   test.each([
     ["throws", `p.on("message", () => { throw new Error("bug"); });`],

@@ -8,21 +8,25 @@ import type {
   FaceEngine,
   FrameObservation,
   GalleryLoad,
+  GallerySize,
   GalleryTemplate,
   ImageAnalysis,
   SearchResult,
+  TakenEmbedding,
   TemplateRefusal,
 } from "./face-engine-port.ts";
 import type {
   NumberedRequest,
+  PackShape,
   RequestKind,
   RequestOf,
-  TemplateChunk,
   WorkerAnswers,
   WorkerMessage,
   WorkerRequest,
   WorkerSetUp,
 } from "./face-worker-protocol.ts";
+import { joinedLoads } from "./gallery-load.ts";
+import type { TemplateChunk } from "./gallery-set.ts";
 import { manifestFileDefault } from "./manifest.ts";
 
 export interface FaceEngineOptions {
@@ -30,6 +34,10 @@ export interface FaceEngineOptions {
   readonly manifestFile?: string;
   /** Default: the manifest's default pack. */
   readonly packId?: string;
+  /** Packs whose templates are matched too, each in a gallery of its own; none by default. */
+  readonly sidePackIds?: readonly string[];
+  /** Whether observations leave embeddings behind for `takeEmbedding`; not by default, for faces are personal data. */
+  readonly keepsEmbeddings?: boolean;
   /** Threads of one inference. */
   readonly threadCount?: number;
   /** Faces of one picture that are embedded, largest first. */
@@ -68,6 +76,8 @@ export async function createFaceEngine(options: FaceEngineOptions): Promise<Face
     artifactsFolder: options.artifactsFolder,
     manifestFile: options.manifestFile ?? manifestFileDefault,
     packId: options.packId ?? null,
+    sidePackIds: options.sidePackIds ?? [],
+    keepsEmbeddings: options.keepsEmbeddings ?? false,
     threadCount: options.threadCount ?? 1,
     faceCountMax: options.faceCountMax ?? 5,
     frameLiveness: options.frameLiveness ?? true,
@@ -79,14 +89,19 @@ export async function createFaceEngine(options: FaceEngineOptions): Promise<Face
     workerData: setUp,
     resourceLimits: { maxYoungGenerationSizeMb: workerYoungGenerationMb },
   });
-  const { model, embeddingLength } = await started(worker);
-  return new WorkerFaceEngine(worker, model, embeddingLength, {
+  const packs = await started(worker);
+  return new WorkerFaceEngine(worker, packs, {
     frameQueueMax: options.frameQueueMax ?? 2,
     photoQueueMax: options.photoQueueMax ?? 32,
   });
 }
 
-function started(worker: Worker): Promise<{ readonly model: string; readonly embeddingLength: number }> {
+interface Packs {
+  readonly primary: PackShape;
+  readonly sides: readonly PackShape[];
+}
+
+function started(worker: Worker): Promise<Packs> {
   return new Promise((resolve, reject) => {
     const fail = (error: FaceEngineError) => {
       settle();
@@ -126,6 +141,9 @@ interface WaitingPicture extends Waiter {
 class WorkerFaceEngine implements FaceEngine {
   readonly model: string;
   readonly embeddingLength: number;
+  readonly sideModels: readonly string[];
+  /** Length of an embedding, by pack id. */
+  private readonly lengths: ReadonlyMap<string, number>;
   private readonly worker: Worker;
   private readonly limits: { readonly frameQueueMax: number; readonly photoQueueMax: number };
   private readonly frames: WaitingPicture[] = [];
@@ -139,13 +157,14 @@ class WorkerFaceEngine implements FaceEngine {
 
   constructor(
     worker: Worker,
-    model: string,
-    embeddingLength: number,
+    { primary, sides }: Packs,
     limits: { readonly frameQueueMax: number; readonly photoQueueMax: number },
   ) {
     this.worker = worker;
-    this.model = model;
-    this.embeddingLength = embeddingLength;
+    this.model = primary.id;
+    this.embeddingLength = primary.embeddingLength;
+    this.sideModels = sides.map(({ id }) => id);
+    this.lengths = new Map([primary, ...sides].map(({ id, embeddingLength }) => [id, embeddingLength]));
     this.limits = limits;
     worker.on("message", (message: WorkerMessage) => this.onMessage(message));
     worker.on("error", (cause) =>
@@ -189,11 +208,16 @@ class WorkerFaceEngine implements FaceEngine {
       const peopleCount = options.peopleCount ?? (Array.isArray(templates) ? templates.length : 0);
       await this.ask({ kind: "gallery-begin", peopleCount });
       const loads: GalleryLoad[] = [];
+      // One part is in the worker while the next comes from the disk.
+      let underWay: Promise<GalleryLoad> = Promise.resolve({ accepted: 0, refused: [] });
       for (const part of partsOf(templates, templatesPerChunk)) {
-        const { chunk, refused } = this.packed(part);
-        const load = await this.ask({ kind: "gallery-append", chunk }, [chunk.embeddings.buffer]);
-        loads.push(load, { accepted: 0, refused });
+        const { chunks, refused } = this.packed(part);
+        loads.push(await underWay, { accepted: 0, refused });
+        underWay = this.ask({ kind: "gallery-append", chunks }, buffersOf(chunks));
+        // It is awaited a turn later, or never where the next part can't be read.
+        underWay.catch(() => undefined);
       }
+      loads.push(await underWay);
       await this.ask({ kind: "gallery-commit" });
       return joinedLoads(loads);
     });
@@ -201,13 +225,21 @@ class WorkerFaceEngine implements FaceEngine {
 
   replacePerson(personId: string, templates: readonly GalleryTemplate[]): Promise<GalleryLoad> {
     return this.inGalleryTurn(async () => {
-      const { chunk, refused } = this.packed(templates);
-      const load = await this.ask({ kind: "replace-person", personId, chunk }, [chunk.embeddings.buffer]);
+      const { chunks, refused } = this.packed(templates);
+      const load = await this.ask({ kind: "replace-person", personId, chunks }, buffersOf(chunks));
       return joinedLoads([load, { accepted: 0, refused }]);
     });
   }
 
-  gallerySize(): Promise<{ readonly people: number; readonly templates: number }> {
+  async setExpected(personIds: readonly string[] | null): Promise<void> {
+    await this.inGalleryTurn(() => this.ask({ kind: "set-expected", personIds }));
+  }
+
+  takeEmbedding(observationId: string, faceIndex: number): Promise<TakenEmbedding | null> {
+    return this.ask({ kind: "take-embedding", observationId, faceIndex });
+  }
+
+  gallerySize(): Promise<GallerySize> {
     return this.ask({ kind: "gallery-size" });
   }
 
@@ -216,21 +248,25 @@ class WorkerFaceEngine implements FaceEngine {
     await this.worker.terminate();
   }
 
-  /** Packs what is fit into one buffer; a template that is not fit never leaves this thread. */
+  /** Packs what is fit into one buffer for each model; a template that is not fit never leaves this thread. */
   private packed(templates: readonly GalleryTemplate[]): {
-    readonly chunk: TemplateChunk & { readonly embeddings: Float32Array<ArrayBuffer> };
+    readonly chunks: readonly TemplateChunk[];
     readonly refused: GalleryLoad["refused"];
   } {
     const refused: { templateId: string; reason: TemplateRefusal }[] = [];
-    const fit = templates.filter((template) => {
-      const reason = templateRefusal(template, this.model, this.embeddingLength);
-      if (reason !== null) refused.push({ templateId: template.templateId, reason });
-      return reason === null;
-    });
-    const embeddings = new Float32Array(fit.length * this.embeddingLength);
-    for (const [i, { embedding }] of fit.entries()) embeddings.set(embedding, i * this.embeddingLength);
-    const templateIds = fit.map(({ templateId }) => templateId);
-    return { chunk: { templateIds, personIds: fit.map(({ personId }) => personId), embeddings }, refused };
+    const fit = new Map<string, GalleryTemplate[]>();
+    for (const template of templates) {
+      const reason = templateRefusal(template, this.lengths);
+      if (reason !== null) {
+        refused.push({ templateId: template.templateId, reason });
+        continue;
+      }
+      const ofModel = fit.get(template.model) ?? [];
+      ofModel.push(template);
+      fit.set(template.model, ofModel);
+    }
+    const chunks = [...fit].map(([model, all]) => chunkOf(model, this.lengths.get(model) ?? 0, all));
+    return { chunks, refused };
   }
 
   private inGalleryTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -334,9 +370,11 @@ function* partsOf<T>(all: Iterable<T>, countMax: number): Generator<readonly T[]
   if (part.length > 0) yield part;
 }
 
-function joinedLoads(loads: readonly GalleryLoad[]): GalleryLoad {
-  return {
-    accepted: loads.reduce((sum, { accepted }) => sum + accepted, 0),
-    refused: loads.flatMap(({ refused }) => refused),
-  };
+function chunkOf(model: string, length: number, templates: readonly GalleryTemplate[]): TemplateChunk {
+  const embeddings = new Float32Array(templates.length * length);
+  for (const [i, { embedding }] of templates.entries()) embeddings.set(embedding, i * length);
+  const templateIds = templates.map(({ templateId }) => templateId);
+  return { model, templateIds, personIds: templates.map(({ personId }) => personId), embeddings };
 }
+
+const buffersOf = (chunks: readonly TemplateChunk[]) => chunks.map(({ embeddings }) => embeddings.buffer);

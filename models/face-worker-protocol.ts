@@ -1,23 +1,29 @@
 /** Messages between the engine (any thread) and its worker. Buffers are transferred, never copied. */
 
 import type { FaceEngineErrorWire } from "./face-engine-error.ts";
-import type { FrameObservation, GalleryLoad, ImageAnalysis, SearchResult } from "./face-engine-port.ts";
+import type {
+  FrameObservation,
+  GalleryLoad,
+  GallerySize,
+  ImageAnalysis,
+  SearchResult,
+  TakenEmbedding,
+} from "./face-engine-port.ts";
+import type { TemplateChunk } from "./gallery-set.ts";
+import type { ModelPack } from "./manifest.ts";
 
 export interface WorkerSetUp {
   readonly artifactsFolder: string;
   readonly manifestFile: string;
   readonly packId: string | null;
+  readonly sidePackIds: readonly string[];
+  readonly keepsEmbeddings: boolean;
   readonly threadCount: number;
   readonly faceCountMax: number;
   readonly frameLiveness: boolean;
 }
 
-/** Templates on their way: row i of `embeddings` (each `embeddingLength` long) is the i-th template. */
-export interface TemplateChunk {
-  readonly templateIds: readonly string[];
-  readonly personIds: readonly string[];
-  readonly embeddings: Float32Array<ArrayBuffer>;
-}
+export type PackShape = Pick<ModelPack, "id" | "embeddingLength">;
 
 export type WorkerRequest =
   | { readonly kind: "observe"; readonly bytes: Uint8Array<ArrayBuffer> }
@@ -25,10 +31,16 @@ export type WorkerRequest =
   | { readonly kind: "search"; readonly embedding: Float32Array; readonly excludePersonId: string | null }
   /** Starts a new gallery beside the live one. */
   | { readonly kind: "gallery-begin"; readonly peopleCount: number }
-  | { readonly kind: "gallery-append"; readonly chunk: TemplateChunk }
+  | { readonly kind: "gallery-append"; readonly chunks: readonly TemplateChunk[] }
   /** Puts the new gallery in the live one's place. */
   | { readonly kind: "gallery-commit" }
-  | { readonly kind: "replace-person"; readonly personId: string; readonly chunk: TemplateChunk }
+  | {
+      readonly kind: "replace-person";
+      readonly personId: string;
+      readonly chunks: readonly TemplateChunk[];
+    }
+  | { readonly kind: "set-expected"; readonly personIds: readonly string[] | null }
+  | { readonly kind: "take-embedding"; readonly observationId: string; readonly faceIndex: number }
   | { readonly kind: "gallery-size" };
 
 /** What each request is answered with. */
@@ -40,7 +52,9 @@ export interface WorkerAnswers {
   readonly "gallery-append": GalleryLoad;
   readonly "gallery-commit": null;
   readonly "replace-person": GalleryLoad;
-  readonly "gallery-size": { readonly people: number; readonly templates: number };
+  readonly "set-expected": null;
+  readonly "take-embedding": TakenEmbedding | null;
+  readonly "gallery-size": GallerySize;
 }
 
 export type RequestKind = WorkerRequest["kind"];
@@ -52,7 +66,8 @@ export interface NumberedRequest {
 }
 
 export type WorkerMessage =
-  | { readonly kind: "ready"; readonly model: string; readonly embeddingLength: number }
+  /** The primary pack and the side packs, by id. */
+  | { readonly kind: "ready"; readonly primary: PackShape; readonly sides: readonly PackShape[] }
   | { readonly kind: "start-failed"; readonly error: FaceEngineErrorWire }
   | { readonly kind: "answer"; readonly id: number; readonly value: WorkerAnswers[RequestKind] }
   | { readonly kind: "failed"; readonly id: number; readonly error: FaceEngineErrorWire };

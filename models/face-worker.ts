@@ -1,39 +1,48 @@
 /** The worker thread: models, pipeline and gallery live here, so that the main thread's event loop stays free. */
 
+import { randomUUID } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { FaceEngineError, type FaceEngineErrorWire } from "./face-engine-error.ts";
-import type { Face, FrameObservation, GalleryTemplate, ImageAnalysis } from "./face-engine-port.ts";
+import type { FrameObservation, ImageAnalysis, TakenEmbedding } from "./face-engine-port.ts";
 import type {
   NumberedRequest,
-  TemplateChunk,
   WorkerAnswers,
   WorkerMessage,
   WorkerRequest,
   WorkerSetUp,
 } from "./face-worker-protocol.ts";
-import { Gallery } from "./gallery.ts";
-import { packOf, readManifest } from "./manifest.ts";
+import { GallerySet, type TemplateChunk } from "./gallery-set.ts";
+import { type ModelPack, packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
 import type { GreyPicture } from "./pipeline/motion.ts";
-import { type FaceModels, openModels } from "./pipeline/sessions.ts";
+import { checkPack, type FaceModels, openModels } from "./pipeline/sessions.ts";
+import { SidePacks } from "./pipeline/side-packs.ts";
+import { RecentEmbeddings } from "./recent-embeddings.ts";
+
+const dropEmbeddingsPeriodMs = 5000;
 
 /** Two frames further apart show two moments, not one motion. */
 const motionMsMax = 700;
 
 class FaceWorker {
   private readonly models: FaceModels;
+  private readonly sidePacks: SidePacks;
+  private readonly galleries: GallerySet;
   private readonly faceCountMax: number;
   private readonly frameLiveness: boolean;
-  private gallery: Gallery;
-  /** The gallery that is being loaded, until its commit. */
-  private incoming: Gallery | null = null;
+  /** Null where nobody is going to take one. */
+  private readonly recent: RecentEmbeddings | null;
   private lastFrame: { readonly grey: GreyPicture; readonly atMs: number } | null = null;
 
-  constructor(models: FaceModels, { faceCountMax, frameLiveness }: WorkerSetUp) {
+  constructor(models: FaceModels, sidePacks: SidePacks, setUp: WorkerSetUp) {
     this.models = models;
-    this.faceCountMax = faceCountMax;
-    this.frameLiveness = frameLiveness;
-    this.gallery = this.newGallery(0);
+    this.sidePacks = sidePacks;
+    this.galleries = new GallerySet(models.pack, sidePacks.packs);
+    this.faceCountMax = setUp.faceCountMax;
+    this.frameLiveness = setUp.frameLiveness;
+    this.recent = setUp.keepsEmbeddings ? new RecentEmbeddings(() => performance.now()) : null;
+    const { recent } = this;
+    if (recent !== null) setInterval(() => recent.dropOld(), dropEmbeddingsPeriodMs).unref();
   }
 
   async answer(request: WorkerRequest): Promise<WorkerAnswers[WorkerRequest["kind"]]> {
@@ -43,23 +52,31 @@ class FaceWorker {
       case "analyze":
         return this.analyze(request.bytes);
       case "search":
-        return this.gallery.search(
-          request.embedding,
-          request.excludePersonId === null ? {} : { excludePersonId: request.excludePersonId },
-        );
+        return this.galleries
+          .of(this.models.pack.id)
+          .search(
+            request.embedding,
+            request.excludePersonId === null ? {} : { excludePersonId: request.excludePersonId },
+          );
       case "gallery-begin":
-        this.incoming = this.newGallery(request.peopleCount);
+        this.galleries.begin(request.peopleCount);
         return null;
       case "gallery-append":
-        return (this.incoming ?? this.gallery).add(this.unpack(request.chunk));
+        await this.openSides(request.chunks);
+        return this.galleries.append(request.chunks);
       case "gallery-commit":
-        this.gallery = this.incoming ?? this.gallery;
-        this.incoming = null;
+        this.galleries.commit();
         return null;
       case "replace-person":
-        return this.gallery.replacePerson(request.personId, this.unpack(request.chunk));
+        await this.openSides(request.chunks);
+        return this.galleries.replacePerson(request.personId, request.chunks);
+      case "set-expected":
+        this.galleries.setExpected(request.personIds);
+        return null;
+      case "take-embedding":
+        return this.takeEmbedding(request.observationId, request.faceIndex);
       case "gallery-size":
-        return this.gallery.size;
+        return this.galleries.size;
     }
   }
 
@@ -73,15 +90,29 @@ class FaceWorker {
       liveness: this.frameLiveness,
       previous,
     };
-    const { faces, stageMs, grey, ...frame } = await analyzeImage(this.models, bytes, options);
+    const sides = this.sidePacks.opened(this.galleries.sidesInUse());
+    const { faces, sideEmbeddings, stageMs, grey, ...frame } = await analyzeImage(
+      this.models,
+      bytes,
+      options,
+      sides,
+    );
     this.lastFrame = grey && { grey, atMs: arrivedMs };
+    const observationId = randomUUID();
     const beganMs = performance.now();
-    const observed = faces.map(({ embedding, ...face }: Face) => ({
+    const primary = this.galleries.of(this.models.pack.id);
+    const observed = faces.map(({ embedding, ...face }, i) => ({
       ...face,
-      search: this.gallery.search(embedding),
+      search: primary.observe(embedding),
+      otherSearches: this.galleries.searchSides(sideEmbeddings[i] ?? []),
     }));
     const searchMs = performance.now() - beganMs;
+    this.recent?.keep(
+      observationId,
+      faces.map(({ embedding }) => embedding),
+    );
     return {
+      observationId,
       ...frame,
       faces: observed,
       stageMs: { ...stageMs, search: searchMs, total: stageMs.total + searchMs },
@@ -90,23 +121,24 @@ class FaceWorker {
 
   private async analyze(bytes: Uint8Array): Promise<ImageAnalysis> {
     const options = { faceCountMax: this.faceCountMax, smallFaces: true, liveness: true };
-    const { faceCountDropped: _, grey: __, ...analysis } = await analyzeImage(this.models, bytes, options);
+    const {
+      faceCountDropped: _,
+      sideEmbeddings: __,
+      grey: ___,
+      ...analysis
+    } = await analyzeImage(this.models, bytes, options);
     return analysis;
   }
 
-  private newGallery(peopleCount: number): Gallery {
-    const { id, embeddingLength } = this.models.pack;
-    return new Gallery(id, embeddingLength, peopleCount);
+  private takeEmbedding(observationId: string, faceIndex: number): TakenEmbedding | null {
+    const embedding = this.recent?.take(observationId, faceIndex) ?? null;
+    return embedding && { model: this.models.pack.id, embedding };
   }
 
-  private unpack({ templateIds, personIds, embeddings }: TemplateChunk): readonly GalleryTemplate[] {
-    const { id: model, embeddingLength } = this.models.pack;
-    return templateIds.map((templateId, i) => ({
-      templateId,
-      personId: personIds[i] ?? "",
-      model,
-      embedding: embeddings.subarray(i * embeddingLength, (i + 1) * embeddingLength),
-    }));
+  /** A side pack's models are opened with its first template; a terminal that has none pays nothing. */
+  private async openSides(chunks: readonly TemplateChunk[]): Promise<void> {
+    for (const { model, templateIds } of chunks)
+      if (model !== this.models.pack.id && templateIds.length > 0) await this.sidePacks.open(model);
   }
 }
 
@@ -124,10 +156,21 @@ const send = (message: WorkerMessage) => port.postMessage(message);
 async function openWorker(setUp: WorkerSetUp): Promise<FaceWorker> {
   const manifest = await readManifest(setUp.manifestFile);
   const pack = packOf(manifest, setUp.packId ?? manifest.defaultPack);
-  const models = await openModels(manifest, pack, setUp.artifactsFolder, setUp.threadCount);
-  send({ kind: "ready", model: pack.id, embeddingLength: pack.embeddingLength });
-  return new FaceWorker(models, setUp);
+  const sides = setUp.sidePackIds.map((id) => packOf(manifest, id));
+  if (new Set([pack, ...sides]).size <= sides.length)
+    throw new FaceEngineError("manifest-unreadable", "a model pack is named twice, as primary or side pack");
+  const { artifactsFolder, threadCount } = setUp;
+  const models = await openModels(manifest, pack, artifactsFolder, threadCount);
+  // Opened later, but what is missing is to be known now and not in the middle of a meal.
+  for (const side of sides) await checkPack(manifest, side, artifactsFolder);
+  const sidePacks = new SidePacks(models, sides, (side) =>
+    openModels(manifest, side, artifactsFolder, threadCount),
+  );
+  send({ kind: "ready", primary: shapeOf(pack), sides: sides.map(shapeOf) });
+  return new FaceWorker(models, sidePacks, setUp);
 }
+
+const shapeOf = ({ id, embeddingLength }: ModelPack) => ({ id, embeddingLength });
 
 try {
   // Written by face-engine.ts of the same release: trusted, not parsed.

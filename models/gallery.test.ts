@@ -2,36 +2,13 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { GalleryTemplate, SearchResult } from "./face-engine-port.ts";
 import { addTemplate, Gallery } from "./gallery.ts";
+import { randomOf, randomUnit as randomUnitOf, spike as spikeOf, unit } from "./gallery-fixture.ts";
 
 const length = 48;
 const model = "test-48";
-
-/** Small generator with a seed (mulberry32): thousands of vectors must come back the same from one number. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
-function unit(values: readonly number[]): Float32Array {
-  const norm = Math.hypot(...values);
-  return Float32Array.from(values, (value) => value / norm);
-}
-
-function randomUnit(random: () => number, near?: Float32Array, spread = 1): Float32Array {
-  return unit(
-    Array.from({ length }, (_, i) => (near?.[i] ?? 0) + spread * (random() + random() + random() - 1.5)),
-  );
-}
-
-/** One spike: quantises badly, because it does not fit the int8 range. */
-function spike(at: number): Float32Array {
-  return unit(Array.from({ length }, (_, i) => (i === at ? 1 : 0.01)));
-}
+const spike = (at: number) => spikeOf(at, length);
+const randomUnit = (random: () => number, near?: Float32Array, spread = 1) =>
+  randomUnitOf(random, length, near, spread);
 
 /** Float64 over one fused template a person. */
 function bruteForce(

@@ -9,15 +9,25 @@
  * every template when it is added; the few that quantise badly are always settled. The candidates of the int8 pass
  * are enough when the best that was left out, plus that bound, is under the second person found; otherwise four
  * times as many are taken.
+ *
+ * The int8 copies lie in two blocks, the people who are expected at this meal and the others: one pass over both gives
+ * the two nearest of everybody and, with the same proof, the two nearest of the expected.
  */
 
-import { exactSearch, MetricKind } from "usearch";
 import { embeddingLengthTolerance, templateRefusal } from "./embedding-check.ts";
-import type { GalleryLoad, GalleryTemplate, SearchResult, TemplateRefusal } from "./face-engine-port.ts";
+import type {
+  Candidate,
+  GalleryLoad,
+  GallerySize,
+  GalleryTemplate,
+  ObservedSearch,
+  SearchResult,
+  TemplateRefusal,
+} from "./face-engine-port.ts";
+import { GalleryBlock, type GalleryPerson, int8Max } from "./gallery-block.ts";
 
 const candidateCountFirst = 64;
 const candidateCountGrowth = 4;
-const int8Max = 127;
 /** Float32 sums of the pre-search and of the bound itself, with room to spare. */
 const roundingSlack = 1e-4;
 /** A template whose quantisation error is larger is settled in float64 at every search. */
@@ -28,13 +38,6 @@ const embeddingLengthMax = 1040;
 
 export interface SearchOptions {
   readonly excludePersonId?: string;
-}
-
-interface Person {
-  readonly personId: string;
-  templateCount: number;
-  /** Length of the sum of this person's templates, before it was made 1. */
-  sumLength: number;
 }
 
 /**
@@ -57,38 +60,40 @@ export function addTemplate(fused: Float32Array, sumLength: number, embedding: F
 export class Gallery {
   readonly model: string;
   readonly embeddingLength: number;
+  private readonly lengths: ReadonlyMap<string, number>;
   /** Value of one int8 step: five standard deviations of a random unit vector's component fit. */
   private readonly step: number;
   private floats: Float32Array;
-  private bytes: Int8Array;
-  /** Person of each row; its length is the number of rows in use. */
-  private readonly people: Person[] = [];
-  private readonly rowOf = new Map<string, number>();
-  private readonly roughRows = new Set<number>();
+  /** Person of each row of `floats`; its length is the number of rows in use. */
+  private readonly people: GalleryPerson[] = [];
+  private readonly byId = new Map<string, GalleryPerson>();
+  private readonly others: GalleryBlock;
+  /** Empty while nobody is expected in particular. */
+  private readonly expected: GalleryBlock;
+  private expectedIds: ReadonlySet<string> | null = null;
+  private templateCount = 0;
 
   constructor(model: string, embeddingLength: number, rowCapacity: number = rowCapacityMin) {
     if (embeddingLength > embeddingLengthMax)
       throw new Error(`embeddings of ${embeddingLength} numbers are too long`);
     this.model = model;
     this.embeddingLength = embeddingLength;
+    this.lengths = new Map([[model, embeddingLength]]);
     this.step = 5 / Math.sqrt(embeddingLength) / int8Max;
-    const capacity = Math.max(rowCapacity, rowCapacityMin);
-    this.floats = new Float32Array(capacity * embeddingLength);
-    this.bytes = new Int8Array(capacity * embeddingLength);
+    this.floats = new Float32Array(Math.max(rowCapacity, rowCapacityMin) * embeddingLength);
+    this.others = new GalleryBlock(embeddingLength, rowCapacity);
+    this.expected = new GalleryBlock(embeddingLength, 0);
   }
 
-  get size(): { readonly people: number; readonly templates: number } {
-    return {
-      people: this.people.length,
-      templates: this.people.reduce((sum, { templateCount }) => sum + templateCount, 0),
-    };
+  get size(): GallerySize {
+    return { people: this.people.length, templates: this.templateCount };
   }
 
   /** Adds templates, to people who are there or new ones; those that are not fit are named in the result and skipped. */
   add(templates: readonly GalleryTemplate[]): GalleryLoad {
     const refused: { templateId: string; reason: TemplateRefusal }[] = [];
     for (const template of templates) {
-      const reason = templateRefusal(template, this.model, this.embeddingLength);
+      const reason = templateRefusal(template, this.lengths);
       if (reason === null) this.fuse(template);
       else refused.push({ templateId: template.templateId, reason });
     }
@@ -103,22 +108,27 @@ export class Gallery {
 
   /** The last row moves into the gap; a removed template leaves no trace in memory. */
   removePerson(personId: string): void {
-    const row = this.rowOf.get(personId);
-    const last = this.people.length - 1;
-    const lastPerson = this.people[last];
-    if (row === undefined || lastPerson === undefined) return;
+    const person = this.byId.get(personId);
+    const last = this.people.at(-1);
+    if (person === undefined || last === undefined) return;
+    person.block.remove(person);
     const length = this.embeddingLength;
-    this.floats.copyWithin(row * length, last * length, (last + 1) * length);
-    this.bytes.copyWithin(row * length, last * length, (last + 1) * length);
-    this.floats.fill(0, last * length, (last + 1) * length);
-    this.bytes.fill(0, last * length, (last + 1) * length);
-    this.people[row] = lastPerson;
-    this.people.length = last;
-    this.rowOf.set(lastPerson.personId, row);
-    this.rowOf.delete(personId);
-    if (this.roughRows.delete(last)) this.roughRows.add(row);
-    else this.roughRows.delete(row);
-    if (row === last) this.roughRows.delete(row);
+    this.floats.copyWithin(person.row * length, last.row * length, (last.row + 1) * length);
+    this.floats.fill(0, last.row * length, (last.row + 1) * length);
+    last.row = person.row;
+    this.people[last.row] = last;
+    this.people.length -= 1;
+    this.byId.delete(personId);
+    this.templateCount -= person.templateCount;
+  }
+
+  /** From now on `observe` also answers among these; null: nobody in particular. Ids that are not here are allowed. */
+  setExpected(personIds: Iterable<string> | null): void {
+    this.expectedIds = personIds === null ? null : new Set(personIds);
+    this.expected.reserve(Math.min(this.expectedIds?.size ?? 0, this.people.length));
+    for (const person of this.people) this.blockFor(person.personId).moveHere(person);
+    this.others.trim();
+    this.expected.trim();
   }
 
   /**
@@ -127,38 +137,52 @@ export class Gallery {
    * @param probe L2-normalised, of this gallery's model; the caller has checked it with `embeddingRefusal`.
    */
   search(probe: Float32Array, options: SearchOptions = {}): SearchResult {
-    if (this.people.length === 0) return { best: null, runnerUp: null };
-    const quantised = this.quantise(probe, new Int8Array(this.embeddingLength));
-    const errorMax =
-      quantisationErrorMax * 1.01 + quantised.error * (1 + quantisationErrorMax) + roundingSlack;
-    const settled = new TopTwo();
-    const done = new Set<number>();
-    const settle = (row: number) => {
-      const personId = this.people[row]?.personId ?? "";
-      if (done.has(row) || personId === options.excludePersonId) return;
-      done.add(row);
-      settled.offer(personId, this.dot(row, probe));
-    };
-    for (const row of this.roughRows) settle(row);
-    for (let wanted = candidateCountFirst; ; wanted *= candidateCountGrowth) {
-      const count = Math.min(wanted, this.people.length);
-      const candidates = this.nearestQuantised(quantised.bytes, count);
-      for (const row of candidates.rows) settle(row);
-      const restMax = candidates.leastSimilarity + errorMax;
-      if (count === this.people.length || restMax < settled.runnerUpSimilarity) return settled.result();
-    }
+    return this.nearest(probe, options.excludePersonId).everybody.result();
   }
 
-  /** The `count` nearest rows by the int8 dot product, which float32 holds exactly. */
-  private nearestQuantised(
-    probe: Int8Array,
-    count: number,
-  ): { readonly rows: readonly number[]; readonly leastSimilarity: number } {
-    // usearch reads a matrix from the start of its buffer whatever its offset, so the view must begin there.
-    const matrix = this.bytes.subarray(0, this.people.length * this.embeddingLength);
-    const matches = exactSearch(matrix, probe, this.embeddingLength, count, MetricKind.IP, 1);
-    const leastDot = 1 - (matches.distances[count - 1] ?? 0);
-    return { rows: Array.from(matches.keys, Number), leastSimilarity: leastDot * this.step ** 2 };
+  /** As `search`, and in the same pass the two most similar of the expected people. */
+  observe(probe: Float32Array): ObservedSearch {
+    const { everybody, expected } = this.nearest(probe, undefined);
+    return { ...everybody.result(), expected: this.expectedIds === null ? null : expected.result() };
+  }
+
+  private nearest(
+    probe: Float32Array,
+    excludePersonId: string | undefined,
+  ): { readonly everybody: TopTwo; readonly expected: TopTwo } {
+    const everybody = new TopTwo();
+    const expected = new TopTwo();
+    const bytes = new Int8Array(this.embeddingLength);
+    const probeError = this.quantise(probe, bytes);
+    const errorMax = quantisationErrorMax * 1.01 + probeError * (1 + quantisationErrorMax) + roundingSlack;
+    const settleBlock = (block: GalleryBlock, offer: (candidate: Candidate) => void, wanted: TopTwo) => {
+      const done = new Set<GalleryPerson>();
+      const settle = (person: GalleryPerson) => {
+        if (done.has(person) || person.personId === excludePersonId) return;
+        done.add(person);
+        offer({ personId: person.personId, similarity: this.dot(person.row, probe) });
+      };
+      for (const person of block.rough) settle(person);
+      const { length: size } = block.people;
+      for (let count = 0; count < size; ) {
+        count = Math.min(count === 0 ? candidateCountFirst : count * candidateCountGrowth, size);
+        const candidates = block.nearest(bytes, count);
+        for (const person of candidates.people) settle(person);
+        if (candidates.leastDot * this.step ** 2 + errorMax < wanted.runnerUpSimilarity) return;
+      }
+    };
+    // Who is not among the two nearest expected people cannot be among the two nearest of everybody either.
+    const offerExpected = (candidate: Candidate) => {
+      expected.offer(candidate);
+      everybody.offer(candidate);
+    };
+    settleBlock(this.expected, offerExpected, expected);
+    settleBlock(this.others, (candidate) => everybody.offer(candidate), everybody);
+    return { everybody, expected };
+  }
+
+  private blockFor(personId: string): GalleryBlock {
+    return this.expectedIds?.has(personId) ? this.expected : this.others;
   }
 
   private dot(row: number, probe: Float32Array): number {
@@ -168,33 +192,38 @@ export class Gallery {
     return sum;
   }
 
-  /** @returns the int8 numbers (written into `target`) and ‖x − x̂‖. */
-  private quantise(
-    vector: Float32Array,
-    target: Int8Array,
-  ): { readonly bytes: Int8Array; readonly error: number } {
+  /** Writes the int8 numbers x̂ into `target`. @returns ‖x − x̂‖. */
+  private quantise(vector: Float32Array, target: Int8Array): number {
     let squares = 0;
-    for (const [i, value] of vector.entries()) {
+    for (let i = 0; i < vector.length; i += 1) {
+      const value = vector[i] ?? 0;
       const rounded = Math.min(Math.max(Math.round(value / this.step), -int8Max), int8Max);
       target[i] = rounded;
       squares += (value - rounded * this.step) ** 2;
     }
-    return { bytes: target, error: Math.sqrt(squares) };
+    return Math.sqrt(squares);
   }
 
   private fuse({ personId, embedding }: GalleryTemplate): void {
-    const row = this.rowOf.get(personId) ?? this.people.length;
-    const person = this.people[row] ?? { personId, templateCount: 0, sumLength: 0 };
-    this.growTo(row + 1);
-    const base = row * this.embeddingLength;
+    const person = this.byId.get(personId) ?? this.newPerson(personId);
+    const base = person.row * this.embeddingLength;
     const fused = this.floats.subarray(base, base + this.embeddingLength);
     person.sumLength = addTemplate(fused, person.sumLength, embedding);
     person.templateCount += 1;
-    this.people[row] = person;
-    this.rowOf.set(personId, row);
-    const { error } = this.quantise(fused, this.bytes.subarray(base, base + this.embeddingLength));
-    if (error > quantisationErrorMax) this.roughRows.add(row);
-    else this.roughRows.delete(row);
+    this.templateCount += 1;
+    const { block } = person;
+    block.setRough(person, this.quantise(fused, block.bytesOf(person)) > quantisationErrorMax);
+  }
+
+  private newPerson(personId: string): GalleryPerson {
+    const block = this.blockFor(personId);
+    const row = this.people.length;
+    const person = { personId, templateCount: 0, sumLength: 0, row, block, blockRow: 0, isRough: false };
+    this.people.push(person);
+    this.byId.set(personId, person);
+    this.growTo(row + 1);
+    block.add(person);
+    return person;
   }
 
   private growTo(rows: number): void {
@@ -205,30 +234,24 @@ export class Gallery {
     floats.set(this.floats);
     this.floats.fill(0);
     this.floats = floats;
-    const bytes = new Int8Array(capacity * length);
-    bytes.set(this.bytes);
-    this.bytes = bytes;
   }
 }
 
 /** Keeps the best two distinct people of those offered. */
 class TopTwo {
-  private best: { personId: string; similarity: number } | null = null;
-  private second: { personId: string; similarity: number } | null = null;
+  private best: Candidate | null = null;
+  private second: Candidate | null = null;
 
   get runnerUpSimilarity(): number {
     return this.second?.similarity ?? Number.NEGATIVE_INFINITY;
   }
 
-  offer(personId: string, similarity: number): void {
-    const candidate = { personId, similarity };
+  /** Each person is offered once. */
+  offer(candidate: Candidate): void {
     if (this.best === null || isBefore(candidate, this.best)) {
-      if (this.best !== null && this.best.personId !== personId) this.second = this.best;
+      this.second = this.best;
       this.best = candidate;
-    } else if (
-      this.best.personId !== personId &&
-      (this.second === null || isBefore(candidate, this.second))
-    ) {
+    } else if (this.second === null || isBefore(candidate, this.second)) {
       this.second = candidate;
     }
   }
@@ -238,9 +261,6 @@ class TopTwo {
   }
 }
 
-function isBefore(
-  a: { readonly personId: string; readonly similarity: number },
-  b: { readonly personId: string; readonly similarity: number },
-): boolean {
+function isBefore(a: Candidate, b: Candidate): boolean {
   return a.similarity > b.similarity || (a.similarity === b.similarity && a.personId < b.personId);
 }

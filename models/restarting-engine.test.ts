@@ -10,11 +10,14 @@ function fakeEngine(serial: number, crashed: () => boolean): FaceEngine {
   return {
     model: "m1",
     embeddingLength: 2,
+    sideModels: [],
     observe: never,
     analyze: never,
     search: never,
     loadGallery: never,
     replacePerson: never,
+    setExpected: async () => {},
+    takeEmbedding: never,
     gallerySize: () =>
       crashed() ? Promise.reject(crash) : Promise.resolve({ people: serial, templates: 0 }),
     close: async () => {},

@@ -19,6 +19,8 @@ export class RestartingEngine implements FaceEngine {
   #engine: FaceEngine;
   #restarting: Promise<void> | null = null;
   #closed = false;
+  /** Who was expected last: a fresh engine is told again. */
+  #expected: readonly string[] | null = null;
 
   private constructor(engine: FaceEngine, options: RestartingEngineOptions) {
     this.#engine = engine;
@@ -40,6 +42,10 @@ export class RestartingEngine implements FaceEngine {
     return this.#engine.embeddingLength;
   }
 
+  get sideModels(): readonly string[] {
+    return this.#engine.sideModels;
+  }
+
   observe: FaceEngine["observe"] = (image) => this.#guard(this.#engine.observe(image));
   analyze: FaceEngine["analyze"] = (image) => this.#guard(this.#engine.analyze(image));
   search: FaceEngine["search"] = (embedding, options) => this.#guard(this.#engine.search(embedding, options));
@@ -47,6 +53,12 @@ export class RestartingEngine implements FaceEngine {
     this.#guard(this.#engine.loadGallery(templates, options));
   replacePerson: FaceEngine["replacePerson"] = (personId, templates) =>
     this.#guard(this.#engine.replacePerson(personId, templates));
+  setExpected: FaceEngine["setExpected"] = (personIds) => {
+    this.#expected = personIds;
+    return this.#guard(this.#engine.setExpected(personIds));
+  };
+  takeEmbedding: FaceEngine["takeEmbedding"] = (observationId, faceIndex) =>
+    this.#guard(this.#engine.takeEmbedding(observationId, faceIndex));
   gallerySize: FaceEngine["gallerySize"] = () => this.#guard(this.#engine.gallerySize());
 
   async close(): Promise<void> {
@@ -76,6 +88,7 @@ export class RestartingEngine implements FaceEngine {
         await this.#options.waitBeforeAttempt(attempt);
         const fresh = await this.#options.create();
         await this.#options.prepare(fresh);
+        await fresh.setExpected(this.#expected);
         this.#engine = fresh;
         this.#options.onState("running", null);
         break;

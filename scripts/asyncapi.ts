@@ -2,7 +2,13 @@ import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import { ROSTER_ENTRY_SCHEMAS } from "../device/roster/entries.ts";
 import { CHARGE_ENTRY_SCHEMAS } from "../device/serving-line/entries.ts";
-import { CHANNELS, type Channel, type ChannelName, TOPIC_ROOT } from "../device/sync/topics.ts";
+import {
+  CHANNELS,
+  type Channel,
+  type ChannelName,
+  PHOTO_CHANNEL,
+  TOPIC_ROOT,
+} from "../device/sync/topics.ts";
 
 /** Where the document lies; a test compares it with what is generated. */
 export const ASYNCAPI_FILE = new URL("../device/sync/asyncapi.json", import.meta.url);
@@ -24,10 +30,29 @@ export function asyncApiDocument(): object {
       license: { name: "Apache-2.0" },
     },
     defaultContentType: "application/json",
-    channels: Object.fromEntries(CHANNEL_NAMES.map((name) => [name, channelOf(name)])),
-    operations: Object.fromEntries(CHANNEL_NAMES.map((name) => [operationName(name), operationOf(name)])),
+    channels: {
+      ...Object.fromEntries(CHANNEL_NAMES.map((name) => [name, channelOf(name)])),
+      photo: photoChannel(),
+    },
+    operations: {
+      ...Object.fromEntries(CHANNEL_NAMES.map((name) => [operationName(name), operationOf(name)])),
+      sendPhoto: {
+        action: "send",
+        channel: { $ref: "#/channels/photo" },
+        messages: [{ $ref: "#/channels/photo/messages/photo" }],
+        bindings: { mqtt: { qos: 1, retain: false, bindingVersion: "0.2.0" } },
+      },
+    },
     components: {
-      messages: Object.fromEntries(CHANNEL_NAMES.map((name) => [name, messageOf(name)])),
+      messages: {
+        ...Object.fromEntries(CHANNEL_NAMES.map((name) => [name, messageOf(name)])),
+        photo: {
+          name: "photo",
+          summary: PHOTO_CHANNEL.summary,
+          contentType: "application/octet-stream",
+          payload: { type: "string", format: "binary" },
+        },
+      },
       schemas: Object.assign(entryBodies(), ...CHANNEL_NAMES.map((name) => schemasOf(name).shared)),
     },
   };
@@ -38,11 +63,27 @@ function channelOf(name: ChannelName): object {
   return {
     address: `${TOPIC_ROOT}/{site}/{device}/${suffix}`,
     description: summary,
-    parameters: {
-      site: { description: "The school or canteen: lower-case letters, digits, dashes; at most 63." },
-      device: { description: "One terminal of the site; same alphabet." },
-    },
+    parameters: ADDRESS_PARAMETERS,
     messages: { [name]: { $ref: `#/components/messages/${name}` } },
+  };
+}
+
+const ADDRESS_PARAMETERS = {
+  site: { description: "The school or canteen: lower-case letters, digits, dashes; at most 63." },
+  device: { description: "One terminal of the site; same alphabet." },
+};
+
+/** The one channel without JSON: what a message is about stands in its topic. */
+function photoChannel(): object {
+  return {
+    address: `${TOPIC_ROOT}/{site}/{device}/${PHOTO_CHANNEL.suffix}`,
+    description: PHOTO_CHANNEL.summary,
+    parameters: {
+      ...ADDRESS_PARAMETERS,
+      sha256: { description: "Of the whole photo: 64 lower-case hex digits." },
+      offset: { description: "Where these bytes begin in the photo, in decimal." },
+    },
+    messages: { photo: { $ref: "#/components/messages/photo" } },
   };
 }
 

@@ -16,7 +16,7 @@ import { startTerminalEngine } from "../device/terminal-engine.ts";
 import type { TerminalStore } from "../device/terminal-store.ts";
 import { createPushCamera } from "../firmware-bridge/drivers/camera-push.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
-import { type BenchPerson, benchPersonId, embeddingOf, type SpreadMs, spreadOf } from "./bench-faces.ts";
+import { type BenchPerson, benchPersonId, embeddingOf, type SpreadMs, spreadOf } from "./bench-people.ts";
 import { benchConfig, openBenchSchool } from "./bench-school.ts";
 import { randomOf, randomUnits } from "./bench-search.ts";
 
@@ -152,6 +152,9 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
     pinVerifier: store.pinVerifier,
     timeTrust: store.timeTrust,
     frames,
+    bounds: engine.bounds,
+    disputes: store.disputes,
+    operatorAtTill: () => null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => true,
@@ -166,7 +169,8 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
   // Subscribed after the line: when this is called, the line has done all that the frame led to.
   frames.onFrame(() => happened.emit("observed"));
 
-  const { framesToAgree } = config.face;
+  // The same picture each time is as clear a case as there is.
+  const framesToAgree = servingLineSettings(config).checkout.identity.clearFrames;
   return {
     engine: engine.engine,
     framesToAgree,
@@ -183,6 +187,7 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
         await observed;
         // A camera's frame comes in a turn of its own.
         await nextTurn();
+        if (line.status().view.kind !== "looking") break;
       }
       const { atMs } = paidBy(personId, paid, line.status().view.kind);
       if (line.status().view.kind !== "idle") await wait("idle");

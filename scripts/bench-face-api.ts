@@ -1,13 +1,11 @@
-/**
- * The same frames through this project's engine and through @vladmandic/face-api on its wasm backend, in one run.
- * `node scripts/bench-face-api.ts`.
- */
+/** The same frames through this project's engine and through @vladmandic/face-api on its wasm backend, in one run. */
 
 import { createRequire } from "node:module";
 import path from "node:path";
 import sharp from "sharp";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine, GalleryTemplate } from "../models/face-engine-port.ts";
+import { spreadOf } from "./bench-people.ts";
 import { randomOf, randomUnits } from "./bench-search.ts";
 import { artifactsFolderDefault, cacheFolderDefault, prepareModels } from "./prepare-models.ts";
 
@@ -15,6 +13,8 @@ export interface FaceApiRow {
   readonly pipeline: string;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  /** Time of all threads on a processor, median: what a busy machine does not stretch. */
+  readonly cpuP50Ms: number;
   readonly framesPerS: number;
   readonly framesWithFace: number;
 }
@@ -29,7 +29,7 @@ export interface FaceApiBenchOptions {
 
 const require = createRequire(import.meta.url);
 const faceApiFolder = path.dirname(require.resolve("@vladmandic/face-api/package.json"));
-const wasmFolder = path.dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
+export const wasmFolder = path.dirname(require.resolve("@tensorflow/tfjs-backend-wasm/package.json"));
 
 /** One person a frame: [sample photo, left, top] of a 640×480 window. */
 const windows = [
@@ -56,10 +56,15 @@ export async function sampleFrames(): Promise<readonly Buffer[]> {
 export async function benchFaceApi(options: FaceApiBenchOptions = {}): Promise<readonly FaceApiRow[]> {
   const frames = options.frames ?? (await sampleFrames());
   const rounds = options.rounds ?? 5;
-  const rows = [await benchOurs(frames, rounds * 4, options.enrolled ?? 20_000)];
-  const faceApi = await loadFaceApi();
-  for (const [pipeline, run] of faceApi)
-    rows.push(await measure(`face-api wasm, ${pipeline}`, frames, rounds, run));
+  const ours = await benchOurs(frames, rounds * 4, options.enrolled ?? 20_000);
+  return [ours, ...(await benchTheirs(frames, rounds))];
+}
+
+/** face-api with either of its detectors. */
+export async function benchTheirs(frames: readonly Buffer[], rounds: number): Promise<readonly FaceApiRow[]> {
+  const rows: FaceApiRow[] = [];
+  for (const [pipeline, run] of await loadFaceApi())
+    rows.push(await measurePipeline(`face-api wasm, ${pipeline}`, frames, rounds, run));
   return rows;
 }
 
@@ -74,7 +79,7 @@ async function benchOurs(frames: readonly Buffer[], rounds: number, enrolled: nu
   });
   try {
     await engine.loadGallery(randomTemplates(engine, enrolled), { peopleCount: enrolled });
-    return await measure(
+    return await measurePipeline(
       `canteen-edge, ${engine.model}, search in ${enrolled}`,
       frames,
       rounds,
@@ -88,7 +93,8 @@ async function benchOurs(frames: readonly Buffer[], rounds: number, enrolled: nu
   }
 }
 
-function* randomTemplates(engine: FaceEngine, count: number): Generator<GalleryTemplate, void> {
+/** People whom no camera ever saw. */
+export function* randomTemplates(engine: FaceEngine, count: number): Generator<GalleryTemplate, void> {
   const random = randomOf(count);
   for (let i = 0; i < count; i += 1) {
     const embedding = randomUnits(1, engine.embeddingLength, random);
@@ -96,30 +102,35 @@ function* randomTemplates(engine: FaceEngine, count: number): Generator<GalleryT
   }
 }
 
-async function measure(
+/** One frame after another through `run`, which gives the number of faces; the first round warms up and is not counted. */
+export async function measurePipeline(
   pipeline: string,
   frames: readonly Buffer[],
   rounds: number,
   run: (jpeg: Buffer) => Promise<number>,
 ): Promise<FaceApiRow> {
   const tookMs: number[] = [];
+  const cpuMs: number[] = [];
   let framesWithFace = 0;
-  // The first round warms up and is not counted.
   for (let round = 0; round <= rounds; round += 1) {
     for (const frame of frames) {
       const beganMs = performance.now();
+      const before = process.cpuUsage();
       const faces = await run(frame);
-      if (round === 0) framesWithFace += faces > 0 ? 1 : 0;
-      else tookMs.push(performance.now() - beganMs);
+      const { user, system } = process.cpuUsage(before);
+      if (round === 0) {
+        framesWithFace += faces > 0 ? 1 : 0;
+        continue;
+      }
+      tookMs.push(performance.now() - beganMs);
+      cpuMs.push((user + system) / 1000);
     }
   }
-  tookMs.sort((a, b) => a - b);
-  const at = (share: number) => tookMs[Math.min(Math.floor(share * tookMs.length), tookMs.length - 1)] ?? 0;
   const totalMs = tookMs.reduce((sum, ms) => sum + ms, 0);
   return {
     pipeline,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
+    ...spreadOf(tookMs),
+    cpuP50Ms: spreadOf(cpuMs).p50Ms,
     framesPerS: (tookMs.length * 1000) / totalMs,
     framesWithFace: framesWithFace / frames.length,
   };
@@ -157,16 +168,4 @@ async function loadFaceApi(): Promise<readonly (readonly [string, (jpeg: Buffer)
     ["SSD + landmarks + descriptor", runWith(new faceApi.SsdMobilenetv1Options({ minConfidence: 0.5 }))],
     ["Tiny + landmarks + descriptor", runWith(new faceApi.TinyFaceDetectorOptions({ inputSize: 416 }))],
   ];
-}
-
-if (import.meta.main) {
-  const rows = await benchFaceApi();
-  console.table(
-    rows.map((row) => ({
-      ...row,
-      p50Ms: row.p50Ms.toFixed(1),
-      p99Ms: row.p99Ms.toFixed(1),
-      framesPerS: row.framesPerS.toFixed(1),
-    })),
-  );
 }

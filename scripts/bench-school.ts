@@ -7,7 +7,7 @@ import { systemEntropy } from "../device/platform/entropy.ts";
 import { silentLogger } from "../device/platform/logger.ts";
 import { SystemClock } from "../device/platform/system-clock.ts";
 import { openTerminalStore, type TerminalStore } from "../device/terminal-store.ts";
-import { benchPersonId } from "./bench-faces.ts";
+import { benchPersonId } from "./bench-people.ts";
 
 /** `down/roster` takes no more people at once. */
 const PEOPLE_PER_DELTA = 2000;

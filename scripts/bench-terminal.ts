@@ -13,7 +13,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { silentLogger } from "../device/platform/logger.ts";
 import { createEmbeddedBroker } from "../device/sync/embedded-broker.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
-import { type BenchPerson, demoFolderDefault, embeddingOf, spreadOf } from "./bench-faces.ts";
+import { type BenchPerson, demoFolderDefault, embeddingOf, spreadOf } from "./bench-people.ts";
 import { benchConfig, enrolAll, openBenchSchool } from "./bench-school.ts";
 import { randomOf, randomUnits } from "./bench-search.ts";
 import { artifactsFolderDefault } from "./prepare-models.ts";

@@ -4,24 +4,18 @@
  */
 
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, loadavg } from "node:os";
+import { loadavg } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { benchCheckout, type CheckoutRow } from "./bench-checkout.ts";
 import { benchFaceApi, type FaceApiRow } from "./bench-face-api.ts";
-import { type BenchPerson, benchPeople } from "./bench-faces.ts";
+import { type BenchMachine, type BenchPerson, benchMachine, benchPeople } from "./bench-people.ts";
 import { benchSearch, type SearchRow } from "./bench-search.ts";
 import { benchTerminal, type TerminalRow } from "./bench-terminal.ts";
 import { artifactsFolderDefault, cacheFolderDefault, prepareModels } from "./prepare-models.ts";
 
 export interface BenchReport {
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly node: string;
-    readonly loadBefore: number;
-    readonly loadAfter: number;
-  };
+  readonly machine: BenchMachine;
   readonly at: string;
   readonly quick: boolean;
   readonly checkout: readonly CheckoutRow[];
@@ -196,16 +190,12 @@ async function main(): Promise<void> {
   // A run of ten minutes that is stopped in its last part keeps what it has measured.
   const keep = (figures: Partial<BenchFigures>) => write({ unfinished: true, loadBefore, ...figures });
   const parts = await bench(values.quick ? QUICK : FULL, people, say, keep);
-  const [loadAfter = 0] = loadavg();
-  const [cpu] = cpus();
-  const machine = {
-    cpu: cpu?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    node: process.versions.node,
-    loadBefore,
-    loadAfter,
+  const report: BenchReport = {
+    machine: benchMachine(loadBefore),
+    at: new Date().toISOString(),
+    quick: values.quick,
+    ...parts,
   };
-  const report: BenchReport = { machine, at: new Date().toISOString(), quick: values.quick, ...parts };
   write(report);
   console.log(tableOf(report));
   console.log(`\n${outFile}`);

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { demoConfig } from "../device/config/demo-config.ts";
 import { artifactsForTests } from "../models/artifacts-for-tests.ts";
+import { uncalibratedThresholds } from "../models/calibration/pack-bounds.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { Face, FaceEngine, ImageAnalysis } from "../models/face-engine-port.ts";
 import { type DemoPerson, demoFolderDefault, prepareDemo } from "./prepare-demo.ts";
@@ -16,6 +17,8 @@ const { face: limits } = demoConfig({
 
 let engine: FaceEngine;
 let people: readonly DemoPerson[];
+const thresholds = uncalibratedThresholds("frf512-mfn192-flip", limits);
+
 let enrolled: readonly { readonly number: string; readonly faces: readonly Face[] }[];
 
 beforeAll(async () => {
@@ -61,8 +64,10 @@ describe("the demo's people", () => {
       expect(face.quality.overall).toBeGreaterThanOrEqual(limits.qualityMin);
       const [best, second] = ranking(face);
       expect(best?.number).toBe(number);
-      expect(best?.similarity).toBeGreaterThanOrEqual(limits.similarityMin);
-      expect((best?.similarity ?? 0) - (second?.similarity ?? 0)).toBeGreaterThanOrEqual(limits.marginMin);
+      expect(best?.similarity).toBeGreaterThanOrEqual(thresholds.similarityMin);
+      expect((best?.similarity ?? 0) - (second?.similarity ?? 0)).toBeGreaterThanOrEqual(
+        thresholds.marginMin,
+      );
     }
   });
 
@@ -70,7 +75,7 @@ describe("the demo's people", () => {
     const { faces } = await look("stranger.jpg");
     expect(faces).toHaveLength(1);
     const [face] = faces;
-    if (face !== undefined) expect(ranking(face)[0]?.similarity).toBeLessThan(limits.similarityMin);
+    if (face !== undefined) expect(ranking(face)[0]?.similarity).toBeLessThan(thresholds.similarityMin);
   });
 
   it("are never committed", () => {

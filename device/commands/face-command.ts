@@ -5,6 +5,7 @@ import type { Readable } from "node:stream";
 import type { Command } from "commander";
 import { CanteenError } from "../platform/errors.ts";
 import { type CommandContext, withJsonOption } from "./command-context.ts";
+import { addFaceCalibrateCommand } from "./face-calibrate.ts";
 import { PROGRAM_FOLDER } from "./which-config.ts";
 
 interface EmbedOptions {
@@ -30,6 +31,7 @@ export function addFaceCommand(program: Command, context: CommandContext): void 
         join(PROGRAM_FOLDER, "models", "artifacts"),
       ),
   ).action((options: EmbedOptions) => embed(options, context));
+  addFaceCalibrateCommand(face, context);
 }
 
 async function embed(options: EmbedOptions, context: CommandContext): Promise<void> {

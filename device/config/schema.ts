@@ -79,15 +79,28 @@ const faceSchema = z.strictObject({
     .default("models/artifacts")
     .describe("Weights that scripts/prepare-models.ts wrote."),
   threadCount: z.int().min(1).max(8).default(1).describe("Threads of one inference."),
+  fpirMax: z
+    .number()
+    .min(0.000_01)
+    .max(0.1)
+    .default(0.001)
+    .describe(
+      "Share of strangers' visits that may end as somebody enrolled, 0.001 is 0.1 %. From it and from the people enrolled here the terminal works out the similarity and the lead that a match must have; `/admin` shows both.",
+    ),
   similarityMin: z
     .number()
     .min(0)
     .max(1)
-    .default(0.58)
+    .optional()
     .describe(
-      "Least similarity of the best person; see models/README.md for the measurement behind the default.",
+      "Leave it out. When given, the worked-out least similarity is never lower than this, whatever `fpirMax` says.",
     ),
-  marginMin: z.number().min(0).max(1).default(0.1).describe("Least lead over the second-best person."),
+  marginMin: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Leave it out. When given, the worked-out lead over the second-best person is never smaller."),
   qualityMin: z.number().min(0).max(1).default(0.25).describe("A worse face is not compared at all."),
   enrolQualityMin: z.number().min(0).max(1).default(0.4).describe("A worse shot is not enrolled."),
   livenessMin: z.number().min(0).max(1).default(0).describe("0 switches the check off."),
@@ -96,13 +109,21 @@ const faceSchema = z.strictObject({
     .min(2)
     .max(20)
     .default(3)
-    .describe("Consecutive frames that must name the same person."),
+    .describe(
+      "Frames that must name the same person where the match is close to its threshold; two suffice where it is clear.",
+    ),
   lookMsMax: z
     .int()
     .min(500)
     .max(20_000)
-    .default(4000)
-    .describe("After this the diner is offered card or PIN."),
+    .default(2000)
+    .describe("From the first face that can be judged; after this the diner is offered card or PIN."),
+  lookAlikes: z
+    .enum(["second-factor", "choose"])
+    .default("second-factor")
+    .describe(
+      "Twins and others whom a camera confuses are asked. second-factor: card or PIN. choose: the names as well, while an operator is signed in at this screen.",
+    ),
 });
 
 const mealPeriodSchema = z.strictObject({
@@ -265,6 +286,29 @@ const storageSchema = z.strictObject({
     .max(1e12)
     .default(50_000_000)
     .describe("Below this free space sales stop before anything could be lost."),
+  photoBytesMax: z
+    .int()
+    .min(10_000_000)
+    .max(1e12)
+    .default(2_000_000_000)
+    .describe(
+      "All photos together. At this the oldest that the cloud has go first; what it lacks is never deleted.",
+    ),
+  photoDaysMin: z
+    .int()
+    .min(0)
+    .max(3650)
+    .default(30)
+    .describe("How long a photo stays here after the cloud has confirmed it."),
+});
+
+const receivingSchema = z.strictObject({
+  priceFree: z
+    .boolean()
+    .default(false)
+    .describe(
+      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
+    ),
 });
 
 /** Each key by itself; rules between keys are in contradictions.ts. */
@@ -286,6 +330,7 @@ export const configStructure = z.strictObject({
   mqtt: mqttSchema.prefault({}),
   security: securitySchema.prefault({}),
   storage: storageSchema.prefault({}),
+  receiving: receivingSchema.prefault({}),
 });
 
 export const configSchema = configStructure.check((context) => {

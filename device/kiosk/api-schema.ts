@@ -151,7 +151,7 @@ export const enrolmentResultSchema = z.discriminatedUnion("kind", [
 export type EnrolmentResultShown = z.output<typeof enrolmentResultSchema>;
 
 export const chargesAnswerSchema = z.object({
-  charges: z.array(receiptSchema.extend({ voided: z.boolean() })).readonly(),
+  charges: z.array(receiptSchema.extend({ voided: z.boolean(), disputed: z.boolean() })).readonly(),
 });
 export type ChargeShown = z.output<typeof chargesAnswerSchema>["charges"][number];
 export const voidAnswerSchema = z.discriminatedUnion("kind", [
@@ -175,8 +175,6 @@ export const terminalAnswerSchema = z.object({
   engine: z.object({
     model: z.string(),
     embeddingLength: z.int(),
-    similarityMin: z.number(),
-    marginMin: z.number(),
     qualityMin: z.number(),
     enrolQualityMin: z.number(),
     livenessMin: z.number(),

@@ -5,6 +5,7 @@ import { watchEngine } from "./engine-watch.ts";
 
 const stageMs = { decode: 2, detect: 20, landmarks: 1, liveness: 0, embed: 30, search: 1, total: 54 };
 const observation: FrameObservation = {
+  observationId: "o1",
   widthPx: 640,
   heightPx: 480,
   faces: [
@@ -29,7 +30,8 @@ const observation: FrameObservation = {
       },
       liveness: null,
       model: "m",
-      search: { best: { personId: "p1", similarity: 0.9 }, runnerUp: null },
+      search: { best: { personId: "p1", similarity: 0.9 }, runnerUp: null, expected: null },
+      otherSearches: [],
     },
   ],
   faceCountDropped: 0,
@@ -43,11 +45,14 @@ function engineThat(observe: FaceEngine["observe"]): FaceEngine {
   return {
     model: "m",
     embeddingLength: 4,
+    sideModels: [],
     observe,
     analyze: unused,
     search: unused,
     loadGallery: unused,
     replacePerson: unused,
+    setExpected: unused,
+    takeEmbedding: unused,
     gallerySize: unused,
     close: async () => {},
   };

@@ -19,6 +19,7 @@ export function watchEngine(engine: FaceEngine, metrics: Metrics): WatchedEngine
     engine: {
       model: engine.model,
       embeddingLength: engine.embeddingLength,
+      sideModels: engine.sideModels,
       async observe(image) {
         try {
           const observation = await engine.observe(image);
@@ -36,6 +37,8 @@ export function watchEngine(engine: FaceEngine, metrics: Metrics): WatchedEngine
       search: (embedding, options) => engine.search(embedding, options),
       loadGallery: (templates, options) => engine.loadGallery(templates, options),
       replacePerson: (personId, templates) => engine.replacePerson(personId, templates),
+      setExpected: (personIds) => engine.setExpected(personIds),
+      takeEmbedding: (observationId, faceIndex) => engine.takeEmbedding(observationId, faceIndex),
       gallerySize: () => engine.gallerySize(),
       close: () => engine.close(),
     },

@@ -46,7 +46,7 @@ export class FakeServingLine implements ServingLine {
   readonly commands: ServingLineCommand[] = [];
   readonly voids: { chargeId: string; operatorId: string; reason: string }[] = [];
   readonly chargedAgain: { chargeId?: string; personId: string; operatorId: string; reason: string }[] = [];
-  charges: (Receipt & { voided: boolean })[] = [];
+  charges: (Receipt & { voided: boolean; disputed: boolean })[] = [];
   /** What a test wants to happen at a command. */
   onCommand: (command: ServingLineCommand) => void | Promise<void> = () => {};
   readonly #listeners = new Listeners<ServingLineStatus>();

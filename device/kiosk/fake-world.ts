@@ -8,6 +8,7 @@ import type { SyncStatus } from "../sync/sync-port.ts";
 import { FakeServingLine } from "./fake-checkout.ts";
 import { Listeners } from "./fake-listeners.ts";
 import { FakeEnrolment, FakeOperators, FakeRoster, FakeTemplateStore } from "./fake-people.ts";
+import { fakeRecognition } from "./fake-recognition.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
 
 /**
@@ -89,6 +90,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const metrics = createMetrics();
   const health = { journal: HEALTHY, engine: HEALTHY, disk: HEALTHY };
   const clockTrust = { trust: "synced" as TimeTrust, confirmedBy: [] as string[] };
+  const recognition = { status: fakeRecognition() };
   const demo = { online: true, empty: false, next: 0 };
   let idCount = 0;
 
@@ -113,13 +115,12 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     engine: {
       model: "pair-704",
       embeddingLength: 704,
-      similarityMin: 0.52,
-      marginMin: 0.08,
       qualityMin: 0.25,
       enrolQualityMin: 0.4,
       livenessMin: 0,
       framesToAgree: 3,
     },
+    recognition: () => recognition.status,
     clockTrust: {
       current: () => clockTrust.trust,
       confirm: (operatorId) => {
@@ -169,6 +170,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     metrics,
     health,
     clockTrust,
+    recognition,
     demo,
     serverOptions,
   };

@@ -8,6 +8,7 @@ import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/e
 import { hasTool } from "../../test/require-tool.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
+import { fakeRecognition } from "./fake-recognition.ts";
 import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
 import type { KioskServer } from "./kiosk-ports.ts";
 import { createKioskServer } from "./kiosk-server.ts";
@@ -175,7 +176,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
   });
 
   it("voids a charge with a reason, and charges another meal once per press", async () => {
-    world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false }];
+    world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false, disputed: false }];
     await signIn("m1");
     await part("tab-charges").click();
     await part("void").click();
@@ -201,12 +202,61 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     world.sync.set({ connection: "offline", reason: "broker-unreachable", waitingCount: 12 });
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("similarity-min")).toBe("0.52");
+    expect(await text("similarity-min")).toBe("0.584");
     expect(await text("sync-connection")).toBe("broker-unreachable");
     expect(await text("sync-waiting")).toBe("12");
     await part("camera-folder").click();
     await page.waitForSelector('[data-testid="camera-folder"][aria-pressed="true"]');
     expect(world.camera.kind()).toBe("folder");
+  });
+
+  it("shows how sure a match must be, where that comes from, and who is easily confused, by name", async () => {
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("calibration-state")).toContain("按本机名单算出");
+    expect(await text("fpir")).toMatch(/0\.099 %\s+0\.042 % – 0\.23 %/);
+    expect(await text("look-alikes")).toMatch(/甲同学.*乙同学.*0\.79/s);
+    expect(await part("target-missed").count()).toBe(0);
+    const drawn = await part("rate-curve").locator("path").first().getAttribute("d");
+    expect(drawn).toMatch(/^M62\.0 .*L/);
+  });
+
+  it("says what to do where the target cannot be met, and which model errs often", async () => {
+    const { thresholds } = world.recognition.status;
+    world.recognition.status = fakeRecognition({
+      thresholds: { ...thresholds, targetMet: false },
+      errorRate: { zh: "漏认多", en: "misses many" },
+    });
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("target-missed")).toMatch(
+      /目标达不到.*0\.1 %.*录入 3 张以上.*缩小本机名单.*刷卡或密码/s,
+    );
+    expect(await text("pack-error-rate")).toBe("漏认多");
+  });
+
+  it("tells before the first calibration, and when one failed, that the default thresholds hold", async () => {
+    const { thresholds } = world.recognition.status;
+    world.recognition.status = fakeRecognition({
+      thresholds: { ...thresholds, source: "configured", targetMet: false },
+      calibration: null,
+      lookAlikes: [],
+      state: { kind: "waiting", finishedAtMs: null, tookMs: null, failure: "calibration-failed" },
+    });
+    await signIn("m1");
+    await part("tab-status").click();
+    expect(await text("calibration-state")).toContain("默认值");
+    expect(await text("calibration-failed")).toContain("calibration-failed");
+    expect(await part("rate-curve").count()).toBe(0);
+    expect(await part("target-missed").count()).toBe(0);
+  });
+
+  it("keeps the names of look-alikes from keepers", async () => {
+    await signIn("k1");
+    await part("recognition").waitFor();
+    expect(await part("look-alike-count").getAttribute("data-count")).toBe("1");
+    expect(await part("look-alikes").count()).toBe(0);
+    expect(await text("recognition")).not.toContain("甲同学");
   });
 
   it("asks a person whether the clock is right while nobody else can say", async () => {

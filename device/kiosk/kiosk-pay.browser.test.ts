@@ -151,6 +151,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
       amountFen: fen(900),
       balanceFen: fen(9540),
       allergyWarning: ["花生"],
+      disputable: true,
     } as const;
     world.servingLine.show(confirm);
     expect(await text("confirm-amount")).toBe("¥9.00");

@@ -6,6 +6,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { TimeTrust } from "../platform/time-trust.ts";
 import type { Enrolment } from "../roster/enrolment-port.ts";
+import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
@@ -29,12 +30,10 @@ export interface FaceSighting {
   readonly boxes: readonly Box[];
 }
 
-/** What the operator sees of the engine: its model and the thresholds it is used with. */
+/** What the operator sees of the engine: its model and what a picture must have. */
 export interface EngineInfo {
   readonly model: string;
   readonly embeddingLength: number;
-  readonly similarityMin: number;
-  readonly marginMin: number;
   readonly qualityMin: number;
   readonly enrolQualityMin: number;
   readonly livenessMin: number;
@@ -100,6 +99,8 @@ export interface KioskServerOptions {
   /** Face boxes for the picture on the pay page. @returns a function that unsubscribes. */
   readonly onSighting?: (listener: (sighting: FaceSighting) => void) => () => void;
   readonly engine: EngineInfo;
+  /** How sure a match must be here, and how that came about. */
+  readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
   readonly health: HealthProbes;
   readonly metrics: Metrics;
@@ -117,5 +118,7 @@ export interface KioskServer {
    * @throws CanteenError `port-in-use`, `port-not-allowed`, `address-unavailable`, `ui-not-built`.
    */
   start(): Promise<{ readonly url: string }>;
+  /** Who is signed in at the pay screen with a role at the counter; null when nobody is. */
+  operatorAtTill(): string | null;
   close(): Promise<void>;
 }

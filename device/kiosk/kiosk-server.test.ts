@@ -11,6 +11,7 @@ import { fakeReceipt } from "./fake-checkout.ts";
 import { createKioskServer } from "./kiosk-server.ts";
 import { codeOf, OPERATOR_ROUTES, type RunningKiosk, startKiosk, TINY_JPEG } from "./kiosk-test-client.ts";
 import { problemSchema } from "./protocol.ts";
+import { recognitionAnswerSchema } from "./recognition-schema.ts";
 
 let kiosk: RunningKiosk;
 beforeEach(async () => {
@@ -25,7 +26,7 @@ describe("kiosk server: operators", () => {
     expect(answer.status).toBe(200);
     expect(answer.text).not.toContain("token-m1");
     const cookie = answer.headers.get("set-cookie") ?? "";
-    expect(cookie).toMatch(/^canteen-session=token-m1; Path=\/api; HttpOnly; SameSite=Strict$/);
+    expect(cookie).toMatch(/^canteen-session=token-m1; Path=\/; HttpOnly; SameSite=Strict$/);
     const headers = { cookie: cookie.split(";")[0] ?? "" };
     expect((await ask("GET", "/api/people?text=", undefined, headers)).status).toBe(200);
     await ask("POST", "/api/operators/sign-out", {}, headers);
@@ -119,7 +120,9 @@ describe("kiosk server: people and enrolment", () => {
 
 describe("kiosk server: charges", () => {
   it("lists charges, voids one once, and charges again", async () => {
-    kiosk.world.servingLine.charges = [{ ...fakeReceipt({ chargeId: "c1" }), voided: false }];
+    kiosk.world.servingLine.charges = [
+      { ...fakeReceipt({ chargeId: "c1" }), voided: false, disputed: false },
+    ];
     const listed = chargesAnswerSchema.parse((await ask("GET", "/api/charges?countMax=5")).json());
     expect(listed.charges).toHaveLength(1);
     const first = await ask("POST", "/api/charges/c1/void", { reason: "打错了" });
@@ -144,9 +147,21 @@ describe("kiosk server: charges", () => {
 });
 
 describe("kiosk server: state", () => {
+  it("shows how sure a match must be to every operator, and look-alikes by name to those who see people", async () => {
+    const answerTo = async (token: string) => {
+      const answer = await ask("GET", "/api/recognition", undefined, { authorization: `Bearer ${token}` });
+      return recognitionAnswerSchema.parse(answer.json());
+    };
+    const toKeeper = await answerTo("token-k1");
+    expect(toKeeper).toMatchObject({ similarityMin: 0.584, source: "calibrated", lookAlikeCount: 1 });
+    expect(toKeeper.lookAlikes).toEqual([]);
+    const [pair] = (await answerTo("token-m1")).lookAlikes;
+    expect(pair?.people.map(({ displayName }) => displayName)).toEqual(["甲同学", "乙同学"]);
+  });
+
   it("shows thresholds, versions, camera, roster and sync to the operator", async () => {
     const shown = terminalAnswerSchema.parse((await ask("GET", "/api/terminal")).json());
-    expect(shown).toMatchObject({ engine: { similarityMin: 0.52 }, roster: { version: 7, people: 3 } });
+    expect(shown).toMatchObject({ engine: { framesToAgree: 3 }, roster: { version: 7, people: 3 } });
   });
 
   it("takes an operator's word for the clock, as it was read, and nobody else's", async () => {

@@ -10,10 +10,12 @@ import { chargeRoutes } from "./charge-routes.ts";
 import { countCheckouts } from "./checkout-metrics.ts";
 import type { KioskServer, KioskServerOptions } from "./kiosk-ports.ts";
 import { operatorRoutes } from "./operator-routes.ts";
+import { tokenOf } from "./operator-session.ts";
 import { PayScreens } from "./pay-screens.ts";
 import { enrolmentRoutes, peopleRoutes } from "./people-routes.ts";
 import { isHttpStatus, problemCodeOf, problemOf, problemOfFault, RequestProblem } from "./problems.ts";
 import { PAGE_FRAME_BYTES_MAX, type StatusMessage } from "./protocol.ts";
+import { recognitionRoutes } from "./recognition-routes.ts";
 import { guardRequests, isLoopback } from "./request-guard.ts";
 import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-routes.ts";
 
@@ -24,9 +26,9 @@ const PAGES = ["/", "/pay", "/admin"];
 
 /** The kiosk's local server: the page, the pay socket, the operator's API, metrics and health. */
 export function createKioskServer(options: KioskServerOptions): KioskServer {
-  const { settings, servingLine, sync, camera, metrics, clock, logger } = options;
+  const { settings, servingLine, sync, camera, operators, metrics, clock, logger } = options;
   const status = (): StatusMessage => statusOf(options);
-  const screens = new PayScreens({ servingLine, camera, status, clock, logger });
+  const screens = new PayScreens({ servingLine, camera, operators, status, clock, logger });
   const server = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -68,7 +70,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
   server.register(fastifyStatic, { root: options.uiFolder, index: false, cacheControl: false });
   server.register(async (routes) => {
     routes.get("/ws", { websocket: true }, (socket, request) =>
-      screens.add(socket, isLoopback(request.socket.remoteAddress)),
+      screens.add(socket, isLoopback(request.socket.remoteAddress), tokenOf(request)),
     );
     for (const path of PAGES) routes.get(path, async (_request, reply) => reply.sendFile("index.html"));
     operatorRoutes(routes, options);
@@ -76,10 +78,12 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     enrolmentRoutes(routes, options, latestPicture);
     chargeRoutes(routes, options);
     terminalRoutes(routes, options, screens, latestPicture);
+    recognitionRoutes(server, options);
     demoRoutes(routes, options, screens);
   });
 
   return {
+    operatorAtTill: () => screens.operatorAtTill(),
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);

@@ -66,6 +66,7 @@ export const codeOf = (answer: Answer): string => problemSchema.parse(answer.jso
 
 /** What needs an operator. */
 export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
+  ["GET", "/api/recognition"],
   ["GET", "/api/people"],
   ["GET", "/api/people/p1"],
   ["POST", "/api/people/p1/consents"],

@@ -31,13 +31,16 @@ export function operatorOf(
   return operator;
 }
 
-/** Not readable by scripts, never sent by another site; ends with the browser or with the session. */
+/**
+ * Not readable by scripts, never sent by another site; ends with the browser or with the session. The pay socket sees
+ * it too: a name may be chosen only where its operator is.
+ */
 export function setSessionCookie(reply: FastifyReply, token: string): void {
-  reply.header("set-cookie", `${COOKIE}=${encodeURIComponent(token)}; Path=/api; HttpOnly; SameSite=Strict`);
+  reply.header("set-cookie", `${COOKIE}=${encodeURIComponent(token)}; Path=/; HttpOnly; SameSite=Strict`);
 }
 
 export function clearSessionCookie(reply: FastifyReply): void {
-  reply.header("set-cookie", `${COOKIE}=; Path=/api; HttpOnly; SameSite=Strict; Max-Age=0`);
+  reply.header("set-cookie", `${COOKIE}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0`);
 }
 
 function cookieValue(header: string | undefined): string | undefined {

@@ -142,7 +142,13 @@ describe("pay socket: status and commands", () => {
 
   it("confirms only what the diner saw: a late press does not pay for the next person", async () => {
     const page = await Page.pay();
-    const asked = { displayName: "甲同学", amountFen: fen(900), balanceFen: fen(5000), allergyWarning: [] };
+    const asked = {
+      displayName: "甲同学",
+      amountFen: fen(900),
+      balanceFen: fen(5000),
+      allergyWarning: [],
+      disputable: true,
+    };
     world.servingLine.show({ kind: "confirm", personId: "p2", ...asked });
     page.say({ type: "command", command: { kind: "confirm", personId: "p1", amountFen: 900 } });
     expect((await page.until("problem")).problem.code).toBe("screen-changed");

@@ -4,8 +4,10 @@ import { assertNever } from "../platform/assert.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { ServingLine } from "../serving-line/serving-line-port.ts";
+import type { Operators } from "../security/operators-port.ts";
+import type { ServingLine, ServingLineCommand } from "../serving-line/serving-line-port.ts";
 import type { FaceSighting, KioskCamera } from "./kiosk-ports.ts";
+import { COUNTER_ROLES } from "./operator-session.ts";
 import { issuesOf, problemOf, problemOfFault } from "./problems.ts";
 import {
   type lineCommandSchema,
@@ -19,6 +21,7 @@ import {
 export interface PayScreensOptions {
   readonly servingLine: Pick<ServingLine, "command" | "status">;
   readonly camera: Pick<KioskCamera, "kind" | "push" | "onFrame">;
+  readonly operators: Pick<Operators, "session">;
   readonly status: () => StatusMessage;
   readonly clock: Clock;
   readonly logger: Logger;
@@ -49,6 +52,8 @@ interface Screen {
   readonly socket: WebSocket;
   /** Whether it may see pictures of the terminal's own camera: only a page on this machine. */
   readonly isLocal: boolean;
+  /** Of whoever had signed in with this browser when the page was opened. */
+  readonly sessionToken: string | undefined;
   wantsToPay: boolean;
   isAlive: boolean;
   commandsRunning: number;
@@ -79,7 +84,14 @@ export class PayScreens {
     return this.#browserTrouble;
   }
 
-  add(socket: WebSocket, isLocal: boolean): void {
+  /** Who may watch over a choice at the pay screen: signed in there, with a role at the counter. */
+  operatorAtTill(): string | null {
+    const token = this.#active?.sessionToken;
+    const operator = token === undefined ? undefined : this.#options.operators.session(token);
+    return operator !== undefined && COUNTER_ROLES.includes(operator.role) ? operator.operatorId : null;
+  }
+
+  add(socket: WebSocket, isLocal: boolean, sessionToken?: string): void {
     // Without a listener an error of the socket (a frame that is too large) would end the process.
     socket.on("error", () => socket.terminate());
     if (this.#screens.size >= SOCKET_COUNT_MAX) {
@@ -89,6 +101,7 @@ export class PayScreens {
     const screen: Screen = {
       socket,
       isLocal,
+      sessionToken,
       wantsToPay: false,
       isAlive: true,
       commandsRunning: 0,
@@ -222,8 +235,13 @@ export class PayScreens {
       tell(screen, problemOf("pay-screen-elsewhere"));
       return;
     }
-    if (command.kind === "confirm" && !this.#isShown(command)) {
+    if (!this.#isShown(command)) {
       tell(screen, problemOf("screen-changed"));
+      return;
+    }
+    const lineCommand = this.#lineCommand(command);
+    if (lineCommand === null) {
+      tell(screen, problemOf("sign-in-needed"));
       return;
     }
     if (screen.commandsRunning >= COMMANDS_AT_ONCE_MAX) {
@@ -232,7 +250,7 @@ export class PayScreens {
     }
     screen.commandsRunning += 1;
     try {
-      await this.#options.servingLine.command(command.kind === "confirm" ? { kind: "confirm" } : command);
+      await this.#options.servingLine.command(lineCommand);
     } catch (error) {
       // A bug must not be hidden as bad luck: it goes up and ends the process, the journal is safe.
       if (!isFault(error)) throw error;
@@ -243,10 +261,37 @@ export class PayScreens {
     }
   }
 
-  /** Whether the line still asks what the diner answered. */
-  #isShown({ personId, amountFen }: Extract<PageCommandParsed, { kind: "confirm" }>): boolean {
+  /** Null for a choice that nobody watches over. */
+  #lineCommand(command: PageCommandParsed): ServingLineCommand | null {
+    if (command.kind === "confirm" || command.kind === "not-me") return { kind: command.kind };
+    if (command.kind !== "choose") return command;
+    const operatorId = this.operatorAtTill();
+    return operatorId === null ? null : { ...command, operatorId };
+  }
+
+  /** Whether the line still shows what the diner answered. */
+  #isShown(command: PageCommandParsed): boolean {
     const { view } = this.#options.servingLine.status();
-    return view.kind === "confirm" && view.personId === personId && view.amountFen === amountFen;
+    switch (command.kind) {
+      case "confirm":
+        return (
+          view.kind === "confirm" &&
+          view.personId === command.personId &&
+          view.amountFen === command.amountFen
+        );
+      case "not-me":
+        return (
+          (view.kind === "confirm" && view.personId === command.personId) ||
+          (view.kind === "paid" && view.receipt.personId === command.personId)
+        );
+      case "choose":
+        return (
+          view.kind === "asking" &&
+          view.choices?.some(({ personId }) => personId === command.personId) === true
+        );
+      default:
+        return true;
+    }
   }
 
   #onPicture(screen: Screen, jpeg: Uint8Array<ArrayBuffer>): void {

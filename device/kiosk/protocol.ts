@@ -59,6 +59,20 @@ export const checkoutViewSchema = z.discriminatedUnion("kind", [
     amountFen: fenAmount,
     balanceFen: fenAmount,
     allergyWarning: allergens,
+    disputable: z.boolean(),
+  }),
+  z.object({
+    kind: z.literal("asking"),
+    /** Null: card or PIN only. Names, when an operator is signed in at this screen. */
+    choices: z
+      .array(z.object({ personId: z.string(), displayName: z.string(), groupName: z.string() }))
+      .readonly()
+      .nullable(),
+  }),
+  z.object({
+    kind: z.literal("not-me"),
+    outcome: z.enum(["not-charged", "voided", "refused"]),
+    amountFen: fenAmount.nullable(),
   }),
   z.object({ kind: z.literal("paid"), receipt: receiptSchema }),
   z.object({
@@ -197,6 +211,10 @@ export const lineCommandSchema = z.discriminatedUnion("kind", [
   /** Names what the diner saw: a press that comes late must not confirm the next person's payment. */
   z.strictObject({ kind: z.literal("confirm"), personId: z.string().min(1).max(64), amountFen: fenAmount }),
   z.strictObject({ kind: z.literal("cancel") }),
+  /** Names whom the screen took the diner for: a late press must not take back the next one's payment. */
+  z.strictObject({ kind: z.literal("not-me"), personId: z.string().min(1).max(64) }),
+  /** One of the names asked about; only while an operator is signed in at this screen. */
+  z.strictObject({ kind: z.literal("choose"), personId: z.string().min(1).max(64) }),
   z.strictObject({
     kind: z.literal("set-order"),
     itemIds: z.array(z.string().min(1).max(64)).max(ORDER_ITEM_COUNT_MAX),

@@ -13,9 +13,21 @@ export interface Metrics {
   /** Journal entries that the cloud has not receipted. */
   waitingCount(count: number): void;
   cameraLive(isLive: boolean): void;
+  /** Thresholds that the gallery asks for, and how long finding them took. */
+  galleryCalibrated(found: CalibratedNumbers): void;
   /** The text that Prometheus scrapes. */
   render(): Promise<{ readonly contentType: string; readonly text: string }>;
   close(): void;
+}
+
+export interface CalibratedNumbers {
+  readonly similarityMin: number;
+  readonly marginMin: number;
+  /** Estimated share of strangers' visits that end as somebody enrolled. */
+  readonly fpir: number;
+  readonly targetMet: boolean;
+  readonly lookAlikePairs: number;
+  readonly tookMs: number;
 }
 
 /** From one millisecond to two seconds: a stage outside of this needs no finer number. */
@@ -67,6 +79,12 @@ export function createMetrics(): Metrics {
     registers,
   });
   const camera = new Gauge({ name: "canteen_camera_live", help: "1 while the camera delivers.", registers });
+  const calibration = new Gauge({
+    name: "canteen_face_calibration",
+    help: "Last calibration of the gallery: similarity_min, margin_min, fpir, target_met, look_alike_pairs, seconds.",
+    labelNames: ["number"],
+    registers,
+  });
   const loop = monitorEventLoopDelay({ resolution: EVENT_LOOP_RESOLUTION_MS });
   loop.enable();
   registerProcess(registers, loop);
@@ -81,6 +99,14 @@ export function createMetrics(): Metrics {
     frameDropped: () => dropped.inc(),
     waitingCount: (count) => waiting.set(count),
     cameraLive: (isLive) => camera.set(isLive ? 1 : 0),
+    galleryCalibrated({ similarityMin, marginMin, fpir, targetMet, lookAlikePairs, tookMs }) {
+      calibration.set({ number: "similarity_min" }, similarityMin);
+      calibration.set({ number: "margin_min" }, marginMin);
+      calibration.set({ number: "fpir" }, fpir);
+      calibration.set({ number: "target_met" }, targetMet ? 1 : 0);
+      calibration.set({ number: "look_alike_pairs" }, lookAlikePairs);
+      calibration.set({ number: "seconds" }, tookMs / 1000);
+    },
     async render() {
       return { contentType: registry.contentType, text: await registry.metrics() };
     },

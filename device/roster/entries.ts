@@ -35,8 +35,37 @@ export const consentRecordedSchema = z.strictObject({
   grantedAtMs: z.int().min(0),
 });
 
+/**
+ * Somebody was taken for this person and said so at the screen. The charge that was made is voided by an entry of its
+ * own, in the same transaction.
+ */
+export const identityDisputedSchema = z.strictObject({
+  disputeId: z.uuid(),
+  /** The charge that was made, or the one that would have been. */
+  chargeId: z.uuid(),
+  /** Whether there was a charge to take back. */
+  charged: z.boolean(),
+  /** Who was matched. */
+  personId: z.string().min(1).max(128),
+  model: z.string().min(1).max(200),
+  similarity: z.number().min(-1).max(1),
+  businessDate: z.iso.date(),
+});
+
+/** Who it was, as their card or PIN said right after. The matched person again: the match was right after all. */
+export const identityDisputeNamedSchema = z.strictObject({
+  disputeId: z.uuid(),
+  personId: z.string().min(1).max(128),
+  otherPersonId: z.string().min(1).max(128),
+});
+
+export type IdentityDisputed = z.infer<typeof identityDisputedSchema>;
+export type IdentityDisputeNamed = z.infer<typeof identityDisputeNamedSchema>;
+
 export const ROSTER_ENTRY_SCHEMAS = {
   "person.enrolled": personEnrolledSchema,
   "person.withdrawn": personWithdrawnSchema,
   "consent.recorded": consentRecordedSchema,
+  "identity.disputed": identityDisputedSchema,
+  "identity.dispute-named": identityDisputeNamedSchema,
 } as const;

@@ -35,6 +35,11 @@ export function loadOrCreateDeviceKey(file: string, entropy: Entropy): KeyObject
   return readKey(file);
 }
 
+/** The device key of a data folder that is only read: none is made. @throws CanteenError as `loadOrCreateDeviceKey`. */
+export function loadDeviceKey(file: string): KeyObject {
+  return readKey(file);
+}
+
 /**
  * The key that the site's terminals share, put there by an operator; 32 bytes or 64 hex digits.
  * @throws CanteenError as `loadOrCreateDeviceKey`.

@@ -4,7 +4,9 @@ import type { Clock } from "../platform/clock.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { type Fen, fen } from "../platform/units.ts";
+import type { TerminalDisputeBook } from "../roster/disputes.ts";
 import type { Person, PersonKind, Roster } from "../roster/roster-port.ts";
+import { madeBody, reasonOf } from "./charge-body.ts";
 import {
   allergyWarningOf,
   type ChargeDecision,
@@ -13,12 +15,18 @@ import {
   type Price,
   type TillFacts,
 } from "./charge-rules.ts";
-import type { Assessment, ChargeOutcome, FaceDecision, Identity, Offer, Refused } from "./checkout-types.ts";
-import { bodyOf, type ChargeMade, CLAIMS_MAX, chargeMadeSchema, REASON_LENGTH_MAX } from "./entries.ts";
+import type { Assessment, ChargeOutcome, Identity, Offer, Refused } from "./checkout-types.ts";
+import { bodyOf, CLAIMS_MAX, chargeMadeSchema } from "./entries.ts";
 import { ChargeNotVoidable, type Ledger, MealAlreadyClaimed, type MealClaim } from "./ledger.ts";
 import type { MealMoment } from "./meal-plan.ts";
 import type { SalesGate } from "./sales-gate.ts";
-import { REFUSAL_REASONS, type Receipt, type RefusalReason, type VoidResult } from "./serving-line-port.ts";
+import {
+  type ListedCharge,
+  REFUSAL_REASONS,
+  type Receipt,
+  type RefusalReason,
+  type VoidResult,
+} from "./serving-line-port.ts";
 
 /** An operator's word that this person may have a further meal. */
 export interface FurtherMeal {
@@ -50,12 +58,13 @@ export interface Cashier {
     request: { readonly chargeId: string; readonly operatorId: string; readonly reason: string },
     moment: MealMoment,
   ): VoidResult;
-  recentCharges(countMax: number): readonly (Receipt & { readonly voided: boolean })[];
+  recentCharges(countMax: number): readonly ListedCharge[];
 }
 
 export interface CashierOptions {
   readonly journal: Journal;
   readonly ledger: Ledger;
+  readonly disputes: Pick<TerminalDisputeBook, "disputesCharge">;
   readonly roster: Pick<Roster, "person" | "account" | "hasConsent">;
   readonly ids: IdSource;
   readonly clock: Pick<Clock, "now">;
@@ -139,11 +148,12 @@ class JournalCashier implements Cashier {
     }
   }
 
-  recentCharges(countMax: number): readonly (Receipt & { readonly voided: boolean })[] {
-    const { journal, ledger } = this.#options;
+  recentCharges(countMax: number): readonly ListedCharge[] {
+    const { journal, ledger, disputes } = this.#options;
     return ledger.recentCharges(countMax).flatMap(({ chargeId, voided }) => {
       const entry = journal.entryById(chargeId);
-      return entry === undefined ? [] : [{ ...this.#receipt(entry), voided }];
+      if (entry === undefined) return [];
+      return [{ ...this.#receipt(entry), voided, disputed: disputes.disputesCharge(chargeId) }];
     });
   }
 
@@ -345,55 +355,3 @@ class JournalCashier implements Cashier {
 
 /** The request was wrong, not the disk: whoever sent it is told, and sales go on. */
 const REQUEST_FAULTS: ReadonlySet<string> = new Set(["journal-id-conflict", "reason-missing"]);
-
-function madeBody(
-  intent: ChargeIntent,
-  period: NonNullable<Offer["period"]>,
-  price: Price,
-  claimNo: number,
-  allergensConfirmed: string[],
-): ChargeMade {
-  const { chargeId, identity, offer, furtherMeal } = intent;
-  const items = offer.priced.kind === "priced" ? offer.priced.items : [];
-  return {
-    chargeId,
-    personId: identity.personId,
-    businessDate: offer.businessDate,
-    periodId: period.id,
-    periodName: { zh: period.name.zh, en: period.name.en },
-    claimNo,
-    priceFen: price.priceFen,
-    subsidyFen: price.subsidyFen,
-    amountFen: price.amountFen,
-    items: items.map(({ id, name, priceFen }) => ({ id, name: { zh: name.zh, en: name.en }, priceFen })),
-    allergensConfirmed,
-    method: identity.method,
-    activation: identity.activation,
-    operatorId: furtherMeal?.operatorId ?? null,
-    overrideReason: furtherMeal === null ? null : reasonOf(furtherMeal.reason),
-    decision: identity.decision === null ? null : recordedDecision(identity.decision),
-    mealPlanVersion: offer.mealPlanVersion,
-  };
-}
-
-/** Four decimals are what the threshold was calibrated to; more would only look exact. */
-function recordedDecision({ model, similarity, margin, frames }: FaceDecision): ChargeMade["decision"] {
-  const rounded = (value: number): number => Math.round(value * 10_000) / 10_000;
-  return {
-    model,
-    similarity: rounded(Math.max(-1, Math.min(1, similarity))),
-    margin: margin === null ? null : rounded(Math.max(0, Math.min(2, margin))),
-    frames,
-  };
-}
-
-/** @throws CanteenError `reason-missing`. */
-function reasonOf(written: string): string {
-  const reason = written.trim().slice(0, REASON_LENGTH_MAX).trim();
-  if (reason !== "") return reason;
-  throw new CanteenError("an operator's reason is empty", {
-    code: "reason-missing",
-    retry: "after-operator",
-    hint: { zh: "请填写原因。", en: "Please give a reason." },
-  });
-}

@@ -11,11 +11,12 @@ import type {
   Payable,
   Phase,
   PhaseOf,
+  Question,
   Refused,
   Step,
 } from "./checkout-types.ts";
 import { noEvidence } from "./identity-decision.ts";
-import { face, person, picture, plan, settings } from "./serving-line-fixture.ts";
+import { face, person, picture, plan, settings, TestBounds } from "./serving-line-fixture.ts";
 import type { Receipt } from "./serving-line-port.ts";
 
 /** One of each phase and of each input of the checkout machine. For tests only. */
@@ -38,6 +39,15 @@ export const identity: Identity = {
   method: "face",
   activation: "touch",
   decision: { model: "model-a", similarity: 0.8, margin: 0.5, frames: 3 },
+  question: null,
+};
+export const DISPUTE_ID = "01900000-0000-7000-8000-00000000000d";
+export const bounds = new TestBounds();
+/** p-1 was matched, and cannot be told from p-2. */
+export const question: Question = {
+  matchedPersonId: "p-1",
+  lookAlikeIds: ["p-2"],
+  decision: { model: "model-a", similarity: 0.8, margin: 0.5, frames: 2 },
 };
 export const payable: Payable = {
   chargeId: "01900000-0000-7000-8000-000000000001",
@@ -84,11 +94,31 @@ export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
     hint: null,
     absentFrames: 0,
   },
-  "checking-pin": { kind: "checking-pin", offer, attempt: 1, startedMono: T0 },
+  asking: {
+    kind: "asking",
+    offer,
+    pressed: true,
+    question,
+    choices: [
+      { personId: "p-1", displayName: "name of p-1", groupName: "class 1" },
+      { personId: "p-2", displayName: "name of p-2", groupName: "class 2" },
+    ],
+    evidence: noEvidence(T0),
+    startedMono: T0,
+    absentFrames: 0,
+  },
+  "checking-pin": { kind: "checking-pin", offer, pending: null, attempt: 1, startedMono: T0 },
   identified: { kind: "identified", offer, identity },
   confirming: { kind: "confirming", offer, identity, payable, evidence: noEvidence(T0), startedMono: T0 },
   committing: { kind: "committing", offer, identity, chargeId: payable.chargeId, allergyConfirmed: false },
-  shown: { kind: "shown", view: { kind: "paid", receipt }, personId: "p-1", startedMono: T0 },
+  disputing: { kind: "disputing", offer, disputeId: DISPUTE_ID, personId: "p-1" },
+  shown: {
+    kind: "shown",
+    view: { kind: "paid", receipt },
+    personId: "p-1",
+    followUp: { kind: "may-dispute", offer, identity },
+    startedMono: T0,
+  },
   "cooling-down": {
     kind: "cooling-down",
     personId: "p-1",
@@ -101,6 +131,7 @@ export const shownOtherWay: PhaseOf<"shown"> = {
   kind: "shown",
   view: { kind: "other-way", reason: "unknown-face" },
   personId: null,
+  followUp: null,
   startedMono: T0,
 };
 
@@ -117,8 +148,18 @@ export const inputs: { readonly [Kind in CheckoutInput["kind"]]: InputOf<Kind> }
   activate: { kind: "activate", offer, atMono: later(50) },
   confirm: { kind: "confirm", atMono: later(50) },
   cancel: { kind: "cancel", atMono: later(50) },
+  "not-me": { kind: "not-me", disputeId: DISPUTE_ID, atMono: later(50) },
+  choose: { kind: "choose", personId: "p-2", operatorId: "op", atMono: later(50) },
+  choices: { kind: "choices", choices: null, atMono: later(50) },
   "set-order": { kind: "set-order", order: { itemIds: ["rice"], keyedFen: null }, atMono: later(50) },
-  frame: { kind: "frame", observation: picture(face()), capturedMono: later(40), offer, atMono: later(50) },
+  frame: {
+    kind: "frame",
+    observation: picture(face()),
+    capturedMono: later(40),
+    offer,
+    bounds,
+    atMono: later(50),
+  },
   card: { kind: "card", personId: "p-2", offer, atMono: later(50) },
   "pin-entered": { kind: "pin-entered", offer, atMono: later(50) },
   "pin-checked": {
@@ -129,6 +170,7 @@ export const inputs: { readonly [Kind in CheckoutInput["kind"]]: InputOf<Kind> }
   },
   assessed: { kind: "assessed", assessment: { kind: "payable", payable }, atMono: later(50) },
   charged: { kind: "charged", outcome: { kind: "paid", receipt }, atMono: later(50) },
+  disputed: { kind: "disputed", outcome: { kind: "voided", amountFen: fen(1000) }, atMono: later(50) },
   camera: { kind: "camera", lost: true, atMono: later(50) },
   till: { kind: "till", closedReason: "till-closed", atMono: later(50) },
   "time-passed": { kind: "time-passed", atMono: later(60_000) },
@@ -147,6 +189,7 @@ export const frames = (count: number, observation = picture(face()), fromMs = 10
     observation,
     capturedMono: later(fromMs + index * 100),
     offer,
+    bounds,
     atMono: later(fromMs + index * 100 + 20),
   }));
 export const idle = inPhase(phases.idle);

@@ -1,7 +1,7 @@
 import { assertNever } from "../platform/assert.ts";
 import type { MonoMs } from "../platform/units.ts";
-import { identify, stay, to, wait } from "./checkout-moves.ts";
-import type { Checkout, CheckoutSettings, InputOf, PhaseOf, Step } from "./checkout-types.ts";
+import { ask, identify, stay, to, wait } from "./checkout-moves.ts";
+import type { Checkout, CheckoutSettings, InputOf, Offer, PhaseOf, Step } from "./checkout-types.ts";
 import { type Verdict, weighFrame } from "./identity-decision.ts";
 
 /** What a camera frame means in each phase that looks at them. */
@@ -12,6 +12,8 @@ export function onFrame(checkout: Checkout, input: InputOf<"frame">, settings: C
       return frameWhileIdle(checkout, phase, input, settings);
     case "looking":
       return frameWhileLooking(checkout, phase, input, settings);
+    case "asking":
+      return frameWhileAsking(checkout, phase, input, settings);
     case "confirming":
       return frameWhileConfirming(checkout, phase, input, settings);
     case "cooling-down":
@@ -20,6 +22,7 @@ export function onFrame(checkout: Checkout, input: InputOf<"frame">, settings: C
     case "checking-pin":
     case "identified":
     case "committing":
+    case "disputing":
     case "shown":
       return stay(checkout);
     default:
@@ -35,7 +38,13 @@ function frameWhileIdle(
 ): Step {
   // Looking without a press is agreed for fixed prices only; a plan could have changed since.
   if (settings.activation === "touch" || input.offer.period?.pricing.kind !== "fixed") return stay(checkout);
-  const { evidence, verdict } = weighFrame(phase.evidence, input, input.atMono, settings.identity);
+  const { evidence, verdict } = weighFrame(
+    phase.evidence,
+    input,
+    input.atMono,
+    settings.identity,
+    input.bounds,
+  );
   if (verdict.kind === "stale") return stay(checkout);
   if (verdict.kind === "unusable" || isAbsent(verdict)) return to(checkout, { ...phase, evidence });
   return judgeLook(
@@ -61,7 +70,13 @@ function frameWhileLooking(
   input: InputOf<"frame">,
   settings: CheckoutSettings,
 ): Step {
-  const { evidence, verdict } = weighFrame(phase.evidence, input, input.atMono, settings.identity);
+  const { evidence, verdict } = weighFrame(
+    phase.evidence,
+    input,
+    input.atMono,
+    settings.identity,
+    input.bounds,
+  );
   if (verdict.kind === "stale") return stay(checkout);
   return judgeLook(checkout, { ...phase, evidence }, verdict, input.atMono, settings);
 }
@@ -73,17 +88,64 @@ function judgeLook(
   atMono: MonoMs,
   settings: CheckoutSettings,
 ): Step {
-  if (verdict.kind === "identified")
-    return identify(checkout, look.offer, {
-      personId: verdict.personId,
-      method: "face",
-      activation: look.pressed ? "touch" : "presence",
-      decision: verdict.decision,
-    });
+  if (isNaming(verdict)) return nameOrAsk(checkout, look, verdict, atMono, settings);
   const absentFrames = isAbsent(verdict) ? look.absentFrames + 1 : 0;
   if (!look.pressed && absentFrames >= settings.absentFramesMin) return wait(checkout, atMono);
   const hint = verdict.kind === "hint" ? verdict.hint : verdict.kind === "nobody" ? "look-here" : null;
   return to(checkout, { ...look, hint, absentFrames });
+}
+
+type NamingVerdict = Extract<Verdict, { kind: "identified" | "look-alike" }>;
+
+function isNaming(verdict: Verdict): verdict is NamingVerdict {
+  return verdict.kind === "identified" || verdict.kind === "look-alike";
+}
+
+/** Somebody who cannot be told from another is asked, never charged on the camera's word. */
+function nameOrAsk(
+  checkout: Checkout,
+  look: { readonly offer: Offer; readonly pressed: boolean },
+  verdict: NamingVerdict,
+  atMono: MonoMs,
+  settings: CheckoutSettings,
+): Step {
+  const { personId, decision } = verdict;
+  if (verdict.kind === "look-alike") {
+    const { lookAlikeIds } = verdict;
+    return ask(checkout, look, { matchedPersonId: personId, lookAlikeIds, decision }, atMono, settings);
+  }
+  return identify(checkout, look.offer, {
+    personId,
+    method: "face",
+    activation: look.pressed ? "touch" : "presence",
+    decision,
+    question: null,
+  });
+}
+
+/** The question is about whoever was seen: when clearly somebody else is in front, or nobody is, it is over. */
+function frameWhileAsking(
+  checkout: Checkout,
+  phase: PhaseOf<"asking">,
+  input: InputOf<"frame">,
+  settings: CheckoutSettings,
+): Step {
+  const { evidence, verdict } = weighFrame(
+    phase.evidence,
+    input,
+    input.atMono,
+    settings.identity,
+    input.bounds,
+  );
+  if (verdict.kind === "stale") return stay(checkout);
+  const { matchedPersonId, lookAlikeIds } = phase.question;
+  const asked = [matchedPersonId, ...lookAlikeIds];
+  if (isNaming(verdict) && !asked.includes(verdict.personId))
+    return nameOrAsk(checkout, phase, verdict, input.atMono, settings);
+  const absentFrames = isAbsent(verdict) ? phase.absentFrames + 1 : 0;
+  // Who pressed may have turned away to find the card; in presence mode nobody there means nobody asked.
+  if (!phase.pressed && absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
+  return to(checkout, { ...phase, evidence, absentFrames });
 }
 
 /** Another finger could press for the one who was recognised: when somebody else is in front, they are asked anew. */
@@ -94,13 +156,22 @@ function frameWhileConfirming(
   settings: CheckoutSettings,
 ): Step {
   if (phase.identity.method !== "face") return stay(checkout);
-  const { evidence, verdict } = weighFrame(phase.evidence, input, input.atMono, settings.identity);
-  if (verdict.kind === "identified" && verdict.personId !== phase.identity.personId)
-    return identify(checkout, phase.offer, {
-      ...phase.identity,
-      personId: verdict.personId,
-      decision: verdict.decision,
-    });
+  const { evidence, verdict } = weighFrame(
+    phase.evidence,
+    input,
+    input.atMono,
+    settings.identity,
+    input.bounds,
+  );
+  const { personId, activation } = phase.identity;
+  if (isNaming(verdict) && verdict.personId !== personId)
+    return nameOrAsk(
+      checkout,
+      { offer: phase.offer, pressed: activation === "touch" },
+      verdict,
+      input.atMono,
+      settings,
+    );
   return to(checkout, { ...phase, evidence });
 }
 
@@ -114,18 +185,19 @@ function frameWhileCoolingDown(
   input: InputOf<"frame">,
   settings: CheckoutSettings,
 ): Step {
-  const { evidence, verdict } = weighFrame(phase.evidence, input, input.atMono, settings.identity);
+  const { evidence, verdict } = weighFrame(
+    phase.evidence,
+    input,
+    input.atMono,
+    settings.identity,
+    input.bounds,
+  );
   if (verdict.kind === "stale") return stay(checkout);
   const absentFrames = isAbsent(verdict) ? phase.absentFrames + 1 : 0;
   if (absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
   const agreed = input.offer.period?.pricing.kind === "fixed";
-  if (agreed && verdict.kind === "identified" && verdict.personId !== phase.personId)
-    return identify(checkout, input.offer, {
-      personId: verdict.personId,
-      method: "face",
-      activation: "presence",
-      decision: verdict.decision,
-    });
+  if (agreed && isNaming(verdict) && !isServed(verdict, phase.personId))
+    return nameOrAsk(checkout, { offer: input.offer, pressed: false }, verdict, input.atMono, settings);
   const strangerFrames = isStranger(verdict, phase.personId) ? phase.strangerFrames + 1 : 0;
   if (strangerFrames >= settings.identity.framesToAgree) return wait(checkout, input.atMono);
   return to(checkout, { ...phase, evidence, absentFrames, strangerFrames });
@@ -134,6 +206,13 @@ function frameWhileCoolingDown(
 /** Nobody in front; small faces far behind are the queue or the hall. */
 function isAbsent(verdict: Verdict): boolean {
   return verdict.kind === "nobody" || (verdict.kind === "hint" && verdict.hint === "come-closer");
+}
+
+/** The one who was served, or who cannot be told from them: they must leave first. */
+function isServed(verdict: NamingVerdict, servedPersonId: string | null): boolean {
+  if (servedPersonId === null) return false;
+  if (verdict.personId === servedPersonId) return true;
+  return verdict.kind === "look-alike" && verdict.lookAlikeIds.includes(servedPersonId);
 }
 
 /** A good picture of a face that looks like somebody else before it looks like the one who was served. */

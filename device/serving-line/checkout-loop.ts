@@ -11,7 +11,9 @@ import type {
   CheckoutSettings,
   PinOutcome,
 } from "./checkout-types.ts";
+import type { DisputeDesk } from "./dispute-desk.ts";
 import type { SalesGate } from "./sales-gate.ts";
+import type { Choice } from "./serving-line-port.ts";
 
 export interface PinEntry {
   readonly number: string;
@@ -33,9 +35,12 @@ export interface CheckoutLoop {
 export interface CheckoutLoopOptions {
   readonly clock: Clock;
   readonly cashier: Pick<Cashier, "assess" | "charge">;
+  readonly disputes: DisputeDesk;
   readonly gate: Pick<SalesGate, "stop">;
   readonly pinVerifier: PinVerifier;
   readonly settings: CheckoutSettings;
+  /** Names to choose from, if somebody with an eye on it is there. */
+  readonly choicesOf: (personIds: readonly string[]) => readonly Choice[] | null;
   /** Called after the machine has come to rest; may dispatch. */
   readonly onSettled: () => void;
 }
@@ -113,7 +118,7 @@ class MachineLoop implements CheckoutLoop {
   }
 
   #run(effect: CheckoutEffect, pinEntry: PinEntry | null): void {
-    const { clock, cashier } = this.#options;
+    const { clock, cashier, disputes } = this.#options;
     switch (effect.kind) {
       case "assess": {
         const assessment = cashier.assess(effect.identity, effect.offer);
@@ -126,6 +131,19 @@ class MachineLoop implements CheckoutLoop {
         this.#advance({ kind: "charged", outcome, atMono: clock.mono() }, null);
         break;
       }
+      case "find-choices": {
+        const choices = this.#options.choicesOf(effect.personIds);
+        this.#advance({ kind: "choices", choices, atMono: clock.mono() }, null);
+        break;
+      }
+      case "dispute": {
+        const outcome = disputes.dispute(effect);
+        this.#advance({ kind: "disputed", outcome, atMono: clock.mono() }, null);
+        break;
+      }
+      case "name-payer":
+        disputes.namePayer(effect);
+        break;
       case "check-pin": {
         const check = this.#checkPin(effect.attempt, pinEntry).finally(() => this.#pinChecks.delete(check));
         this.#pinChecks.add(check);

@@ -23,17 +23,17 @@ import { face, picture, settings } from "./serving-line-fixture.ts";
 
 describe("a press, then a look", () => {
   it("identifies after the frames that agree, with what they said", () => {
-    const { checkout, effects } = run(idle, touch, inputs.activate, ...frames(3));
+    const { checkout, effects } = run(idle, touch, inputs.activate, ...frames(2));
     expect(checkout.phase).toMatchObject({
       kind: "identified",
-      identity: { personId: "p-1", method: "face", activation: "touch", decision: { frames: 3 } },
+      identity: { personId: "p-1", method: "face", activation: "touch", decision: { frames: 2 } },
     });
     expect(effects).toMatchObject([{ kind: "assess", identity: { personId: "p-1" } }]);
   });
 
   it("does not count a frame from before the press", () => {
     const early: InputOf<"frame"> = { ...inputs.frame, capturedMono: later(49) };
-    const { checkout } = run(idle, touch, inputs.activate, early, ...frames(2));
+    const { checkout } = run(idle, touch, inputs.activate, early, ...frames(1));
     expect(checkout.phase.kind).toBe("looking");
   });
 
@@ -127,7 +127,7 @@ describe("one more press", () => {
 
   it("does not count for the one who was recognised once somebody else is in front", () => {
     const asked = inPhase(phases.confirming);
-    const { checkout, effects } = run(asked, confirm, ...frames(3, picture(face({ person: "p-2" }))));
+    const { checkout, effects } = run(asked, confirm, ...frames(2, picture(face({ person: "p-2" }))));
     expect(checkout.phase).toMatchObject({ kind: "identified", identity: { personId: "p-2" } });
     expect(effects).toMatchObject([{ kind: "assess", identity: { personId: "p-2" } }]);
   });
@@ -278,8 +278,8 @@ describe("presence mode: the Xi'an case", () => {
   });
 
   it("goes over to another person who is clearly in front, with the evidence of enough frames", () => {
-    expect(run(served, presence, ...frames(2, other)).checkout.phase.kind).toBe("cooling-down");
-    expect(run(served, presence, ...frames(3, other)).checkout.phase).toMatchObject({
+    expect(run(served, presence, ...frames(1, other)).checkout.phase.kind).toBe("cooling-down");
+    expect(run(served, presence, ...frames(2, other)).checkout.phase).toMatchObject({
       kind: "identified",
       identity: { personId: "p-2", activation: "presence" },
     });

@@ -1,29 +1,19 @@
 import { assert, assertNever } from "../platform/assert.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 import { onFrame } from "./checkout-frames.ts";
-import {
-  closed,
-  commit,
-  identify,
-  refuse,
-  refusedView,
-  rest,
-  show,
-  stay,
-  stopSales,
-  to,
-  wait,
-} from "./checkout-moves.ts";
+import { closed, commit, refuse, rest, show, stay, stopSales, to, wait } from "./checkout-moves.ts";
+import { onChoices, onChoose, onDisputed, onNotMe } from "./checkout-questions.ts";
+import { onCard, onPinChecked, onPinEntered } from "./checkout-second-factor.ts";
 import type {
   Assessment,
   ChargeOutcome,
   Checkout,
   CheckoutInput,
   CheckoutSettings,
+  FollowUp,
   InputOf,
   Offer,
   PhaseOf,
-  PinOutcome,
   Step,
 } from "./checkout-types.ts";
 import { lookFailureOf, noEvidence, sawSomeone } from "./identity-decision.ts";
@@ -39,7 +29,8 @@ export const INITIAL_CHECKOUT: Checkout = {
 };
 
 /**
- * The checkout of one serving line: idle → looking → identified → confirming → committing → shown → cooling down.
+ * The checkout of one serving line: idle → looking → (asking) → identified → confirming → committing → shown →
+ * (disputing → shown) → cooling down.
  *
  * Pure: no clock, no ids, no database. It never decides about money (the cashier does, in one transaction) and never
  * shows a payment that the cashier has not answered for. What each input does in each phase is listed, pair by pair,
@@ -53,6 +44,12 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
       return onConfirm(checkout);
     case "cancel":
       return onCancel(checkout, input, settings);
+    case "not-me":
+      return onNotMe(checkout, input);
+    case "choose":
+      return onChoose(checkout, input);
+    case "choices":
+      return onChoices(checkout, input);
     case "set-order":
       return stay({ ...checkout, order: { ...input.order, revision: checkout.order.revision + 1 } });
     case "frame":
@@ -67,6 +64,8 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
       return onAssessed(checkout, input.assessment, input.atMono, settings);
     case "charged":
       return onCharged(checkout, input.outcome, input.atMono);
+    case "disputed":
+      return onDisputed(checkout, input.outcome, input.atMono);
     case "camera":
       return onCamera({ ...checkout, cameraLost: input.lost }, input);
     case "till":
@@ -82,24 +81,39 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
 export function deadlineOf({ phase }: Checkout, settings: CheckoutSettings): MonoMs | null {
   switch (phase.kind) {
     case "looking":
-      return monoMs(phase.startedMono + settings.lookMsMax);
+      return lookDeadline(phase, settings);
+    case "asking":
+      return monoMs(phase.startedMono + settings.questionMsMax);
     case "checking-pin":
       return monoMs(phase.startedMono + settings.pinMsMax);
     case "confirming":
       return monoMs(phase.startedMono + settings.confirmMsMax);
-    case "shown": {
-      const offersOtherWay = phase.view.kind === "other-way";
-      return monoMs(phase.startedMono + (offersOtherWay ? settings.otherWayMsMin : settings.shownMsMin));
-    }
+    case "shown":
+      return monoMs(phase.startedMono + shownMs(phase, settings));
     case "closed":
     case "idle":
     case "identified":
     case "committing":
+    case "disputing":
     case "cooling-down":
       return null;
     default:
       return assertNever(phase);
   }
+}
+
+/** Whoever has not come near enough yet gets longer than whoever was looked at in vain. */
+function lookDeadline({ evidence, startedMono }: PhaseOf<"looking">, settings: CheckoutSettings): MonoMs {
+  const { firstUsableMono } = evidence;
+  return firstUsableMono === null
+    ? monoMs(startedMono + settings.faceWaitMsMax)
+    : monoMs(firstUsableMono + settings.lookMsMax);
+}
+
+/** As long as it takes to read, or to do what it asks for. */
+function shownMs({ view, followUp }: PhaseOf<"shown">, settings: CheckoutSettings): number {
+  if (followUp?.kind === "awaits-payer") return settings.questionMsMax;
+  return view.kind === "other-way" || view.kind === "not-me" ? settings.otherWayMsMin : settings.shownMsMin;
 }
 
 function onActivate(checkout: Checkout, { offer, atMono }: InputOf<"activate">): Step {
@@ -113,10 +127,12 @@ function onActivate(checkout: Checkout, { offer, atMono }: InputOf<"activate">):
       return phase.view.kind === "paid" ? stay(checkout) : beginLooking(checkout, offer, atMono);
     case "closed":
     case "looking":
+    case "asking":
     case "checking-pin":
     case "identified":
     case "confirming":
     case "committing":
+    case "disputing":
       return stay(checkout);
     default:
       return assertNever(phase);
@@ -152,6 +168,8 @@ function onCancel(checkout: Checkout, { atMono }: InputOf<"cancel">, settings: C
     case "looking":
     case "checking-pin":
       return rest(checkout, null, atMono, settings);
+    case "asking":
+      return rest(checkout, phase.question.matchedPersonId, atMono, settings);
     case "confirming":
       return rest(checkout, phase.identity.personId, atMono, settings);
     case "shown":
@@ -160,104 +178,11 @@ function onCancel(checkout: Checkout, { atMono }: InputOf<"cancel">, settings: C
     case "idle":
     case "identified":
     case "committing":
+    case "disputing":
     case "cooling-down":
       return stay(checkout);
     default:
       return assertNever(phase);
-  }
-}
-
-function onCard(checkout: Checkout, input: InputOf<"card">): Step {
-  const { phase } = checkout;
-  const { personId, offer, atMono } = input;
-  switch (phase.kind) {
-    case "idle":
-    case "cooling-down":
-      return readCard(checkout, personId, offer, atMono);
-    case "looking":
-    case "confirming":
-      // The same diner chose the card instead: the amount stays as it was when they began.
-      return readCard(checkout, personId, phase.offer, atMono);
-    case "shown": {
-      // Readers repeat a card that is held too long, and a torn repetition is nobody's.
-      const repeated = phase.view.kind === "paid" && (personId === null || personId === phase.personId);
-      return repeated ? stay(checkout) : readCard(checkout, personId, offer, atMono);
-    }
-    case "closed":
-    case "checking-pin":
-    case "identified":
-    case "committing":
-      return stay(checkout);
-    default:
-      return assertNever(phase);
-  }
-}
-
-function readCard(checkout: Checkout, personId: string | null, offer: Offer, atMono: MonoMs): Step {
-  if (checkout.closedReason !== null && checkout.phase.kind === "shown")
-    return closed(checkout, checkout.closedReason);
-  if (personId === null) return refuse(checkout, "person-unknown", atMono);
-  return identify(checkout, offer, { personId, method: "card", activation: "touch", decision: null });
-}
-
-function onPinEntered(checkout: Checkout, { offer, atMono }: InputOf<"pin-entered">): Step {
-  const { phase } = checkout;
-  switch (phase.kind) {
-    case "idle":
-    case "cooling-down":
-      return checkPin(checkout, offer, atMono);
-    case "looking":
-    case "confirming":
-      return checkPin(checkout, phase.offer, atMono);
-    case "shown":
-      return checkout.closedReason === null
-        ? checkPin(checkout, offer, atMono)
-        : closed(checkout, checkout.closedReason);
-    case "closed":
-    case "checking-pin":
-    case "identified":
-    case "committing":
-      return stay(checkout);
-    default:
-      return assertNever(phase);
-  }
-}
-
-function checkPin(checkout: Checkout, offer: Offer, atMono: MonoMs): Step {
-  const attempt = checkout.pinAttempts + 1;
-  return {
-    checkout: {
-      ...checkout,
-      pinAttempts: attempt,
-      phase: { kind: "checking-pin", offer, attempt, startedMono: atMono },
-    },
-    effects: [{ kind: "check-pin", attempt }],
-  };
-}
-
-function onPinChecked(checkout: Checkout, { attempt, outcome, atMono }: InputOf<"pin-checked">): Step {
-  const { phase } = checkout;
-  // Cancelled, timed out or closed meanwhile: the answer is nobody's any more.
-  if (phase.kind !== "checking-pin" || phase.attempt !== attempt) return stay(checkout);
-  return answerPin(checkout, phase.offer, outcome, atMono);
-}
-
-function answerPin(checkout: Checkout, offer: Offer, outcome: PinOutcome, atMono: MonoMs): Step {
-  switch (outcome.kind) {
-    case "ok":
-      return identify(checkout, offer, {
-        personId: outcome.personId,
-        method: "pin",
-        activation: "touch",
-        decision: null,
-      });
-    case "wrong":
-    case "locked":
-      return show(checkout, { ...refusedView("person-unknown"), pin: outcome }, null, atMono);
-    case "failed":
-      return stopSales(checkout, atMono);
-    default:
-      return assertNever(outcome);
   }
 }
 
@@ -277,7 +202,9 @@ function onAssessed(
       return stopSales(checkout, atMono);
     case "payable": {
       const { payable } = assessment;
-      const asks = payable.allergyWarning.length > 0 || (identity.method === "face" && settings.confirmFace);
+      // Whoever pressed their name has confirmed it by that.
+      const byFaceAlone = identity.method === "face" && identity.question === null;
+      const asks = payable.allergyWarning.length > 0 || (byFaceAlone && settings.confirmFace);
       if (!asks) return commit(checkout, phase, payable.chargeId, false);
       const evidence = noEvidence(atMono);
       return to(checkout, { kind: "confirming", offer, identity, payable, evidence, startedMono: atMono });
@@ -290,10 +217,14 @@ function onAssessed(
 function onCharged(checkout: Checkout, outcome: ChargeOutcome, atMono: MonoMs): Step {
   const { phase } = checkout;
   assert(phase.kind === "committing", `a charge was answered while ${phase.kind}`);
-  const { personId } = phase.identity;
+  const { offer, identity } = phase;
+  const { personId } = identity;
   switch (outcome.kind) {
-    case "paid":
-      return show(soldOrder(checkout, phase.offer), outcome, personId, atMono);
+    case "paid": {
+      const byFace = identity.method === "face";
+      const followUp: FollowUp | null = byFace ? { kind: "may-dispute", offer, identity } : null;
+      return show(soldOrder(checkout, offer), outcome, personId, atMono, followUp);
+    }
     case "refused":
       return show(checkout, outcome, personId, atMono);
     case "failed":
@@ -325,6 +256,7 @@ function onTill(checkout: Checkout, { closedReason, atMono }: InputOf<"till">): 
     case "cooling-down":
       return closedReason === null ? stay(checkout) : closed(checkout, closedReason);
     case "looking":
+    case "asking":
     case "checking-pin":
     case "confirming":
       // Who began before the meal ended is still served at the price that was frozen then.
@@ -333,6 +265,7 @@ function onTill(checkout: Checkout, { closedReason, atMono }: InputOf<"till">): 
         : closed(checkout, closedReason);
     case "identified":
     case "committing":
+    case "disputing":
     case "shown":
       return stay(checkout);
     default:
@@ -349,6 +282,8 @@ function onTimePassed(checkout: Checkout, atMono: MonoMs, settings: CheckoutSett
       return lookedInVain(checkout, phase, atMono);
     case "checking-pin":
       return rest(checkout, null, atMono, settings);
+    case "asking":
+      return rest(checkout, phase.question.matchedPersonId, atMono, settings);
     case "confirming":
       return rest(checkout, phase.identity.personId, atMono, settings);
     case "shown":

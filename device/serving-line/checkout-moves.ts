@@ -3,9 +3,12 @@ import type {
   Checkout,
   CheckoutEffect,
   CheckoutSettings,
+  FollowUp,
   Identity,
   Offer,
+  Pending,
   Phase,
+  Question,
   ShownView,
   Step,
 } from "./checkout-types.ts";
@@ -16,6 +19,63 @@ import type { RefusalReason } from "./serving-line-port.ts";
 
 export function identify(checkout: Checkout, offer: Offer, identity: Identity): Step {
   return to(checkout, { kind: "identified", offer, identity }, { kind: "assess", identity, offer });
+}
+
+/** Only a card, a PIN or an operator's press can say which of those who look alike it is. */
+export function ask(
+  checkout: Checkout,
+  look: { readonly offer: Offer; readonly pressed: boolean },
+  question: Question,
+  atMono: MonoMs,
+  settings: CheckoutSettings,
+): Step {
+  const { offer, pressed } = look;
+  const personIds = [question.matchedPersonId, ...question.lookAlikeIds];
+  return to(
+    checkout,
+    {
+      kind: "asking",
+      offer,
+      pressed,
+      question,
+      choices: null,
+      evidence: noEvidence(atMono),
+      startedMono: atMono,
+      absentFrames: 0,
+    },
+    ...(settings.lookAlikes === "choose" ? [{ kind: "find-choices", personIds } as const] : []),
+  );
+}
+
+/** A card or a PIN says who it is: the answer to whatever was open. */
+export function identifyBySecondFactor(
+  checkout: Checkout,
+  offer: Offer,
+  factor: { readonly personId: string; readonly method: "card" | "pin" },
+  pending: Pending | null,
+): Step {
+  const identity: Identity = {
+    ...factor,
+    activation: "touch",
+    decision: null,
+    question: pending?.kind === "question" ? answered(pending.question, factor) : null,
+  };
+  const { checkout: next, effects } = identify(checkout, offer, identity);
+  if (pending?.kind !== "dispute") return { checkout: next, effects };
+  const { disputeId } = pending;
+  return {
+    checkout: next,
+    effects: [{ kind: "name-payer", disputeId, personId: factor.personId }, ...effects],
+  };
+}
+
+/** Null when somebody pays who was not asked about: a card of their own is no answer to it. */
+function answered(
+  { matchedPersonId, lookAlikeIds }: Question,
+  { personId, method }: { readonly personId: string; readonly method: "card" | "pin" },
+): Identity["question"] {
+  if (personId !== matchedPersonId && !lookAlikeIds.includes(personId)) return null;
+  return { matchedPersonId, lookAlikeIds, answeredBy: method, operatorId: null };
 }
 
 export function commit(
@@ -33,16 +93,27 @@ export function stopSales(checkout: Checkout, atMono: MonoMs): Step {
   return refuse({ ...checkout, closedReason: "disk-unsafe" }, "disk-unsafe", atMono);
 }
 
-export function refuse(checkout: Checkout, reason: RefusalReason, atMono: MonoMs): Step {
-  return show(checkout, refusedView(reason), null, atMono);
+export function refuse(
+  checkout: Checkout,
+  reason: RefusalReason,
+  atMono: MonoMs,
+  followUp: FollowUp | null = null,
+): Step {
+  return show(checkout, refusedView(reason), null, atMono, followUp);
 }
 
 export function refusedView(reason: RefusalReason): Extract<ShownView, { kind: "refused" }> {
   return { kind: "refused", reason, displayName: null, amountFen: null, balanceFen: null, earlier: null };
 }
 
-export function show(checkout: Checkout, view: ShownView, personId: string | null, atMono: MonoMs): Step {
-  return to(checkout, { kind: "shown", view, personId, startedMono: atMono });
+export function show(
+  checkout: Checkout,
+  view: ShownView,
+  personId: string | null,
+  atMono: MonoMs,
+  followUp: FollowUp | null = null,
+): Step {
+  return to(checkout, { kind: "shown", view, personId, followUp, startedMono: atMono });
 }
 
 /** After a diner: in presence mode they must leave first, in touch mode the next press begins anew. */

@@ -1,10 +1,13 @@
 import type { FrameObservation } from "../../models/face-engine-port.ts";
 import type { Fen, MonoMs } from "../platform/units.ts";
+import type { IdentityBounds } from "../roster/identity-bounds-port.ts";
 import type { Evidence, IdentitySettings } from "./identity-decision.ts";
 import type { Order, PricedOrder } from "./order-price.ts";
 import type {
   Activation,
   CheckoutView,
+  Choice,
+  LookAlikeMode,
   LookHint,
   MealPeriod,
   PaymentMethod,
@@ -12,7 +15,7 @@ import type {
   RefusalReason,
 } from "./serving-line-port.ts";
 
-/** The evidence behind a face: the least similarity and margin of the frames that agreed. */
+/** The evidence behind a face: similarity and margin in the mean over the frames that agreed. */
 export interface FaceDecision {
   readonly model: string;
   readonly similarity: number;
@@ -38,13 +41,43 @@ export interface Offer {
   readonly orderRevision: number;
 }
 
+/** Somebody whom the camera cannot tell from others stands there: which of them, only they can say. */
+export interface Question {
+  readonly matchedPersonId: string;
+  /** Without the matched one. */
+  readonly lookAlikeIds: readonly string[];
+  readonly decision: FaceDecision;
+}
+
+/** What a charge keeps of its question. */
+export interface AnsweredQuestion {
+  readonly matchedPersonId: string;
+  readonly lookAlikeIds: readonly string[];
+  readonly answeredBy: "card" | "pin" | "choice";
+  /** Under whose eye a name was chosen; null for card and PIN, which speak for themselves. */
+  readonly operatorId: string | null;
+}
+
 export interface Identity {
   readonly personId: string;
   readonly method: PaymentMethod;
   /** Whether the diner acted (press, card, PIN) or only stood there. */
   readonly activation: Activation;
   readonly decision: FaceDecision | null;
+  /** Null where nobody had to be asked who it is. */
+  readonly question: AnsweredQuestion | null;
 }
+
+/** What a card or PIN that comes now would answer. */
+export type Pending =
+  | { readonly kind: "question"; readonly question: Question }
+  /** "That's not me" was pressed, and who it was instead is not known yet. */
+  | { readonly kind: "dispute"; readonly disputeId: string };
+
+/** What may follow a result while it is shown; the offer is the one of the diner whom it is about. */
+export type FollowUp =
+  | { readonly kind: "may-dispute"; readonly offer: Offer; readonly identity: Identity }
+  | { readonly kind: "awaits-payer"; readonly offer: Offer; readonly disputeId: string };
 
 /** What the cashier would charge, asked before the diner confirms. `chargeId` is made here: the moment of intent. */
 export interface Payable {
@@ -73,12 +106,18 @@ export interface CashierFailed {
 
 export type Assessment = { readonly kind: "payable"; readonly payable: Payable } | Refused | CashierFailed;
 export type ChargeOutcome = { readonly kind: "paid"; readonly receipt: Receipt } | Refused | CashierFailed;
+/** What became of "that's not me". `refused`: too often today; a charge then stays until an operator voids it. */
+export type DisputeOutcome =
+  | { readonly kind: "not-charged" }
+  | { readonly kind: "voided"; readonly amountFen: Fen }
+  | { readonly kind: "refused" }
+  | CashierFailed;
 export type PinOutcome =
   | { readonly kind: "ok"; readonly personId: string }
   | NonNullable<RefusedView["pin"]>
   | CashierFailed;
 
-export type ShownView = Extract<CheckoutView, { kind: "paid" | "refused" | "other-way" }>;
+export type ShownView = Extract<CheckoutView, { kind: "paid" | "refused" | "other-way" | "not-me" }>;
 
 export type Phase =
   | { readonly kind: "closed"; readonly reason: RefusalReason }
@@ -96,9 +135,23 @@ export type Phase =
       /** Frames in a row without anyone in front. */
       readonly absentFrames: number;
     }
+  /** A match that is never accepted silently: card, PIN or the press of a name says which of them it is. */
+  | {
+      readonly kind: "asking";
+      readonly offer: Offer;
+      readonly pressed: boolean;
+      readonly question: Question;
+      /** Names to choose from; null where only card or PIN will do. */
+      readonly choices: readonly Choice[] | null;
+      readonly evidence: Evidence;
+      readonly startedMono: MonoMs;
+      /** Frames in a row without anyone in front. */
+      readonly absentFrames: number;
+    }
   | {
       readonly kind: "checking-pin";
       readonly offer: Offer;
+      readonly pending: Pending | null;
       readonly attempt: number;
       readonly startedMono: MonoMs;
     }
@@ -119,9 +172,17 @@ export type Phase =
       readonly chargeId: string;
       readonly allergyConfirmed: boolean;
     }
+  /** "That's not me" was pressed; the cashier takes the charge back, if there is one. */
+  | {
+      readonly kind: "disputing";
+      readonly offer: Offer;
+      readonly disputeId: string;
+      readonly personId: string;
+    }
   | {
       readonly kind: "shown";
       readonly view: ShownView;
+      readonly followUp: FollowUp | null;
       /** Whom the result is about, if anyone was named. */
       readonly personId: string | null;
       readonly startedMono: MonoMs;
@@ -150,12 +211,24 @@ export type CheckoutInput =
   | { readonly kind: "activate"; readonly offer: Offer; readonly atMono: MonoMs }
   | { readonly kind: "confirm"; readonly atMono: MonoMs }
   | { readonly kind: "cancel"; readonly atMono: MonoMs }
+  /** `disputeId` is made at the press. */
+  | { readonly kind: "not-me"; readonly disputeId: string; readonly atMono: MonoMs }
+  | {
+      readonly kind: "choose";
+      readonly personId: string;
+      readonly operatorId: string;
+      readonly atMono: MonoMs;
+    }
+  /** Null: nobody with an eye on it is there, or there are too many to choose from. */
+  | { readonly kind: "choices"; readonly choices: readonly Choice[] | null; readonly atMono: MonoMs }
   | { readonly kind: "set-order"; readonly order: Order; readonly atMono: MonoMs }
   | {
       readonly kind: "frame";
       readonly observation: FrameObservation;
       readonly capturedMono: MonoMs;
       readonly offer: Offer;
+      /** For the models and people of this frame, as of now. */
+      readonly bounds: IdentityBounds;
       readonly atMono: MonoMs;
     }
   /** A card or code was read; `personId` is null when nobody has it. */
@@ -174,6 +247,7 @@ export type CheckoutInput =
     }
   | { readonly kind: "assessed"; readonly assessment: Assessment; readonly atMono: MonoMs }
   | { readonly kind: "charged"; readonly outcome: ChargeOutcome; readonly atMono: MonoMs }
+  | { readonly kind: "disputed"; readonly outcome: DisputeOutcome; readonly atMono: MonoMs }
   | { readonly kind: "camera"; readonly lost: boolean; readonly atMono: MonoMs }
   | { readonly kind: "till"; readonly closedReason: RefusalReason | null; readonly atMono: MonoMs }
   | { readonly kind: "time-passed"; readonly atMono: MonoMs };
@@ -191,7 +265,20 @@ export type CheckoutEffect =
       readonly identity: Identity;
       readonly offer: Offer;
       readonly allergyConfirmed: boolean;
-    };
+    }
+  /** Answered by `choices`, at once. */
+  | { readonly kind: "find-choices"; readonly personIds: readonly string[] }
+  /** Answered by `disputed`, at once, after the commit. */
+  | {
+      readonly kind: "dispute";
+      readonly disputeId: string;
+      /** Of the charge that was made, or would have been. */
+      readonly chargeId: string;
+      readonly identity: Identity;
+      readonly offer: Offer;
+    }
+  /** Whoever was matched wrongly turned out to be this person. Not answered. */
+  | { readonly kind: "name-payer"; readonly disputeId: string; readonly personId: string };
 
 export type PhaseOf<Kind extends Phase["kind"]> = Extract<Phase, { readonly kind: Kind }>;
 export type InputOf<Kind extends CheckoutInput["kind"]> = Extract<CheckoutInput, { readonly kind: Kind }>;
@@ -206,7 +293,13 @@ export interface CheckoutSettings {
   readonly activation: Activation;
   /** Ask for one more press after a face was recognised. */
   readonly confirmFace: boolean;
+  readonly lookAlikes: LookAlikeMode;
+  /** From the first face that could be judged. */
   readonly lookMsMax: number;
+  /** Until such a face comes. */
+  readonly faceWaitMsMax: number;
+  /** How long a question waits for a card, a PIN or a name. */
+  readonly questionMsMax: number;
   readonly confirmMsMax: number;
   readonly pinMsMax: number;
   /** How long a result stays on the screen. */
@@ -223,10 +316,12 @@ export const PHASE_KINDS = [
   "closed",
   "idle",
   "looking",
+  "asking",
   "checking-pin",
   "identified",
   "confirming",
   "committing",
+  "disputing",
   "shown",
   "cooling-down",
 ] as const satisfies readonly Phase["kind"][];
@@ -235,6 +330,9 @@ export const INPUT_KINDS = [
   "activate",
   "confirm",
   "cancel",
+  "not-me",
+  "choose",
+  "choices",
   "set-order",
   "frame",
   "card",
@@ -242,6 +340,7 @@ export const INPUT_KINDS = [
   "pin-checked",
   "assessed",
   "charged",
+  "disputed",
   "camera",
   "till",
   "time-passed",

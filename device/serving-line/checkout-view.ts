@@ -19,12 +19,16 @@ export function viewOf({ phase, cameraLost }: Checkout, activation: Activation):
       return { kind: "looking", hint: phase.hint };
     case "identified":
     case "committing":
+    case "disputing":
       return { kind: "looking", hint: null };
     case "confirming": {
       const { displayName, amountFen, balanceFen, allergyWarning } = phase.payable;
-      const { personId } = phase.identity;
-      return { kind: "confirm", personId, displayName, amountFen, balanceFen, allergyWarning };
+      const { personId, method } = phase.identity;
+      const disputable = method === "face";
+      return { kind: "confirm", personId, displayName, amountFen, balanceFen, allergyWarning, disputable };
     }
+    case "asking":
+      return { kind: "asking", choices: phase.choices };
     case "shown":
       return phase.view;
     default:

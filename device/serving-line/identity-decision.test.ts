@@ -3,8 +3,9 @@ import { describe, expect, it } from "vitest";
 import type { FrameObservation } from "../../models/face-engine-port.ts";
 import { monoMs } from "../platform/units.ts";
 import { lookFailureOf, noEvidence, sawSomeone, type Verdict, weighFrame } from "./identity-decision.ts";
-import { type FaceShape, face, picture, settings } from "./serving-line-fixture.ts";
+import { type FaceShape, face, picture, settings, TestBounds } from "./serving-line-fixture.ts";
 
+const bounds = new TestBounds();
 const identity = settings().checkout.identity;
 const strict = { ...identity, livenessMin: 0.5 };
 
@@ -36,6 +37,7 @@ function weighShown(shown: readonly Shown[], rules = identity) {
       { observation, capturedMono: monoMs(capturedMono) },
       monoMs(judgedMono),
       rules,
+      bounds,
     );
     evidence = weighed.evidence;
     verdicts.push(weighed.verdict);
@@ -49,18 +51,39 @@ const repeat = (count: number, observation: FrameObservation): FrameObservation[
 const last = (verdicts: readonly Verdict[]): Verdict | undefined => verdicts.at(-1);
 
 describe("a person is identified", () => {
-  it("when as many frames in a row as configured agree, with the least of their numbers as the evidence", () => {
+  it("after two frames when both are well over the bounds, with the mean of their numbers as the evidence", () => {
     const verdicts = weigh([
-      frame({ similarity: 0.9 }),
+      frame({ similarity: 0.9, second: 0.3 }),
       frame({ similarity: 0.7, second: 0.3 }),
-      frame({ similarity: 0.8, second: 0.1 }),
     ]);
-    expect(verdicts.map(({ kind }) => kind)).toEqual(["agreeing", "agreeing", "identified"]);
+    expect(verdicts.map(({ kind }) => kind)).toEqual(["agreeing", "identified"]);
     const identified = last(verdicts);
     if (identified?.kind !== "identified") throw new Error("not identified");
     expect(identified.personId).toBe("p-1");
-    expect(identified.decision).toMatchObject({ model: "model-a", similarity: 0.7, frames: 3 });
-    expect(identified.decision.margin).toBeCloseTo(0.4);
+    expect(identified.decision).toMatchObject({ model: "model-a", frames: 2 });
+    expect(identified.decision.similarity).toBeCloseTo(0.8);
+    expect(identified.decision.margin).toBeCloseTo(0.5);
+  });
+
+  it("after as many as configured when one of them is only just over a bound", () => {
+    for (const close of [frame({ similarity: 0.53 }), frame({ similarity: 0.8, second: 0.68 })]) {
+      const kinds = weigh([frame(), close, frame()]).map(({ kind }) => kind);
+      expect(kinds).toEqual(["agreeing", "agreeing", "identified"]);
+    }
+  });
+
+  it("although one frame fell short by little, when the mean over all of them suffices", () => {
+    const short = frame({ similarity: 0.46 });
+    const kinds = (last: number) =>
+      weigh([frame({ similarity: 0.52 }), short, frame({ similarity: last })]).map(({ kind }) => kind);
+    expect(kinds(0.53)).toEqual(["agreeing", "doubt", "identified"]);
+    expect(kinds(0.51)).toEqual(["agreeing", "doubt", "agreeing"]);
+  });
+
+  it("never by one frame that reached the bounds, however good, among such as fell short", () => {
+    const short = frame({ similarity: 0.49 });
+    const verdicts = weigh([short, short, frame({ similarity: 0.95 }), short, short]);
+    expect(verdicts.map(({ kind }) => kind)).not.toContain("identified");
   });
 
   it("by the largest face in the middle, while smaller ones stand behind and beside", () => {
@@ -81,10 +104,12 @@ describe("a person is identified", () => {
 
   it("although a blurred frame came in between, which counts neither for nor against", () => {
     const blurred = frame({ quality: { overall: 0.1 } });
-    expect(last(weigh([frame(), blurred, frame(), blurred, frame()]))).toMatchObject({
-      kind: "identified",
-      decision: { frames: 3 },
-    });
+    expect(weigh([frame(), blurred, blurred, frame()]).map(({ kind }) => kind)).toEqual([
+      "agreeing",
+      "hint",
+      "hint",
+      "identified",
+    ]);
   });
 });
 
@@ -93,15 +118,16 @@ describe("the count starts again", () => {
     ["when another person wins a frame", frame({ person: "p-2" })],
     ["when nobody is there", picture()],
     ["when a second face comes as near", picture(face(), face({ centreX: 500, side: 150 }))],
-    ["when a frame is below the similarity", frame({ similarity: 0.49 })],
-    ["when a frame is ambiguous", frame({ similarity: 0.8, second: 0.75 })],
+    ["when a frame is far below the similarity", frame({ similarity: 0.43 })],
+    ["when a frame is quite ambiguous", frame({ similarity: 0.8, second: 0.77 })],
     ["when the model changes", frame({ model: "model-b" })],
     ["when a frame has impossible numbers", frame({ similarity: Number.NaN })],
   ];
   it.each(cases)("%s", (_, breaking) => {
-    const verdicts = weigh([frame(), frame(), breaking, frame(), frame()]);
+    const close = frame({ similarity: 0.53 });
+    const verdicts = weigh([close, close, breaking, close, close]);
     expect(verdicts.map(({ kind }) => kind)).not.toContain("identified");
-    expect(last(weigh([frame(), frame(), breaking, frame(), frame(), frame()]))).toMatchObject({
+    expect(last(weigh([close, close, breaking, close, close, close]))).toMatchObject({
       kind: "identified",
       personId: "p-1",
     });
@@ -114,8 +140,8 @@ describe("the count starts again", () => {
       judgedMono: capturedMono,
     });
     const gap = identity.frameGapMsMax;
-    expect(last(weighShown([at(0), at(100), at(100 + gap)]).verdicts)?.kind).toBe("identified");
-    expect(last(weighShown([at(0), at(100), at(101 + gap)]).verdicts)?.kind).toBe("agreeing");
+    expect(last(weighShown([at(0), at(gap)]).verdicts)?.kind).toBe("identified");
+    expect(last(weighShown([at(0), at(1 + gap)]).verdicts)?.kind).toBe("agreeing");
   });
 });
 
@@ -139,7 +165,7 @@ describe("a frame is as if it had not come", () => {
   it("when it was captured before the diner pressed", () => {
     const evidence = noEvidence(monoMs(1000));
     const early = { observation: frame(), capturedMono: monoMs(999) };
-    expect(weighFrame(evidence, early, monoMs(1010), identity)).toEqual({
+    expect(weighFrame(evidence, early, monoMs(1010), identity, bounds)).toEqual({
       evidence,
       verdict: { kind: "stale" },
     });
@@ -240,14 +266,28 @@ const brokenFrame: fc.Arbitrary<FrameObservation> = fc.oneof(
     .map((side) => picture(face(), face({ person: "p-2", side, centreX: 639 }))),
   fc.constantFrom(Number.NaN, 0, -640).map((widthPx) => ({ ...frame(), widthPx })),
   fc.constant(picture(face({ model: "" }))),
-  fc.constant(picture({ ...face(), search: { best: { personId: "", similarity: 0.9 }, runnerUp: null } })),
   fc.constant(
     picture({
       ...face(),
-      search: { best: { personId: "p-1", similarity: 0.9 }, runnerUp: { personId: "p-1", similarity: 0.1 } },
+      search: { best: { personId: "", similarity: 0.9 }, runnerUp: null, expected: null },
     }),
   ),
-  fc.constant(picture({ ...face(), search: { best: null, runnerUp: { personId: "p-2", similarity: 0.1 } } })),
+  fc.constant(
+    picture({
+      ...face(),
+      search: {
+        best: { personId: "p-1", similarity: 0.9 },
+        runnerUp: { personId: "p-1", similarity: 0.1 },
+        expected: null,
+      },
+    }),
+  ),
+  fc.constant(
+    picture({
+      ...face(),
+      search: { best: null, runnerUp: { personId: "p-2", similarity: 0.1 }, expected: null },
+    }),
+  ),
 );
 
 describe("no input with a broken condition is ever accepted", () => {
@@ -306,29 +346,44 @@ describe("no input with a broken condition is ever accepted", () => {
   });
 });
 
-/** The rule once more, the other way round: walks back from the accepted frame and asks each for all conditions. */
+/**
+ * The rule once more, the other way round: walks back from the accepted frame over those of the same person, and asks
+ * for two that reached both bounds by themselves, and for a third frame or two that were well over them.
+ */
 function isEarned(shown: readonly Shown[], index: number, personId: string): boolean {
-  let agreeing = 0;
+  const leads: number[] = [];
   let laterMono = Number.POSITIVE_INFINITY;
-  for (const { observation, capturedMono, judgedMono } of shown.slice(0, index + 1).reverse()) {
-    const ageMs = judgedMono - capturedMono;
+  for (const { observation, capturedMono } of freshOf(shown.slice(0, index + 1)).reverse()) {
     const [only, ...others] = observation.faces;
-    const isFresh =
-      ageMs >= 0 && ageMs <= strict.frameAgeMsMax && capturedMono >= 0 && capturedMono < laterMono;
-    if (!isFresh || only === undefined || others.length > 0) continue;
+    if (only === undefined || others.length > 0) continue;
     const { best, runnerUp } = only.search;
+    // Somebody else in front: nothing before this frame counts.
+    if (best !== null && best.personId !== personId && only.quality.overall >= strict.qualityMin) break;
+    const lead = Math.min(
+      (best?.similarity ?? Number.NaN) - 0.5,
+      (best?.similarity ?? Number.NaN) - (runnerUp?.similarity ?? 0.4) - 0.1,
+    );
     const isGood =
-      best?.personId === personId &&
-      best.similarity >= strict.similarityMin &&
-      best.similarity <= 1.001 &&
-      (runnerUp === null || best.similarity - runnerUp.similarity >= strict.marginMin) &&
+      lead >= -strict.nearMissMax &&
+      (best?.similarity ?? 2) <= 1.001 &&
       only.quality.overall >= strict.qualityMin &&
       (only.liveness ?? 0) >= strict.livenessMin;
-    const isNear = laterMono === Number.POSITIVE_INFINITY || laterMono - capturedMono <= strict.frameGapMsMax;
-    if (!isGood || !isNear) continue;
-    agreeing += 1;
+    if (!isGood) continue;
+    if (leads.length > 0 && laterMono - capturedMono > strict.frameGapMsMax) break;
+    leads.push(lead);
     laterMono = capturedMono;
-    if (agreeing >= strict.framesToAgree) return true;
   }
-  return false;
+  const agreeing = leads.filter((lead) => lead >= 0).length;
+  const clear = leads.filter((lead) => lead >= strict.clearLeadMin).length;
+  return agreeing >= 2 && (leads.length >= strict.framesToAgree || clear >= 2);
+}
+
+function freshOf(shown: readonly Shown[]): Shown[] {
+  let newestMono = -1;
+  return shown.filter(({ capturedMono, judgedMono }) => {
+    const ageMs = judgedMono - capturedMono;
+    const isFresh = ageMs >= 0 && ageMs <= strict.frameAgeMsMax && capturedMono > newestMono;
+    if (isFresh) newestMono = capturedMono;
+    return isFresh;
+  });
 }

@@ -1,17 +1,28 @@
-import type { Box, Face, FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
+import type { FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
 import type { MonoMs } from "../platform/units.ts";
+import type { IdentityBounds } from "../roster/identity-bounds-port.ts";
 import type { FaceDecision, LookFailure } from "./checkout-types.ts";
+import { hasRival, isPlausible, qualityHint, subjectOf } from "./frame-subject.ts";
+import { type Named, type Naming, nameFace } from "./match-naming.ts";
 import type { LookHint } from "./serving-line-port.ts";
 
-/** From numbers to "this is that person", over several frames. Whatever is in doubt is not an accept. */
+/**
+ * From numbers to "this is that person", over several frames. Whatever is in doubt is not an accept. How sure a match
+ * must be is not here: `IdentityBounds` says so, for this terminal's gallery and for each person.
+ */
 export interface IdentitySettings {
-  readonly similarityMin: number;
-  readonly marginMin: number;
   readonly qualityMin: number;
   /** 0 switches the check off; otherwise a face without a liveness number is not accepted either. */
   readonly livenessMin: number;
-  /** Consecutive frames that must name the same person. */
+  /** Frames that must name the same person, and agree in the mean, when the match is close to its bounds. */
   readonly framesToAgree: number;
+  /** Frames that suffice when each of them is over both bounds by `clearLeadMin`. */
+  readonly clearFrames: number;
+  readonly clearLeadMin: number;
+  /** A frame that falls short by no more counts in the mean; one that falls shorter ends the run. */
+  readonly nearMissMax: number;
+  /** More frames for somebody who does not eat at this meal. */
+  readonly unexpectedFrames: number;
   /** A frame that is older than this when it is judged says nothing about who stands there now. */
   readonly frameAgeMsMax: number;
   /** A longer silence between two agreeing frames starts the count again: somebody else may have stepped in. */
@@ -28,9 +39,23 @@ export interface IdentitySettings {
   readonly centreShare: number;
 }
 
-/** Frames in a row that agree; `similarity` and `margin` are the least of them. */
-export interface AgreeingRun extends FaceDecision {
+/** Frames in a row with the same person in front of all others; sums, because the mean over them decides. */
+export interface AgreeingRun {
   readonly personId: string;
+  readonly model: string;
+  readonly frames: number;
+  /** Of these, how many reached both bounds by themselves. */
+  readonly agreeingFrames: number;
+  /** Of these, how many were well over both. */
+  readonly clearFrames: number;
+  readonly similaritySum: number;
+  readonly similarityLeadSum: number;
+  readonly marginLeadSum: number;
+  /** Null when nobody else was searched. */
+  readonly marginSum: number | null;
+  /** In every frame. */
+  readonly expected: boolean;
+  readonly lookAlikeIds: readonly string[];
   readonly lastCapturedMono: MonoMs;
 }
 
@@ -38,6 +63,8 @@ export interface AgreeingRun extends FaceDecision {
 export interface Evidence {
   readonly sinceMono: MonoMs;
   readonly lastCapturedMono: MonoMs | null;
+  /** When the first face came that could be judged. */
+  readonly firstUsableMono: MonoMs | null;
   /** Frames that were fresh, whatever they showed. */
   readonly frameCount: number;
   readonly run: AgreeingRun | null;
@@ -55,12 +82,20 @@ export type Verdict =
   | { readonly kind: "hint"; readonly hint: LookHint }
   | { readonly kind: "doubt"; readonly failure: LookFailure; readonly bestPersonId: string | null }
   | { readonly kind: "agreeing"; readonly personId: string }
-  | { readonly kind: "identified"; readonly personId: string; readonly decision: FaceDecision };
+  | { readonly kind: "identified"; readonly personId: string; readonly decision: FaceDecision }
+  /** As sure as "identified" that it is this person or one of those whom a camera cannot tell from them. */
+  | {
+      readonly kind: "look-alike";
+      readonly personId: string;
+      readonly lookAlikeIds: readonly string[];
+      readonly decision: FaceDecision;
+    };
 
 export function noEvidence(sinceMono: MonoMs): Evidence {
   return {
     sinceMono,
     lastCapturedMono: null,
+    firstUsableMono: null,
     frameCount: 0,
     run: null,
     doubts: { "unknown-face": 0, ambiguous: 0, liveness: 0 },
@@ -70,17 +105,19 @@ export function noEvidence(sinceMono: MonoMs): Evidence {
 /**
  * Adds one frame to the evidence.
  *
- * Every condition is written so that a NaN fails it. A frame that shows nobody, two people, someone else or an
- * unconvincing match ends the run of agreeing frames; a frame that is merely bad (small, turned, dark, blurred)
+ * Every condition is written so that a NaN fails it. A frame that shows nobody, two people, someone else or a match
+ * far from the bounds ends the run of agreeing frames; a frame that is merely bad (small, turned, dark, blurred)
  * neither adds to it nor ends it, and the gap limit ends it when there are too many of those.
  *
  * @param nowMono when the frame is judged, on the clock of `capturedMono`.
+ * @param bounds of the moment: the thresholds of the frame's models and the bars of the people it names.
  */
 export function weighFrame(
   evidence: Evidence,
   frame: { readonly observation: FrameObservation; readonly capturedMono: MonoMs },
   nowMono: MonoMs,
   settings: IdentitySettings,
+  bounds: IdentityBounds,
 ): { readonly evidence: Evidence; readonly verdict: Verdict } {
   const { observation, capturedMono } = frame;
   if (!isFresh(evidence, capturedMono, nowMono, settings)) return { evidence, verdict: { kind: "stale" } };
@@ -99,13 +136,8 @@ export function weighFrame(
   if (hasRival(observation, subject, settings)) return broken({ kind: "hint", hint: "one-at-a-time" });
   const hint = qualityHint(subject, settings);
   if (hint !== null) return { evidence: seen, verdict: { kind: "hint", hint } };
-  const match = matchOf(subject, settings);
-  if (match.kind === "doubt") {
-    const doubts = { ...seen.doubts, [match.failure]: seen.doubts[match.failure] + 1 };
-    return { evidence: { ...seen, run: null, doubts }, verdict: match };
-  }
-  const run = extendRun(seen.run, { ...match, model: subject.model }, capturedMono, settings);
-  return { evidence: { ...seen, run }, verdict: verdictOf(run, settings) };
+  const usable = { ...seen, firstUsableMono: seen.firstUsableMono ?? capturedMono };
+  return weighNaming(usable, namingOf(subject, settings, bounds), capturedMono, settings);
 }
 
 /** What to tell someone who looked in vain: what most of the usable frames said. */
@@ -116,8 +148,8 @@ export function lookFailureOf({ doubts }: Evidence): LookFailure {
 }
 
 /** Whether a face that could be judged has been seen at all. */
-export function sawSomeone({ run, doubts }: Evidence): boolean {
-  return run !== null || doubts["unknown-face"] + doubts.ambiguous + doubts.liveness > 0;
+export function sawSomeone({ firstUsableMono }: Evidence): boolean {
+  return firstUsableMono !== null;
 }
 
 function isFresh(
@@ -131,135 +163,88 @@ function isFresh(
   return ageMs >= 0 && ageMs <= settings.frameAgeMsMax && capturedMono >= evidence.sinceMono && isNewer;
 }
 
-/** The dot product of two normalised vectors in float32 may be a little over 1. */
-const SIMILARITY_SLACK = 1e-3;
-
-function isPlausible(observation: FrameObservation): boolean {
-  return (
-    isPositive(observation.widthPx) &&
-    isPositive(observation.heightPx) &&
-    observation.faces.every(isPlausibleFace)
-  );
-}
-
-function isPlausibleFace({ box, detectionScore, quality, liveness, search, model }: ObservedFace): boolean {
-  const { best, runnerUp } = search;
-  const candidates = [best, runnerUp].filter((candidate) => candidate !== null);
-  return (
-    box.every(Number.isFinite) &&
-    isPositive(box[2]) &&
-    isPositive(box[3]) &&
-    Number.isFinite(sideOf(box)) &&
-    isShare(detectionScore) &&
-    isShare(quality.overall) &&
-    Object.values(quality).every(Number.isFinite) &&
-    (liveness === null || isShare(liveness)) &&
-    model.length > 0 &&
-    candidates.every(
-      ({ personId, similarity }) => personId.length > 0 && Math.abs(similarity) <= 1 + SIMILARITY_SLACK,
-    ) &&
-    (runnerUp === null ||
-      (best !== null && best.personId !== runnerUp.personId && best.similarity >= runnerUp.similarity))
-  );
-}
-
-const isPositive = (value: number): boolean => Number.isFinite(value) && value > 0;
-const isShare = (value: number): boolean => value >= 0 && value <= 1;
-/** Of the square with the same area. */
-const sideOf = ([, , width, height]: Box): number => Math.sqrt(width * height);
-
-/** The largest face in the middle. The order in which the engine lists them is not relied upon. */
-function subjectOf(observation: FrameObservation, settings: IdentitySettings): ObservedFace | null {
-  let subject: ObservedFace | null = null;
-  for (const face of observation.faces) {
-    if (!isCentred(face.box, observation, settings)) continue;
-    if (subject === null || sideOf(face.box) > sideOf(subject.box)) subject = face;
-  }
-  return subject;
-}
-
-function isCentred(
-  [x, y, width, height]: Box,
-  observation: FrameObservation,
-  settings: IdentitySettings,
-): boolean {
-  const offX = Math.abs((x + width / 2) / observation.widthPx - 0.5);
-  const offY = Math.abs((y + height / 2) / observation.heightPx - 0.5);
-  return offX <= settings.centreShare / 2 && offY <= settings.centreShare / 2;
-}
-
-/** Another face of like size or larger, wherever it is: whose meal this is would be a guess. */
-function hasRival(observation: FrameObservation, subject: ObservedFace, settings: IdentitySettings): boolean {
-  const rivalSideMin = sideOf(subject.box) * settings.likeSizeMin;
-  return observation.faces.some((face) => face !== subject && !(sideOf(face.box) < rivalSideMin));
-}
-
-/** What the person can do about a face that cannot be judged; null when it can. */
-function qualityHint({ quality }: Pick<Face, "quality">, settings: IdentitySettings): LookHint | null {
-  if (!(quality.eyeDistancePx >= settings.eyeDistancePxMin)) return "come-closer";
-  const turned =
-    !(Math.abs(quality.yawDeg) <= settings.yawDegMax) ||
-    !(Math.abs(quality.pitchDeg) <= settings.pitchDegMax) ||
-    !(Math.abs(quality.rollDeg) <= settings.rollDegMax);
-  if (turned) return "look-here";
-  if (!(quality.brightness >= settings.brightnessMin)) return "more-light";
-  if (!(quality.sharpness >= settings.sharpnessMin)) return "hold-still";
-  return quality.overall >= settings.qualityMin ? null : "look-here";
-}
-
-type Match =
-  | Extract<Verdict, { kind: "doubt" }>
-  | {
-      readonly kind: "match";
-      readonly personId: string;
-      readonly similarity: number;
-      /** Null when nobody else is enrolled. */
-      readonly margin: number | null;
-    };
-
-function matchOf({ search, liveness }: ObservedFace, settings: IdentitySettings): Match {
-  const { best, runnerUp } = search;
-  const bestPersonId = best?.personId ?? null;
+function namingOf(subject: ObservedFace, settings: IdentitySettings, bounds: IdentityBounds): Naming {
+  const { liveness, search } = subject;
   if (settings.livenessMin !== 0 && !(liveness !== null && liveness >= settings.livenessMin))
-    return { kind: "doubt", failure: "liveness", bestPersonId };
-  if (best === null || !(best.similarity >= settings.similarityMin))
-    return { kind: "doubt", failure: "unknown-face", bestPersonId };
-  const margin = runnerUp === null ? null : best.similarity - runnerUp.similarity;
-  if (margin !== null && !(margin >= settings.marginMin))
-    return { kind: "doubt", failure: "ambiguous", bestPersonId };
-  return { kind: "match", personId: best.personId, similarity: best.similarity, margin };
+    return {
+      kind: "doubt",
+      failure: "liveness",
+      bestPersonId: search.best?.personId ?? null,
+      near: null,
+    };
+  return nameFace(subject, settings, bounds);
+}
+
+function weighNaming(
+  seen: Evidence,
+  naming: Naming,
+  capturedMono: MonoMs,
+  settings: IdentitySettings,
+): { readonly evidence: Evidence; readonly verdict: Verdict } {
+  if (naming.kind === "named") {
+    const run = extendRun(seen.run, naming.named, capturedMono, settings);
+    return { evidence: { ...seen, run }, verdict: verdictOf(run, settings) };
+  }
+  const { failure, bestPersonId, near } = naming;
+  const run = near === null ? null : extendRun(seen.run, near, capturedMono, settings);
+  const doubts = { ...seen.doubts, [failure]: seen.doubts[failure] + 1 };
+  return { evidence: { ...seen, run, doubts }, verdict: { kind: "doubt", failure, bestPersonId } };
 }
 
 function extendRun(
   run: AgreeingRun | null,
-  match: Extract<Match, { kind: "match" }> & { readonly model: string },
+  named: Named,
   capturedMono: MonoMs,
   settings: IdentitySettings,
 ): AgreeingRun {
-  const { personId, similarity, margin, model } = match;
-  const continues =
-    run !== null &&
-    run.personId === personId &&
-    run.model === model &&
-    capturedMono - run.lastCapturedMono <= settings.frameGapMsMax;
-  if (!continues) return { personId, model, similarity, margin, frames: 1, lastCapturedMono: capturedMono };
+  const { similarity, margin, similarityLead, marginLead } = named;
+  const before = continuesRun(run, named, capturedMono, settings) ? run : null;
+  const least = Math.min(similarityLead, marginLead);
   return {
-    personId,
-    model,
-    similarity: Math.min(run.similarity, similarity),
-    margin: leastMargin(run.margin, margin),
-    frames: run.frames + 1,
+    personId: named.personId,
+    model: named.model,
+    frames: (before?.frames ?? 0) + 1,
+    agreeingFrames: (before?.agreeingFrames ?? 0) + (least >= 0 ? 1 : 0),
+    clearFrames: (before?.clearFrames ?? 0) + (least >= settings.clearLeadMin ? 1 : 0),
+    similaritySum: (before?.similaritySum ?? 0) + similarity,
+    similarityLeadSum: (before?.similarityLeadSum ?? 0) + similarityLead,
+    marginLeadSum: (before?.marginLeadSum ?? 0) + marginLead,
+    marginSum: margin === null || before?.marginSum === null ? null : (before?.marginSum ?? 0) + margin,
+    expected: (before?.expected ?? true) && named.expected,
+    lookAlikeIds: [...new Set([...(before?.lookAlikeIds ?? []), ...named.lookAlikeIds])],
     lastCapturedMono: capturedMono,
   };
 }
 
-function leastMargin(a: number | null, b: number | null): number | null {
-  if (a === null) return b;
-  return b === null ? a : Math.min(a, b);
+/** The winner has not moved; two who are asked about anyway may take turns. */
+function continuesRun(
+  run: AgreeingRun | null,
+  { personId, model, lookAlikeIds }: Named,
+  capturedMono: MonoMs,
+  settings: IdentitySettings,
+): boolean {
+  if (run === null || run.model !== model || capturedMono - run.lastCapturedMono > settings.frameGapMsMax)
+    return false;
+  if (run.personId === personId) return true;
+  return run.lookAlikeIds.includes(personId) && lookAlikeIds.includes(run.personId);
 }
 
+/** Asked only after a frame that reached both bounds by itself. */
 function verdictOf(run: AgreeingRun, settings: IdentitySettings): Verdict {
-  const { personId, model, similarity, margin, frames } = run;
-  if (!(frames >= settings.framesToAgree)) return { kind: "agreeing", personId };
-  return { kind: "identified", personId, decision: { model, similarity, margin, frames } };
+  const { personId, model, frames } = run;
+  const more = run.expected ? 0 : settings.unexpectedFrames;
+  const isClear = run.clearFrames === frames && frames >= settings.clearFrames + more;
+  const agrees =
+    frames >= settings.framesToAgree + more &&
+    run.agreeingFrames >= settings.clearFrames &&
+    run.similarityLeadSum >= 0 &&
+    run.marginLeadSum >= 0;
+  if (!isClear && !agrees) return { kind: "agreeing", personId };
+  const similarity = run.similaritySum / frames;
+  const margin = run.marginSum === null ? null : run.marginSum / frames;
+  const decision: FaceDecision = { model, similarity, margin, frames };
+  const lookAlikeIds = run.lookAlikeIds.filter((other) => other !== personId);
+  return lookAlikeIds.length === 0
+    ? { kind: "identified", personId, decision }
+    : { kind: "look-alike", personId, lookAlikeIds, decision };
 }

@@ -65,6 +65,7 @@ function body(chargeId: string): ChargeMade {
     operatorId: null,
     overrideReason: null,
     decision: null,
+    question: null,
     mealPlanVersion: "1",
   };
 }

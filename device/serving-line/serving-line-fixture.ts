@@ -5,19 +5,24 @@ import type { Journal, Projection, TimeTrust } from "../journal/journal-port.ts"
 import { CanteenError } from "../platform/errors.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { type Fen, fen, monoMs } from "../platform/units.ts";
-import type { AccountBase, Person, PinCheck, PinVerifier, Roster } from "../roster/roster-port.ts";
+import { disputeProjection, openDisputeBook, type TerminalDisputeBook } from "../roster/disputes.ts";
+import type { Roster } from "../roster/roster-port.ts";
 import type { FrameSource, ObservedFrame } from "./frame-source.ts";
 import { createLedger, type Ledger, ledgerProjection } from "./ledger.ts";
+import { person, TestBounds, TestPins, TestRoster } from "./people-fixture.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line.ts";
 import type {
   Activation,
   CheckoutView,
+  LookAlikeMode,
   MealPlan,
   Pricing,
   Receipt,
   ServingLineStatus,
 } from "./serving-line-port.ts";
 import { type ServingLineSettings, servingLineSettings } from "./settings.ts";
+
+export { person, TestBounds, TestPins, TestRoster };
 
 /** What the tests of this folder share: people without faces, frames without pictures. For tests only. */
 
@@ -56,60 +61,6 @@ export function plan(pricing: Pricing = FIXED, version = "plan-1"): MealPlan {
       },
     ],
   };
-}
-
-export function person(personId: string, change: Partial<Person> = {}): Person {
-  return {
-    personId,
-    number: `no-${personId}`,
-    displayName: `name of ${personId}`,
-    groupName: "class 1",
-    kind: "student",
-    active: true,
-    allergens: [],
-    limits: { perChargeFenMax: null, perDayFenMax: null, overdraftFenMax: null, blockedPeriodIds: [] },
-    ...change,
-  };
-}
-
-/** A roster in memory; a card's token is the person's id behind "card-". */
-export class TestRoster implements Roster {
-  readonly people = new Map<string, Person>();
-  readonly accounts = new Map<string, AccountBase>();
-
-  add(added: Person, balanceFen = 10_000): void {
-    this.people.set(added.personId, added);
-    this.accounts.set(added.personId, { balanceFen: fen(balanceFen), throughSeq: 0 });
-  }
-  person(personId: string): Person | undefined {
-    return this.people.get(personId);
-  }
-  personByNumber(number: string): Person | undefined {
-    return [...this.people.values()].find((one) => one.number === number);
-  }
-  personByCard(cardToken: string): Person | undefined {
-    return this.people.get(cardToken.replace(/^card-/, ""));
-  }
-  find(): Person[] {
-    return [...this.people.values()];
-  }
-  account(personId: string): AccountBase | undefined {
-    return this.accounts.get(personId);
-  }
-  consents(): [] {
-    return [];
-  }
-  /** Whose guardian withdrew, while the engine still knows the face. */
-  readonly withdrawn = new Set<string>();
-  hasConsent(personId: string): boolean {
-    return !this.withdrawn.has(personId);
-  }
-  version(): number {
-    return 1;
-  }
-  counts(): { people: number; withTemplate: number } {
-    return { people: this.people.size, withTemplate: this.people.size };
-  }
 }
 
 export interface FaceShape {
@@ -161,12 +112,15 @@ export function face(shape: FaceShape = {}): ObservedFace {
     search: {
       best: best === null ? null : { personId: best, similarity },
       runnerUp: best === null || second === null ? null : { personId: "p-other", similarity: second },
+      expected: null,
     },
+    otherSearches: [],
   };
 }
 
 export function picture(...faces: ObservedFace[]): FrameObservation {
   return {
+    observationId: "observation-1",
     widthPx: 640,
     heightPx: 480,
     faces,
@@ -180,6 +134,7 @@ export function settings(
   change: {
     confirmFace?: boolean;
     livenessMin?: number;
+    lookAlikes?: LookAlikeMode;
     limits?: Partial<
       Record<keyof Parameters<typeof servingLineSettings>[0]["servingLine"]["limits"], number>
     >;
@@ -203,12 +158,11 @@ export function settings(
       },
     },
     face: {
-      similarityMin: 0.5,
-      marginMin: 0.1,
       qualityMin: 0.25,
       livenessMin: change.livenessMin ?? 0,
       framesToAgree: 3,
-      lookMsMax: 4000,
+      lookMsMax: 2000,
+      lookAlikes: change.lookAlikes ?? "second-factor",
     },
   });
 }
@@ -245,27 +199,6 @@ export class TestFrames implements FrameSource {
   }
 }
 
-/** PIN of everyone is "1234"; three wrong ones lock. */
-export class TestPins implements PinVerifier {
-  readonly #roster: Roster;
-  #wrong = 0;
-  /** Replaced by tests that need the check to hang or to fail. */
-  answer: (() => Promise<PinCheck>) | null = null;
-
-  constructor(roster: Roster) {
-    this.#roster = roster;
-  }
-  check(number: string, pin: string): Promise<PinCheck> {
-    if (this.answer !== null) return this.answer();
-    const found = this.#roster.personByNumber(number);
-    if (this.#wrong >= 3) return Promise.resolve({ kind: "locked", untilMs: 99_000 });
-    if (found !== undefined && pin === "1234")
-      return Promise.resolve({ kind: "ok", personId: found.personId });
-    this.#wrong += 1;
-    return Promise.resolve({ kind: "wrong", attemptsLeft: 3 - this.#wrong });
-  }
-}
-
 export interface LineFixture extends JournalFixture {
   readonly line: ServingLineControl;
   readonly ledger: Ledger;
@@ -274,7 +207,9 @@ export interface LineFixture extends JournalFixture {
   readonly pins: TestPins;
   /** Every status that was told, in order. */
   readonly told: ServingLineStatus[];
-  readonly world: { timeTrust: TimeTrust; diskSafe: boolean };
+  readonly bounds: TestBounds;
+  readonly disputes: TerminalDisputeBook;
+  readonly world: { timeTrust: TimeTrust; diskSafe: boolean; operatorAtTill: string | null };
   /** Shows the picture `count` times, 100 ms apart. */
   look(observation: FrameObservation, count?: number): Promise<void>;
   /** Balance as the entries alone say. */
@@ -289,6 +224,7 @@ export interface LineFixtureOptions {
   readonly journalOf?: (journal: Journal) => Journal;
   readonly rosterOf?: (roster: Roster) => Roster;
   readonly ledgerOf?: (ledger: Ledger) => Ledger;
+  readonly disputesOf?: (disputes: TerminalDisputeBook) => TerminalDisputeBook;
   readonly projection?: Projection;
   /** Of a fixture before, whose database is opened again. */
   readonly after?: LineFixture;
@@ -312,16 +248,22 @@ export function intercepted<Port extends object>(
   });
 }
 
+/** What `journal verify` replays for a line of these tests. */
+export const LINE_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];
+
 /** A whole serving line on a real SQLite journal, with p-1, p-2 and p-3 enrolled, 100 yuan each. */
 export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
   const base =
-    options.after?.reopen() ?? journalFixture({ projections: [options.projection ?? ledgerProjection] });
+    options.after?.reopen() ??
+    journalFixture({ projections: [options.projection ?? ledgerProjection, disputeProjection] });
   const roster = options.after?.roster ?? new TestRoster();
   if (options.after === undefined) for (const personId of ["p-1", "p-2", "p-3"]) roster.add(person(personId));
   const frames = new TestFrames();
   const pins = new TestPins(roster);
   const ledger = createLedger(base.db);
-  const world = { timeTrust: "synced" as TimeTrust, diskSafe: true };
+  const disputes = openDisputeBook(base.db);
+  const bounds = new TestBounds(disputes);
+  const world: LineFixture["world"] = { timeTrust: "synced", diskSafe: true, operatorAtTill: null };
   const line = createServingLine({
     clock: base.clock,
     ids: base.ids,
@@ -332,6 +274,9 @@ export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
     pinVerifier: pins,
     timeTrust: { current: () => world.timeTrust },
     frames,
+    bounds,
+    disputes: options.disputesOf?.(disputes) ?? disputes,
+    operatorAtTill: () => world.operatorAtTill,
     settings: options.settings ?? settings(options.activation),
     mealPlan: options.mealPlan ?? plan(),
     diskSafe: () => world.diskSafe,
@@ -346,6 +291,8 @@ export function lineFixture(options: LineFixtureOptions = {}): LineFixture {
     roster,
     frames,
     pins,
+    bounds,
+    disputes,
     told,
     world,
     async look(observation, count = 3) {

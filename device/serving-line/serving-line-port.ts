@@ -85,6 +85,16 @@ export interface Receipt {
   readonly allergyWarning: readonly string[];
 }
 
+/** Whether somebody whom the camera confuses with others shows a card or PIN, or is named under an operator's eye. */
+export type LookAlikeMode = "second-factor" | "choose";
+
+/** One of those who are asked about. */
+export interface Choice {
+  readonly personId: string;
+  readonly displayName: string;
+  readonly groupName: string;
+}
+
 /** What the diner's screen shows. One variant at a time; every text comes from codes, never from here. */
 export type CheckoutView =
   | { readonly kind: "closed"; readonly reason: RefusalReason }
@@ -97,8 +107,21 @@ export type CheckoutView =
       readonly amountFen: Fen;
       readonly balanceFen: Fen;
       readonly allergyWarning: readonly string[];
+      /** A face named them, so they may say that it is not them. */
+      readonly disputable: boolean;
     }
+  /** Card or PIN says which of those who look alike it is; `choices` are the names that may be pressed instead. */
+  | { readonly kind: "asking"; readonly choices: readonly Choice[] | null }
   | { readonly kind: "paid"; readonly receipt: Receipt }
+  /**
+   * After "that's not me". `not-charged`: nothing had been charged. `voided`: `amountFen` was given back.
+   * `refused`: pressed too often today, so an operator has to take the charge back.
+   */
+  | {
+      readonly kind: "not-me";
+      readonly outcome: "not-charged" | "voided" | "refused";
+      readonly amountFen: Fen | null;
+    }
   | {
       readonly kind: "refused";
       readonly reason: RefusalReason;
@@ -139,6 +162,10 @@ export type ServingLineCommand =
   | { readonly kind: "activate" }
   | { readonly kind: "confirm" }
   | { readonly kind: "cancel" }
+  /** Of a face that was confirmed or charged: it is somebody else's. */
+  | { readonly kind: "not-me" }
+  /** One of the names asked about, under the eye of the operator who is signed in at this screen. */
+  | { readonly kind: "choose"; readonly personId: string; readonly operatorId: string }
   | { readonly kind: "set-order"; readonly itemIds: readonly string[]; readonly keyedFen: Fen | null }
   | { readonly kind: "card"; readonly cardToken: string }
   | { readonly kind: "pin"; readonly number: string; readonly pin: string };
@@ -151,13 +178,19 @@ export type OverrideResult =
   | { readonly kind: "paid"; readonly receipt: Receipt }
   | { readonly kind: "refused"; readonly reason: RefusalReason };
 
+export interface ListedCharge extends Receipt {
+  readonly voided: boolean;
+  /** The diner said that it was not them. */
+  readonly disputed: boolean;
+}
+
 export interface ServingLine {
   status(): ServingLineStatus;
   /** Called at each change of status; must not throw. */
   onStatus(listener: (status: ServingLineStatus) => void): () => void;
   command(command: ServingLineCommand): Promise<void>;
   /** Newest first; for the operator's page. */
-  recentCharges(countMax: number): readonly (Receipt & { readonly voided: boolean })[];
+  recentCharges(countMax: number): readonly ListedCharge[];
   voidCharge(request: {
     readonly chargeId: string;
     readonly operatorId: string;

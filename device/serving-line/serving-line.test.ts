@@ -49,7 +49,8 @@ describe("a diner who presses and looks", () => {
       activation: "touch",
       operatorId: null,
       overrideReason: null,
-      decision: { model: "model-a", similarity: 0.8, margin: 0.6, frames: 3 },
+      decision: { model: "model-a", similarity: 0.8, margin: 0.6, frames: 2 },
+      question: null,
       mealPlanVersion: "plan-1",
     });
     expect(fixture.line.status().servedCount).toBe(1);

@@ -1,50 +1,32 @@
 import { databaseFault } from "../journal/database-fault.ts";
-import type { Journal, TimeTrust } from "../journal/journal-port.ts";
 import { assertNever } from "../platform/assert.ts";
-import type { Clock } from "../platform/clock.ts";
-import type { IdSource } from "../platform/entropy.ts";
-import { CanteenError } from "../platform/errors.ts";
-import type { Logger } from "../platform/logger.ts";
-import type { PinVerifier, Roster } from "../roster/roster-port.ts";
+import type { IdentityBounds } from "../roster/identity-bounds-port.ts";
 import { type Cashier, createCashier } from "./cashier.ts";
 import { tillRefusal } from "./charge-rules.ts";
 import { type CheckoutLoop, createCheckoutLoop } from "./checkout-loop.ts";
 import type { Offer } from "./checkout-types.ts";
 import { viewOf } from "./checkout-view.ts";
-import type { FrameSource } from "./frame-source.ts";
-import type { Ledger } from "./ledger.ts";
+import { boundsOfFrame } from "./configured-bounds.ts";
+import { createDisputeDesk } from "./dispute-desk.ts";
+import type { ObservedFrame } from "./frame-source.ts";
+import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
 import { ORDER_ITEMS_MAX, priceOrder } from "./order-price.ts";
 import { createSalesGate, type SalesGate } from "./sales-gate.ts";
+import { lineClosed, mealPlanUnusable } from "./serving-line-faults.ts";
+import type { ServingLineOptions } from "./serving-line-options.ts";
 import type {
+  Choice,
+  ListedCharge,
   MealPlan,
   OverrideResult,
-  Receipt,
   RefusalReason,
   ServingLine,
   ServingLineCommand,
   ServingLineStatus,
   VoidResult,
 } from "./serving-line-port.ts";
-import { checkSettings, type ServingLineSettings } from "./settings.ts";
-
-export interface ServingLineOptions {
-  readonly clock: Clock;
-  readonly ids: IdSource;
-  readonly logger: Logger;
-  readonly journal: Journal;
-  /** `createLedger` on the journal's database; the journal has `ledgerProjection`. */
-  readonly ledger: Ledger;
-  readonly roster: Roster;
-  readonly pinVerifier: PinVerifier;
-  readonly timeTrust: { current(): TimeTrust };
-  readonly frames: FrameSource;
-  readonly settings: ServingLineSettings;
-  /** As last saved by the caller. */
-  readonly mealPlan: MealPlan;
-  /** Whether the disk has room enough for more sales; asked often, so it must be quick. */
-  readonly diskSafe: () => boolean;
-}
+import { checkSettings } from "./settings.ts";
 
 export type MealPlanResult =
   | { readonly kind: "accepted" }
@@ -96,6 +78,7 @@ class TerminalServingLine implements ServingLineControl {
     this.#cashier = createCashier({
       journal,
       ledger,
+      disputes: options.disputes,
       roster,
       ids,
       clock,
@@ -109,6 +92,8 @@ class TerminalServingLine implements ServingLineControl {
     this.#loop = createCheckoutLoop({
       clock,
       cashier: this.#cashier,
+      disputes: createDisputeDesk({ journal, ledger, disputes: options.disputes, ids, gate: this.#gate }),
+      choicesOf: (personIds) => this.#choices(personIds),
       gate: this.#gate,
       pinVerifier: options.pinVerifier,
       settings: settings.checkout,
@@ -118,10 +103,7 @@ class TerminalServingLine implements ServingLineControl {
     this.#loop.dispatch({ kind: "camera", lost: frames.cameraLost(), atMono: clock.mono() });
     this.#refreshTill();
     this.#stops.push(
-      frames.onFrame(({ observation, capturedMono }) => {
-        const offer = this.#offer();
-        this.#loop.dispatch({ kind: "frame", observation, capturedMono, offer, atMono: clock.mono() });
-      }),
+      frames.onFrame((frame) => this.#onFrame(frame)),
       frames.onCameraLost((lost) => this.#loop.dispatch({ kind: "camera", lost, atMono: clock.mono() })),
     );
     const till = clock.every(TILL_PERIOD_MS, () => {
@@ -149,6 +131,15 @@ class TerminalServingLine implements ServingLineControl {
       case "confirm":
       case "cancel":
         return this.#loop.dispatch({ kind: command.kind, atMono });
+      case "not-me": {
+        const disputeId = this.#options.ids.next();
+        this.#loop.dispatch({ kind: "not-me", disputeId, atMono });
+        return this.#refreshTill();
+      }
+      case "choose": {
+        const { personId, operatorId } = command;
+        return this.#loop.dispatch({ kind: "choose", personId, operatorId, atMono });
+      }
       case "set-order": {
         // One more than allowed is kept, so that the price says that it is too many.
         const itemIds = command.itemIds.slice(0, ORDER_ITEMS_MAX + 1);
@@ -171,7 +162,7 @@ class TerminalServingLine implements ServingLineControl {
     }
   }
 
-  recentCharges(countMax: number): readonly (Receipt & { readonly voided: boolean })[] {
+  recentCharges(countMax: number): readonly ListedCharge[] {
     return this.#cashier.recentCharges(Math.max(0, Math.min(countMax, RECENT_CHARGES_MAX)));
   }
 
@@ -191,7 +182,7 @@ class TerminalServingLine implements ServingLineControl {
     const offer = this.#offer();
     const outcome = this.#cashier.charge({
       chargeId: request.chargeId ?? ids.next(),
-      identity: { personId, method: "staff", activation: "touch", decision: null },
+      identity: { personId, method: "staff", activation: "touch", decision: null, question: null },
       offer,
       // The operator has the person and the dishes before them, and signs for both.
       allergyConfirmed: true,
@@ -230,6 +221,31 @@ class TerminalServingLine implements ServingLineControl {
     await this.#loop.close();
   }
 
+  #onFrame({ observation, capturedMono }: ObservedFrame): void {
+    const { clock, bounds } = this.#options;
+    let known: IdentityBounds;
+    try {
+      known = boundsOfFrame(observation, bounds);
+    } catch (error) {
+      this.#stopAfter(error);
+      this.#refreshTill();
+      return;
+    }
+    const offer = this.#offer();
+    const atMono = clock.mono();
+    this.#loop.dispatch({ kind: "frame", observation, capturedMono, offer, bounds: known, atMono });
+  }
+
+  #choices(personIds: readonly string[]): readonly Choice[] | null {
+    const { roster, operatorAtTill } = this.#options;
+    try {
+      return choicesOf(personIds, roster, operatorAtTill());
+    } catch (error) {
+      this.#stopAfter(error);
+      return null;
+    }
+  }
+
   #readCard(cardToken: string): void {
     const { roster, clock } = this.#options;
     let personId: string | null;
@@ -264,7 +280,7 @@ class TerminalServingLine implements ServingLineControl {
     const { phase } = this.#loop.checkout();
     const { activation } = this.#options.settings.checkout;
     const watches = activation === "presence" && (phase.kind === "idle" || phase.kind === "cooling-down");
-    return watches || phase.kind === "looking" || phase.kind === "confirming";
+    return watches || ["looking", "asking", "confirming"].includes(phase.kind);
   }
 
   #publish(): void {
@@ -357,22 +373,6 @@ class TerminalServingLine implements ServingLineControl {
   }
 
   #assertOpen(): void {
-    if (!this.#closed) return;
-    throw new CanteenError("the serving line is closed", {
-      code: "serving-line-closed",
-      retry: "after-operator",
-      hint: { zh: "程序正在退出，请稍后再试。", en: "The program is shutting down; please try again later." },
-    });
+    if (this.#closed) throw lineClosed();
   }
-}
-
-function mealPlanUnusable(problems: readonly string[]): CanteenError {
-  return new CanteenError(`the meal plan cannot be used: ${problems.join("; ")}`, {
-    code: "meal-plan-unusable",
-    retry: "after-operator",
-    hint: {
-      zh: `餐次设置有误，请修改后重新启动：${problems.join("；")}`,
-      en: `The meal plan is wrong; correct it and start again: ${problems.join("; ")}`,
-    },
-  });
 }

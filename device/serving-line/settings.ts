@@ -3,7 +3,7 @@ import { fen } from "../platform/units.ts";
 import type { PersonKind } from "../roster/roster-port.ts";
 import type { ChargeLimits } from "./charge-rules.ts";
 import type { CheckoutSettings } from "./checkout-types.ts";
-import type { Activation } from "./serving-line-port.ts";
+import type { Activation, LookAlikeMode } from "./serving-line-port.ts";
 
 /** What one serving line runs with. */
 export interface ServingLineSettings {
@@ -30,12 +30,11 @@ export interface WrittenSettings {
     };
   };
   readonly face: {
-    readonly similarityMin: number;
-    readonly marginMin: number;
     readonly qualityMin: number;
     readonly livenessMin: number;
     readonly framesToAgree: number;
     readonly lookMsMax: number;
+    readonly lookAlikes: LookAlikeMode;
   };
 }
 
@@ -48,6 +47,12 @@ const MS_PER_DAY = 86_400_000;
  */
 const FIXED = {
   pinMsMax: 10_000,
+  faceWaitMsMin: 4000,
+  questionMsMax: 15_000,
+  clearFrames: 2,
+  clearLeadMin: 0.05,
+  nearMissMax: 0.06,
+  unexpectedFrames: 1,
   otherWayMsMin: 8000,
   absentFramesMin: 3,
   frameAgeMsMax: 1500,
@@ -84,18 +89,23 @@ export function servingLineSettings(
     checkout: {
       activation: servingLine.activation,
       confirmFace: servingLine.confirmFace,
+      lookAlikes: face.lookAlikes,
       lookMsMax: face.lookMsMax,
+      faceWaitMsMax: Math.max(face.lookMsMax, FIXED.faceWaitMsMin),
+      questionMsMax: FIXED.questionMsMax,
       confirmMsMax: servingLine.confirmMsMax,
       pinMsMax: FIXED.pinMsMax,
       shownMsMin: servingLine.shownMsMin,
       otherWayMsMin: Math.max(servingLine.shownMsMin, FIXED.otherWayMsMin),
       absentFramesMin: FIXED.absentFramesMin,
       identity: {
-        similarityMin: face.similarityMin,
-        marginMin: face.marginMin,
         qualityMin: face.qualityMin,
         livenessMin: face.livenessMin,
         framesToAgree: face.framesToAgree,
+        clearFrames: FIXED.clearFrames,
+        clearLeadMin: FIXED.clearLeadMin,
+        nearMissMax: FIXED.nearMissMax,
+        unexpectedFrames: FIXED.unexpectedFrames,
         frameAgeMsMax: FIXED.frameAgeMsMax,
         frameGapMsMax: FIXED.frameGapMsMax,
         eyeDistancePxMin: FIXED.eyeDistancePxMin,
@@ -113,7 +123,7 @@ export function servingLineSettings(
   return settings;
 }
 
-/** A threshold of NaN would fail every comparison and one of 0 would pass every face; neither is a setting. */
+/** A number of NaN would fail every comparison; an accept of one frame is none. */
 export function checkSettings({ checkout, limits }: ServingLineSettings): void {
   const { identity } = checkout;
   const numbers = [
@@ -123,15 +133,17 @@ export function checkSettings({ checkout, limits }: ServingLineSettings): void {
     checkout.confirmMsMax,
   ];
   assert(numbers.every(Number.isFinite), "every setting of the serving line is a finite number");
-  assert(identity.similarityMin > 0 && identity.similarityMin <= 1, "similarityMin is within (0, 1]");
-  assert(identity.marginMin >= 0 && identity.livenessMin >= 0, "marginMin and livenessMin are not negative");
+  assert(identity.livenessMin >= 0, "livenessMin is not negative");
+  assert(identity.clearLeadMin >= 0 && identity.nearMissMax >= 0, "leads over the bounds are not negative");
   assert(
-    Number.isInteger(identity.framesToAgree) && identity.framesToAgree >= 2,
-    "framesToAgree is 2 or more",
+    [identity.framesToAgree, identity.clearFrames].every((count) => Number.isInteger(count) && count >= 2),
+    "framesToAgree and clearFrames are 2 or more",
   );
   assert(
     [
       checkout.lookMsMax,
+      checkout.faceWaitMsMax,
+      checkout.questionMsMax,
       checkout.confirmMsMax,
       checkout.pinMsMax,
       checkout.shownMsMin,

@@ -137,7 +137,7 @@ describe("Outbox", () => {
     const settle: ((outcome: PublishOutcome) => void)[] = [];
     const outbox = new Outbox({
       publish: ({ payload }: OutgoingMessage) => {
-        taken.push(payload);
+        taken.push(String(payload));
         return new Promise((resolve) => settle.push(resolve));
       },
       inFlightMax: 2,

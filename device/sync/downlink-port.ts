@@ -1,6 +1,6 @@
 import type { RosterMessage } from "../roster/roster-delta.ts";
 import type { TemplateSharing } from "../roster/template-sharing.ts";
-import type { MealPlanMessage } from "./messages.ts";
+import type { MealPlanMessage, OrdersMessage } from "./messages.ts";
 
 /** Who keeps people, accounts and consent. What `apply` answers `applied` has reached the disk. */
 export interface RosterDownlink {
@@ -27,6 +27,18 @@ export type MealPlanApplied =
   | { readonly kind: "applied" }
   | { readonly kind: "stale" }
   | { readonly kind: "refused"; readonly code: string };
+
+/** Who keeps purchase orders. What `apply` answers `applied` has reached the disk. */
+export interface OrdersDownlink {
+  /** The last change applied; 0 before the first. */
+  revision(): number;
+  apply(message: OrdersMessage): OrdersTaken;
+}
+
+export type OrdersTaken =
+  | { readonly kind: "applied"; readonly revision: number }
+  | { readonly kind: "stale" }
+  | { readonly kind: "gap"; readonly have: number };
 
 /** Who seals and opens templates under the site's key. Left out where sharing is off. */
 export type TemplateExchange = Pick<

@@ -69,6 +69,7 @@ function rig(more: Partial<DownlinkOptions> = {}) {
     address,
     roster: new FakeRoster(),
     mealPlan: { version: () => null, apply: () => noted("meal-plan", { kind: "applied" }) },
+    orders: { revision: () => 3, apply: () => noted("orders", { kind: "gap", have: 3 }) },
     templates: {
       pendingShares: () => [],
       confirmShare: () => {},
@@ -76,6 +77,7 @@ function rig(more: Partial<DownlinkOptions> = {}) {
       onPending: () => () => {},
     },
     onReceipt: () => void calls.push("receipt"),
+    onPhotoReceipt: ({ sha256 }) => void calls.push(`photo ${sha256.slice(0, 4)}`),
     onCommand: ({ id }) => noted("command", { v: 1, id, status: "done", code: null, facts: {} }),
     onRosterNeeded: (reason) => void calls.push(`need ${reason}`),
     onRosterFits: () => void calls.push("fits"),
@@ -137,6 +139,13 @@ describe("Downlink", () => {
       ["roster", "disk-full"],
       ["meal-plan", "disk-full"],
     ]);
+  });
+
+  it("reports the revision of the orders that it has, also where a change does not join", () => {
+    const { calls, reports, receive } = rig();
+    receive("orders", { v: 1, after: 8, revision: 9, orders: [] });
+    expect(calls).toEqual(["orders"]);
+    expect(reports).toEqual([{ v: 1, atMs: 7, what: "orders", version: 3, status: "gap", code: null }]);
   });
 
   it("refuses templates and meal plans where they are not wanted", () => {

@@ -3,11 +3,13 @@ import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs } from "../platform/units.ts";
 import type { RosterMessage } from "../roster/roster-delta.ts";
-import type { MealPlanDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
+import type { MealPlanDownlink, OrdersDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
 import {
   type CommandMessage,
   type CommandResultMessage,
   type MealPlanMessage,
+  type OrdersMessage,
+  type PhotoReceiptMessage,
   parseMessage,
   type ReceiptMessage,
   type ReportedMessage,
@@ -20,8 +22,10 @@ export interface DownlinkOptions {
   readonly address: TerminalAddress;
   readonly roster: RosterDownlink;
   readonly mealPlan: MealPlanDownlink | undefined;
+  readonly orders: OrdersDownlink | undefined;
   readonly templates: TemplateExchange | undefined;
   readonly onReceipt: (receipt: ReceiptMessage) => void;
+  readonly onPhotoReceipt: (receipt: PhotoReceiptMessage) => void;
   readonly onCommand: (command: CommandMessage) => CommandResultMessage;
   readonly onRosterNeeded: (reason: "gap" | "not-saved") => void;
   readonly onRosterFits: () => void;
@@ -71,11 +75,17 @@ export class Downlink {
       case "receipt":
         this.#with(CHANNELS.receipt, payload, (receipt) => this.#options.onReceipt(receipt));
         break;
+      case "photoReceipt":
+        this.#with(CHANNELS.photoReceipt, payload, (receipt) => this.#options.onPhotoReceipt(receipt));
+        break;
       case "roster":
         this.#with(CHANNELS.roster, payload, (message) => this.#takeRoster(message));
         break;
       case "mealPlan":
         this.#with(CHANNELS.mealPlan, payload, (plan) => this.#takeMealPlan(plan));
+        break;
+      case "orders":
+        this.#with(CHANNELS.orders, payload, (message) => this.#takeOrders(message));
         break;
       case "templateDown":
         this.#with(CHANNELS.templateDown, payload, (share) => this.#takeTemplate(share));
@@ -121,6 +131,19 @@ export class Downlink {
       const code = applied.kind === "refused" ? applied.code : null;
       this.#report({ what: "meal-plan", version, status: applied.kind, code });
     }
+  }
+
+  /** The revision in the report tells the cloud where to go on, after a gap too. */
+  #takeOrders(message: OrdersMessage): void {
+    const { orders } = this.#options;
+    const applied = this.#saved("orders", () => orders?.apply(message) ?? ({ kind: "refused" } as const));
+    const version = orders?.revision() ?? 0;
+    if ("fault" in applied) {
+      this.#report({ what: "orders", version, status: "not-saved", code: applied.fault });
+      return;
+    }
+    const code = applied.kind === "refused" ? "orders-not-taken" : null;
+    this.#report({ what: "orders", version, status: applied.kind, code });
   }
 
   #takeTemplate({ v: _v, ...share }: TemplateDownMessage): void {

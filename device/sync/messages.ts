@@ -108,6 +108,7 @@ export const onlineSchema = z
       ackedSeq: sequence,
       rosterVersion: version,
       mealPlanVersion: z.string().max(64).nullable(),
+      ordersRevision: version,
     }),
     z.strictObject({
       v: v1,
@@ -190,6 +191,73 @@ export const mealPlanSchema = z
   })
   .describe("Desired meal plan; answered in up/reported.");
 
+export const photoReceiptSchema = z
+  .strictObject({
+    v: v1,
+    sha256: hash.describe("The photo, by the SHA-256 of its bytes."),
+    haveBytes: z
+      .int()
+      .min(0)
+      .max(1024 * 1024)
+      .describe("Stored from the beginning, without a hole."),
+    complete: z.boolean().describe("What is stored has this hash: the terminal may let it go."),
+    refused: code.nullable().describe("The cloud will not take it now."),
+  })
+  .describe(
+    "How much of a photo the cloud has; the answer to each chunk, and to an empty one that only asks.",
+  );
+
+const decimal = z
+  .string()
+  .regex(/^(0|[1-9][0-9]{0,7})(\.[0-9]{1,3})?$/)
+  .describe("A decimal without sign: at most 8 digits before the point and 3 behind it.");
+const identifierText = z
+  .string()
+  .max(64)
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]*$/);
+const basisPoints = z.int().min(0).max(10_000).describe("Hundredths of a per cent.");
+
+const orderLineSchema = z.strictObject({
+  lineId: identifierText,
+  product: z.strictObject({ productId: identifierText, name: z.string().min(1).max(80) }),
+  unit: z.enum(["kg", "g", "jin", "piece"]).describe("jin: 市斤, 500 g."),
+  quantity: decimal,
+  packTareG: z.int().min(0).max(100_000).nullable().describe("Of one piece's box or wrapping."),
+  tolerance: z.strictObject({ underBp: basisPoints, overBp: basisPoints }),
+  priceFen: fen.nullable().describe("For one unit; null where money and goods are kept apart."),
+  gtins: z.array(z.string().regex(/^[0-9]{8,14}$/)).max(10),
+  temperatureMilliCMax: z.int().min(-40_000).max(100_000).nullable(),
+  lotRequired: z.boolean(),
+  shelfDaysMin: z.int().min(0).max(3650).nullable(),
+});
+
+export const purchaseOrderSchema = z
+  .strictObject({
+    orderId: identifierText,
+    version: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
+    supplier: z.strictObject({ supplierId: identifierText, name: z.string().min(1).max(80) }),
+    dueDate: z.iso.date(),
+    status: z.enum(["open", "closed", "cancelled"]),
+    lines: z
+      .array(orderLineSchema)
+      .min(1)
+      .max(200)
+      .refine(
+        (lines) => new Set(lines.map(({ lineId }) => lineId)).size === lines.length,
+        "a lineId stands twice",
+      ),
+  })
+  .describe("One purchase order, whole.");
+
+export const ordersSchema = z
+  .strictObject({
+    v: v1,
+    after: version.describe("Fits on any revision from here on; an older terminal asks for what it lacks."),
+    revision: version.min(1),
+    orders: z.array(purchaseOrderSchema).max(20),
+  })
+  .describe("Purchase orders that changed after `after`, as they are at `revision`.");
+
 const reportedCommon = { v: v1, atMs: epochMs };
 
 export const reportedSchema = z
@@ -206,6 +274,13 @@ export const reportedSchema = z
       what: z.literal("meal-plan"),
       version: z.string().max(64),
       status: z.enum(["applied", "stale", "refused", "not-saved"]),
+      code: code.nullable(),
+    }),
+    z.strictObject({
+      ...reportedCommon,
+      what: z.literal("orders"),
+      version: version.describe("The revision that the terminal has now."),
+      status: z.enum(["applied", "stale", "gap", "refused", "not-saved"]),
       code: code.nullable(),
     }),
     z.strictObject({
@@ -253,6 +328,8 @@ export type HealthMessage = z.infer<typeof healthSchema>;
 export type RosterRequestMessage = z.infer<typeof rosterRequestSchema>;
 export type TemplateUpMessage = z.infer<typeof templateUpSchema>;
 export type TemplateDownMessage = z.infer<typeof templateDownSchema>;
+export type OrdersMessage = z.infer<typeof ordersSchema>;
+export type PhotoReceiptMessage = z.infer<typeof photoReceiptSchema>;
 export type MealPlanMessage = z.infer<typeof mealPlanSchema>;
 export type ReportedMessage = z.infer<typeof reportedSchema>;
 export type CommandMessage = z.infer<typeof commandSchema>;

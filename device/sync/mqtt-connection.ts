@@ -13,7 +13,7 @@ export type MqttVersion = 4 | 5;
 
 export interface OutgoingMessage {
   readonly topic: string;
-  readonly payload: string;
+  readonly payload: string | Uint8Array;
   readonly retain: boolean;
 }
 
@@ -113,9 +113,14 @@ export class MqttConnection {
       this.#client.removeOutgoingMessage(messageId);
     });
     this.#waiters.add(settle);
-    this.#client.publish(message.topic, message.payload, { qos: 1, retain: message.retain }, (error) => {
-      settle(outcomeOf(error ?? undefined));
-    });
+    this.#client.publish(
+      message.topic,
+      bytesOf(message.payload),
+      { qos: 1, retain: message.retain },
+      (error) => {
+        settle(outcomeOf(error ?? undefined));
+      },
+    );
     // The id was allocated inside the call above; a time-out can only run later.
     const messageId = this.#client.getLastMessageId();
     return promise;
@@ -238,7 +243,7 @@ function clientOptions(options: ConnectionOptions): mqtt.IClientOptions {
     rejectUnauthorized: true,
     will: {
       topic: options.will.topic,
-      payload: Buffer.from(options.will.payload),
+      payload: bytesOf(options.will.payload),
       qos: 1,
       retain: options.will.retain,
     },
@@ -253,4 +258,9 @@ function outcomeOf(error: (Error & { readonly code?: unknown }) | undefined): Pu
   if (error === undefined) return { kind: "acked" };
   if (typeof error.code === "number") return { kind: "refused", reasonCode: error.code };
   return { kind: "connection-lost" };
+}
+
+function bytesOf(payload: string | Uint8Array): Buffer {
+  if (typeof payload === "string") return Buffer.from(payload);
+  return Buffer.from(payload.buffer, payload.byteOffset, payload.byteLength);
 }

@@ -5,15 +5,23 @@ import type { Logger } from "../platform/logger.ts";
 import type { CommandLog } from "./command-log.ts";
 import { answerCommand, type CommandHandler } from "./commands.ts";
 import { Downlink } from "./downlink.ts";
-import type { MealPlanDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
+import type { MealPlanDownlink, OrdersDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
 import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMessage } from "./messages.ts";
 import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
 import { type BrokerSettings, type LinkWaits, MqttLink } from "./mqtt-link.ts";
 import { Outbox } from "./outbox.ts";
+import { type PhotoSource, PhotoUplink } from "./photo-uplink.ts";
 import { RosterRequests } from "./roster-requests.ts";
 import type { Sync, SyncStatus } from "./sync-port.ts";
 import { TemplateUplink } from "./template-uplink.ts";
-import { CHANNELS, type ChannelName, downFilter, type TerminalAddress, topicOf } from "./topics.ts";
+import {
+  CHANNELS,
+  type ChannelName,
+  downFilter,
+  photoTopic,
+  type TerminalAddress,
+  topicOf,
+} from "./topics.ts";
 import type { UplinkLimits } from "./uplink-core.ts";
 import { type CloudTime, UplinkPump } from "./uplink-pump.ts";
 
@@ -27,8 +35,10 @@ export interface SyncOptions {
   readonly journal: Journal;
   readonly roster: RosterDownlink;
   readonly mealPlan?: MealPlanDownlink;
+  readonly orders?: OrdersDownlink;
   /** Left out where sharing is off. */
   readonly templates?: TemplateExchange;
+  readonly photos?: PhotoSource;
   readonly commands?: {
     readonly log: CommandLog;
     readonly handlers: Readonly<Record<string, CommandHandler>>;
@@ -45,6 +55,7 @@ export interface SyncOptions {
   readonly waits?: Partial<LinkWaits> & {
     readonly healthPeriodMs?: number;
     readonly receiptWaitMsLimit?: number;
+    readonly photoReceiptWaitMsMin?: number;
   };
 }
 
@@ -67,6 +78,7 @@ class TerminalSync implements Sync {
   readonly #downlink: Downlink;
   readonly #rosterRequests: RosterRequests;
   readonly #templates: TemplateUplink | null;
+  readonly #photos: PhotoUplink | null;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #startedMs: number;
   #connectionId = "";
@@ -91,6 +103,7 @@ class TerminalSync implements Sync {
       entropy: options.entropy,
     });
     this.#templates = this.#makeTemplates();
+    this.#photos = this.#makePhotos();
     this.#downlink = this.#makeDownlink();
   }
 
@@ -118,6 +131,7 @@ class TerminalSync implements Sync {
     this.#health?.cancel();
     this.#pump.close();
     this.#templates?.close();
+    this.#photos?.close();
     this.#rosterRequests.disconnected();
     this.#outbox.clear();
     // A goodbye suppresses the will, so its word is said here.
@@ -181,8 +195,26 @@ class TerminalSync implements Sync {
     });
   }
 
+  #makePhotos(): PhotoUplink | null {
+    const { photos, address, clock, entropy, logger, waits } = this.#options;
+    if (photos === undefined) return null;
+    return new PhotoUplink({
+      source: photos,
+      publish: ({ sha256, offset, bytes }) =>
+        this.#link.publish({ topic: photoTopic(address, sha256, offset), payload: bytes, retain: false }),
+      // Money first: while entries wait for the cloud, no new photo begins.
+      mayGo: () => this.#pump.waitingCount === 0,
+      clock,
+      entropy,
+      logger,
+      ...(waits?.photoReceiptWaitMsMin === undefined
+        ? {}
+        : { receiptWaitMsMin: waits.photoReceiptWaitMsMin }),
+    });
+  }
+
   #makeDownlink(): Downlink {
-    const { address, roster, mealPlan, templates, clock, logger } = this.#options;
+    const { address, roster, mealPlan, orders, templates, clock, logger } = this.#options;
     const commands = {
       log: this.#options.commands?.log ?? noCommands,
       handlers: this.#options.commands?.handlers ?? {},
@@ -193,8 +225,10 @@ class TerminalSync implements Sync {
       address,
       roster,
       mealPlan,
+      orders,
       templates,
       onReceipt: (receipt) => this.#pump.receive(receipt),
+      onPhotoReceipt: (receipt) => this.#photos?.receive(receipt),
       onCommand: (command) => answerCommand(command, commands),
       onRosterNeeded: (reason) => this.#rosterRequests.need(reason),
       onRosterFits: () => this.#rosterRequests.satisfied(),
@@ -212,6 +246,7 @@ class TerminalSync implements Sync {
     this.#pump.connected(connectionId);
     this.#rosterRequests.connected();
     this.#templates?.connected();
+    this.#photos?.connected();
     const periodMs = this.#options.waits?.healthPeriodMs ?? HEALTH_PERIOD_MS;
     this.#health = this.#options.clock.every(periodMs, () => {
       this.#announce();
@@ -226,10 +261,13 @@ class TerminalSync implements Sync {
     this.#pump.disconnected();
     this.#rosterRequests.disconnected();
     this.#templates?.disconnected();
+    this.#photos?.disconnected();
   }
 
   #onMessage(message: IncomingMessage): void {
     this.#downlink.receive(message);
+    // Perhaps the journal has just become free.
+    this.#photos?.go();
     this.#tell();
   }
 
@@ -240,7 +278,7 @@ class TerminalSync implements Sync {
   }
 
   #birth(): OnlineMessage {
-    const { clock, software, roster, mealPlan } = this.#options;
+    const { clock, software, roster, mealPlan, orders } = this.#options;
     return {
       v: 1,
       online: true,
@@ -252,6 +290,7 @@ class TerminalSync implements Sync {
       ackedSeq: this.#pump.state.ackedSeq,
       rosterVersion: roster.version(),
       mealPlanVersion: mealPlan?.version() ?? null,
+      ordersRevision: orders?.revision() ?? 0,
     };
   }
 

@@ -7,6 +7,8 @@ import {
   journalBatchSchema,
   mealPlanSchema,
   onlineSchema,
+  ordersSchema,
+  photoReceiptSchema,
   receiptSchema,
   reportedSchema,
   rosterRequestSchema,
@@ -47,10 +49,18 @@ export const CHANNELS = {
     templateDownSchema,
     "Sealed templates, to every terminal of the site.",
   ),
+  photoReceipt: channel("down/photo-receipt", photoReceiptSchema, "How much of a photo the cloud has."),
   mealPlan: channel("down/meal-plan", mealPlanSchema, "Desired meal plan."),
+  orders: channel("down/orders", ordersSchema, "Purchase orders, before their delivery."),
   reported: channel("up/reported", reportedSchema, "What became of a message from the cloud."),
   command: channel("down/command", commandSchema, "Something to do now, once."),
   commandResult: channel("up/command-result", commandResultSchema, "What became of a command."),
+} as const;
+
+/** The one channel whose messages are no JSON: a piece of a photo, its place in the topic. */
+export const PHOTO_CHANNEL = {
+  suffix: "up/photo/{sha256}/{offset}",
+  summary: "Bytes of a photo from `offset` on, at most 64 KiB; with no bytes it asks what the cloud has.",
 } as const;
 
 export type ChannelName = keyof typeof CHANNELS;
@@ -67,6 +77,20 @@ const IDENTIFIER = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** @throws RangeError when site or device is no identifier: a wildcard in it would reach other terminals. */
 export function topicOf(address: TerminalAddress, name: ChannelName): string {
   return `${terminalRoot(address)}/${CHANNELS[name].suffix}`;
+}
+
+export function photoTopic(address: TerminalAddress, sha256: string, offset: number): string {
+  return `${terminalRoot(address)}/up/photo/${sha256}/${offset}`;
+}
+
+const PHOTO_SUFFIX = /^up\/photo\/([0-9a-f]{64})\/(0|[1-9][0-9]{0,6})$/;
+
+/** @returns undefined for a suffix that is no photo's. */
+export function parsePhotoSuffix(
+  suffix: string,
+): { readonly sha256: string; readonly offset: number } | undefined {
+  const [, sha256, offset] = PHOTO_SUFFIX.exec(suffix) ?? [];
+  return sha256 === undefined ? undefined : { sha256, offset: Number(offset) };
 }
 
 /** The one filter that a terminal subscribes. */

@@ -1,14 +1,17 @@
 /** From the files of an npm package to the bytes of one ONNX artifact. */
 
 import type { Artifact } from "../manifest.ts";
+import { pruneChannels } from "./channel-pruning.ts";
 import { onnxOfFaceApiRecognition } from "./face-api-to-onnx.ts";
 import { decodeOnnx, encodeOnnx, flushTinyWeights, type OnnxModel } from "./onnx-file.ts";
+import { respellPrelu } from "./prelu-spelling.ts";
 import { onnxOfTfjsGraph } from "./tfjs-graph-to-onnx.ts";
 import { readTflite } from "./tflite-file.ts";
 import { onnxOfTflite } from "./tflite-to-onnx.ts";
 
 /**
- * Converts and flushes tiny weights to zero; deterministic, so that the result's SHA-256 can be pinned.
+ * Converts, flushes tiny weights to zero, leaves dead channels out and spells PRelu for speed (README.md: Speed);
+ * deterministic, so that the result's SHA-256 can be pinned.
  * @param members bytes by path inside the package; must hold all of `artifact.members`.
  */
 export async function convertMembers(
@@ -22,6 +25,8 @@ export async function convertMembers(
   });
   const model = convert(artifact, parts);
   flushTinyWeights(model);
+  pruneChannels(model);
+  respellPrelu(model);
   return encodeOnnx(model);
 }
 

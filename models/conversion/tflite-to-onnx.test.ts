@@ -2,7 +2,7 @@ import path from "node:path";
 import * as ort from "onnxruntime-node";
 import { describe, expect, test } from "vitest";
 import { readManifest } from "../manifest.ts";
-import { encodeOnnx } from "./onnx-file.ts";
+import { convertMembers } from "./convert.ts";
 import { sourcesOf } from "./package-members-for-tests.ts";
 import {
   float32OfHalf,
@@ -11,7 +11,6 @@ import {
   type TfliteOperator,
   withoutDequantize,
 } from "./tflite-file.ts";
-import { onnxOfTflite } from "./tflite-to-onnx.ts";
 
 /**
  * Runs a graph as TensorFlow Lite defines its operators, N×H×W×C, one loop each, no folding: slow, and written apart
@@ -179,17 +178,17 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** One made-up picture through the converted graph and through the source's operators: all outputs of both. */
+/** One made-up picture through the converted graph, as it ships, and through the source's operators: all outputs. */
 async function bothWays(
   file: string,
   side: number,
   manifestFile?: string,
 ): Promise<{ readonly converted: readonly Float32Array[]; readonly reference: readonly Float32Array[] }> {
   const { artifacts } = await readManifest(manifestFile);
-  const names = artifacts.find((artifact) => artifact.file === file)?.outputs;
+  const artifact = artifacts.find((candidate) => candidate.file === file);
+  if (artifact === undefined) throw new Error(`${file} is not in the manifest`);
   const [bytes = new Uint8Array()] = await sourcesOf(file, manifestFile);
-  const source = readTflite(bytes);
-  const graph = withoutDequantize(source);
+  const graph = withoutDequantize(readTflite(bytes));
   const rows = new Float32Array(side * side * 3);
   const planes = new Float32Array(rows.length);
   for (let y = 0; y < side; y += 1) {
@@ -201,8 +200,11 @@ async function bothWays(
       }
     }
   }
-  const wanted = names?.map((wantedName) => graph.tensors.findIndex(({ name }) => name === wantedName));
-  const session = await ort.InferenceSession.create(encodeOnnx(onnxOfTflite(source, "test", names)));
+  const wanted = artifact.outputs?.map((wantedName) =>
+    graph.tensors.findIndex(({ name }) => name === wantedName),
+  );
+  const model = await convertMembers(artifact, new Map([[artifact.members[0] ?? "", bytes]]));
+  const session = await ort.InferenceSession.create(model);
   const outputs = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
   const converted = session.outputNames.map((name) => {
     const data = outputs[name]?.data;

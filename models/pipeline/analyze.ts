@@ -12,6 +12,7 @@ import { type GreyPicture, greyPictureOf, measureMotion } from "./motion.ts";
 import { measureQuality } from "./quality.ts";
 import type { RgbImage } from "./rgb-image.ts";
 import type { FaceModels } from "./sessions.ts";
+import { embedForSides, type SideEmbedding } from "./side-packs.ts";
 
 export interface AnalysisOptions {
   /** Only the largest are landmarked and embedded. */
@@ -29,6 +30,8 @@ export interface Analysis extends ImageAnalysis {
   readonly faceCountDropped: number;
   /** For the next frame's motion; null where nobody asked for liveness. */
   readonly grey: GreyPicture | null;
+  /** For each face what the side packs make of it. */
+  readonly sideEmbeddings: readonly (readonly SideEmbedding[])[];
 }
 
 /**
@@ -41,11 +44,15 @@ const doubtedCountMax = 4;
 
 type StageName = Exclude<keyof StageMs, "search" | "total">;
 
-/** @throws FaceEngineError `image-unreadable` or `image-too-large`. */
+/**
+ * @param sides packs that embed each face as well.
+ * @throws FaceEngineError `image-unreadable` or `image-too-large`.
+ */
 export async function analyzeImage(
   models: FaceModels,
   bytes: Uint8Array,
   options: AnalysisOptions,
+  sides: readonly FaceModels[] = [],
 ): Promise<Analysis> {
   const startedMs = performance.now();
   const spentMs: Record<StageName, number> = { decode: 0, detect: 0, landmarks: 0, liveness: 0, embed: 0 };
@@ -63,15 +70,18 @@ export async function analyzeImage(
   );
   const grey = options.liveness ? await timed("liveness", () => Promise.resolve(greyPictureOf(image))) : null;
   const faces: Face[] = [];
+  const sideEmbeddings: (readonly SideEmbedding[])[] = [];
   for (const found of chosen.faces) {
     const face = await analyzeFace(models, image, found, timed);
     const cues = grey && (await timed("liveness", () => livenessOf(models, image, found, grey, options)));
     faces.push({ ...face, ...cues });
+    sideEmbeddings.push(await timed("embed", () => embedForSides(models, sides, image, found)));
   }
   return {
     widthPx: image.widthPx,
     heightPx: image.heightPx,
     faces,
+    sideEmbeddings,
     faceCountDropped: largestFirst.length - faces.length - chosen.notFaces,
     grey,
     stageMs: { ...spentMs, search: 0, total: performance.now() - startedMs },

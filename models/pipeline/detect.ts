@@ -2,7 +2,7 @@
 
 import type * as ort from "onnxruntime-node";
 import type { Box } from "../face-engine-port.ts";
-import { type Region, type RgbImage, resampleRegion } from "./rgb-image.ts";
+import { type Region, type RgbImage, resampleInto } from "./rgb-image.ts";
 import { runModel } from "./sessions.ts";
 
 export interface Detection {
@@ -121,17 +121,15 @@ function letterboxInput(image: RgbImage, frame: Region): Float32Array {
     width: width * scale,
     height: height * scale,
   };
-  const pixels = resampleRegion(image, inside, width, height);
-  const plane = inputWidth * inputHeight;
-  for (let y = 0; y < height; y += 1) {
-    for (let x = 0; x < width; x += 1) {
-      const source = (y * width + x) * 3;
-      const target = (y + top) * inputWidth + x + left;
-      for (let channel = 0; channel < 3; channel += 1) {
-        input[channel * plane + target] = ((pixels[source + channel] ?? 0) - 127) / 128;
-      }
-    }
-  }
+  resampleInto(image, inside, width, height, {
+    target: input,
+    start: top * inputWidth + left,
+    rowStep: inputWidth,
+    pixelStep: 1,
+    channelStep: inputWidth * inputHeight,
+    scale: 1 / 128,
+    offset: -127 / 128,
+  });
   return input;
 }
 

@@ -63,13 +63,14 @@ function planesOf(
   const side = alignedSidePx;
   const plane = side * side;
   const planes = new Float32Array(3 * plane);
+  const step = mirrored ? -3 : 3;
   for (let y = 0; y < side; y += 1) {
-    for (let x = 0; x < side; x += 1) {
-      const source = (y * side + (mirrored ? side - 1 - x : x)) * 3;
-      const target = y * side + x;
-      for (let channel = 0; channel < 3; channel += 1) {
-        planes[channel * plane + target] = ((aligned[source + channel] ?? 0) - mean) / divisor;
-      }
+    let source = (mirrored ? (y + 1) * side - 1 : y * side) * 3;
+    for (let target = y * side; target < (y + 1) * side; target += 1) {
+      planes[target] = ((aligned[source] ?? 0) - mean) / divisor;
+      planes[target + plane] = ((aligned[source + 1] ?? 0) - mean) / divisor;
+      planes[target + 2 * plane] = ((aligned[source + 2] ?? 0) - mean) / divisor;
+      source += step;
     }
   }
   return planes;

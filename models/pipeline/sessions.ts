@@ -28,6 +28,18 @@ const onetFile = "mtcnn-onet.onnx";
 const livenessFile = "fr-liveness.onnx";
 const eyesFile = "fr-eye.onnx";
 
+/** @throws FaceEngineError `weights-missing` or `weights-changed`, for any model that the pack needs. */
+export async function checkPack(manifest: Manifest, pack: ModelPack, artifactsFolder: string): Promise<void> {
+  await checkWeights(manifest, artifactsFolder, [
+    detectorFile,
+    landmarkFile,
+    ...(pack.landmarkLooks === 2 ? [onetFile] : []),
+    livenessFile,
+    eyesFile,
+    ...pack.embedders.map((name) => embedderFiles[name]),
+  ]);
+}
+
 /** @throws FaceEngineError `weights-missing` or `weights-changed`: no model runs whose hash is not the pinned one. */
 export async function openModels(
   manifest: Manifest,
@@ -35,16 +47,8 @@ export async function openModels(
   artifactsFolder: string,
   threadCount: number,
 ): Promise<FaceModels> {
-  const embedderList = pack.embedders.map((name) => embedderFiles[name]);
   const looksTwice = pack.landmarkLooks === 2;
-  await checkWeights(manifest, artifactsFolder, [
-    detectorFile,
-    landmarkFile,
-    ...(looksTwice ? [onetFile] : []),
-    livenessFile,
-    eyesFile,
-    ...embedderList,
-  ]);
+  await checkPack(manifest, pack, artifactsFolder);
   const open = (file: string) =>
     ort.InferenceSession.create(path.join(artifactsFolder, file), {
       executionProviders: ["cpu"],

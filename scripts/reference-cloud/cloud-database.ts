@@ -107,6 +107,23 @@ CREATE TABLE IF NOT EXISTS template_outcome (
   FOREIGN KEY (share_id) REFERENCES template (share_id) ON DELETE CASCADE
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS purchase_order (
+  order_id TEXT PRIMARY KEY,
+  revision INTEGER NOT NULL UNIQUE,
+  due_date TEXT NOT NULL,
+  content TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS photo (
+  site TEXT NOT NULL,
+  device TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  bytes INTEGER NOT NULL,
+  received_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (site, device, sha256)
+) STRICT;
+CREATE INDEX IF NOT EXISTS photo_by_hash ON photo (sha256);
+
 CREATE TABLE IF NOT EXISTS meal_plan (
   one INTEGER PRIMARY KEY CHECK (one = 1),
   content TEXT NOT NULL

@@ -17,6 +17,7 @@ import {
   type Channel,
   type ChannelName,
   CLOUD_FILTERS,
+  parsePhotoSuffix,
   parseTopic,
   type TerminalAddress,
   TOPIC_ROOT,
@@ -24,6 +25,8 @@ import {
 } from "../../device/sync/topics.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
+import type { OrderDesk } from "./order-desk.ts";
+import type { PhotoIntake } from "./photo-intake.ts";
 import type { SealedTemplates } from "./template-store.ts";
 
 /** Where the roster's messages come from. */
@@ -41,6 +44,8 @@ export interface CloudMqttOptions {
   readonly devices: DeviceBook;
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
+  readonly photos: PhotoIntake;
+  readonly orders: Pick<OrderDesk, "messagesSince">;
   readonly mealPlan: () => MealPlanMessage | null;
   /** Called after anything that the page shows has changed; must not throw. */
   readonly onChanged: () => void;
@@ -58,6 +63,8 @@ export class CloudMqtt {
   readonly #link: MqttLink;
   readonly #outbox: Outbox;
   readonly #rosterVersions = new Map<string, number>();
+  /** What was sent to each terminal that is online. */
+  readonly #ordersRevisions = new Map<string, number>();
   #malformedCount = 0;
 
   constructor(options: CloudMqttOptions) {
@@ -114,6 +121,12 @@ export class CloudMqtt {
     }
   }
 
+  pushOrders(): void {
+    for (const row of this.#options.devices.all()) {
+      if (row.online === 1) this.#sendOrders(row, this.#ordersRevisions.get(keyOf(row)) ?? 0);
+    }
+  }
+
   send(address: TerminalAddress, name: ChannelName, message: object): void {
     this.#outbox.send({
       topic: topicOf(address, name),
@@ -130,6 +143,7 @@ export class CloudMqtt {
   #onDown(): void {
     this.#outbox.clear();
     this.#rosterVersions.clear();
+    this.#ordersRevisions.clear();
     this.#options.onChanged();
   }
 
@@ -169,8 +183,19 @@ export class CloudMqtt {
         });
         break;
       default:
-        this.#options.logger.debug({ topic: address.suffix }, "unknown topic");
+        this.#takePhoto(address, address.suffix, payload);
     }
+  }
+
+  #takePhoto(address: TerminalAddress, suffix: string, payload: Uint8Array): void {
+    const photo = parsePhotoSuffix(suffix);
+    if (photo === undefined) {
+      this.#options.logger.debug({ topic: suffix.slice(0, 64) }, "unknown topic");
+      return;
+    }
+    const receipt = this.#options.photos.take(address, photo.sha256, photo.offset, payload);
+    this.send(address, "photoReceipt", receipt);
+    if (receipt.complete) this.#options.onChanged();
   }
 
   #with<T>(
@@ -198,6 +223,7 @@ export class CloudMqtt {
     // An empty terminal asks by itself; sending it twice would cost a snapshot.
     if (message.rosterVersion > 0) this.#sendRoster(address, message.rosterVersion);
     this.#sendMealPlan(address, message.mealPlanVersion);
+    this.#sendOrders(address, message.ordersRevision);
     this.#sendTemplates(address);
   }
 
@@ -210,6 +236,8 @@ export class CloudMqtt {
       // A share can overtake the consent that it needs: roster and templates travel on topics of their own.
       this.#options.templates.offerAgain(address);
       this.#sendTemplates(address);
+    } else if (report.what === "orders" && report.status === "gap") {
+      this.#sendOrders(address, report.version);
     } else if (report.what === "malformed") {
       const { topic, code } = report;
       this.#options.logger.warn({ ...plain(address), topic, code }, "the terminal refused a message");
@@ -225,6 +253,12 @@ export class CloudMqtt {
   #sendMealPlan(address: TerminalAddress, have: string | null): void {
     const plan = this.#options.mealPlan();
     if (plan !== null && plan.version !== have) this.send(address, "mealPlan", plan);
+  }
+
+  #sendOrders(address: TerminalAddress, have: number): void {
+    const messages = this.#options.orders.messagesSince(have);
+    for (const message of messages) this.send(address, "orders", message);
+    this.#ordersRevisions.set(keyOf(address), messages.at(-1)?.revision ?? have);
   }
 
   #sendTemplates(address: TerminalAddress): void {

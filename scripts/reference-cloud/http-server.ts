@@ -4,14 +4,19 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Clock, Timer } from "../../device/platform/clock.ts";
 import type { IdSource } from "../../device/platform/entropy.ts";
-import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages.ts";
+import { type MealPlanMessage, mealPlanSchema, purchaseOrderSchema } from "../../device/sync/messages.ts";
 import type { LinkState } from "../../device/sync/mqtt-link.ts";
 import type { CloudViews } from "./cloud-views.ts";
+import type { OrderDesk, PurchaseOrder, WrittenOrder } from "./order-desk.ts";
 import type { PeopleLedger } from "./people-ledger.ts";
+import type { PhotoIntake } from "./photo-intake.ts";
 
 export interface HttpOptions {
   readonly views: CloudViews;
   readonly ledger: PeopleLedger;
+  readonly photos: PhotoIntake;
+  readonly orders: Pick<OrderDesk, "dueOn">;
+  readonly putOrder: (order: WrittenOrder) => PurchaseOrder;
   readonly broker: () => LinkState;
   readonly setMealPlan: (plan: MealPlanMessage) => void;
   readonly sendCommand: (command: CommandRequest & { readonly id: string }) => void;
@@ -30,6 +35,8 @@ const entriesQuery = z.strictObject({
   limit: z.coerce.number().int().min(1).max(ENTRIES_MAX).default(200),
 });
 const chargesQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(60) });
+const ordersQuery = z.strictObject({ due: z.iso.date() });
+const orderBody = purchaseOrderSchema.omit({ version: true });
 const topUpBody = z.strictObject({ amountFen: z.int().min(1).max(1000_00) });
 const commandBody = z.strictObject({
   site: z.string(),
@@ -116,7 +123,7 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, broker } = this.#options;
+    const { views, ledger, photos, orders, broker } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
     this.#server.get("/api/entries", (request) => {
@@ -127,6 +134,14 @@ export class CloudHttp {
     this.#server.get("/api/charges", (request) => ({
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
+    this.#server.get("/api/orders", (request) => ({
+      orders: orders.dueOn(ordersQuery.parse(request.query).due),
+    }));
+    this.#server.get<{ Params: { sha256: string } }>("/photos/:sha256", (request, reply) => {
+      const content = photos.content(request.params.sha256);
+      if (content === undefined) return reply.code(404).send({ error: "photo-unknown" });
+      return reply.type(content[0] === 0xff ? "image/jpeg" : "image/webp").send(content);
+    });
     this.#server.get("/api/people", () => ({
       version: ledger.version(),
       people: ledger.all().map(({ pinHash: _pinHash, ...person }) => person),
@@ -134,7 +149,7 @@ export class CloudHttp {
   }
 
   #serveActions(): void {
-    const { ledger, ids, setMealPlan, sendCommand } = this.#options;
+    const { ledger, ids, setMealPlan, putOrder, sendCommand } = this.#options;
     this.#server.post<{ Params: { personId: string } }>("/api/people/:personId/top-up", (request, reply) => {
       const { amountFen } = topUpBody.parse(request.body);
       const found = ledger.topUp(ids.next(), request.params.personId, amountFen);
@@ -151,6 +166,7 @@ export class CloudHttp {
       setMealPlan(mealPlanSchema.parse(request.body));
       return { ok: true };
     });
+    this.#server.post("/api/orders", (request) => ({ order: putOrder(orderBody.parse(request.body)) }));
     this.#server.post("/api/commands", (request) => {
       const id = ids.next();
       sendCommand({ ...commandBody.parse(request.body), id });

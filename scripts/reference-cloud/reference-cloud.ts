@@ -8,11 +8,14 @@ import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { CloudMqtt } from "./cloud-mqtt.ts";
 import { CloudViews } from "./cloud-views.ts";
+import { seedDemoOrders } from "./demo-orders.ts";
 import { seedDemoRoster } from "./demo-roster.ts";
 import { DeviceBook } from "./device-book.ts";
 import { CloudHttp } from "./http-server.ts";
 import { JournalIntake } from "./journal-intake.ts";
+import { OrderDesk } from "./order-desk.ts";
 import { PeopleLedger } from "./people-ledger.ts";
+import { PhotoIntake } from "./photo-intake.ts";
 import { SealedTemplates } from "./template-store.ts";
 
 export interface ReferenceCloudOptions {
@@ -35,12 +38,16 @@ export interface ReferenceCloud {
   readonly ledger: PeopleLedger;
   readonly views: CloudViews;
   readonly mqtt: CloudMqtt;
+  readonly photos: PhotoIntake;
+  readonly orders: OrderDesk;
   close(): Promise<void>;
 }
 
 /** Changes of many accounts within this time go down in one delta. */
 const ROSTER_PUSH_WAIT_MS = 150;
 const COMMAND_LIFE_MS = 60_000;
+/** The day at the demo's school, as YYYY-MM-DD. */
+const DEMO_DATE = new Intl.DateTimeFormat("en-CA", { timeZone: "Asia/Shanghai", dateStyle: "short" });
 
 /**
  * The cloud's side of the sync contract, small and whole: for development, and as the contract's reference.
@@ -57,6 +64,8 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const devices = new DeviceBook(db, now);
   devices.forgetOnline();
   const templates = new SealedTemplates(db, now);
+  const orders = new OrderDesk(db);
+  const photos = new PhotoIntake(db, join(options.dataFolder, "photos"), now);
   let pushing: Timer | null = null;
   const ledger = new PeopleLedger({
     db,
@@ -71,18 +80,27 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     onConsentWithdrawn: (personId) => templates.forget(personId),
   });
   const intake = new JournalIntake(db, now, (address, entry) => ledger.post(address, entry));
-  if (options.demoRoster) await seedDemoRoster(ledger, createPinHasher({ entropy }), now());
+  if (options.demoRoster) {
+    await seedDemoRoster(ledger, createPinHasher({ entropy }), now());
+    seedDemoOrders(orders, DEMO_DATE.format(now()));
+  }
   const mealPlan = mealPlanStore(db);
   const views = new CloudViews(db, devices, intake);
   const mqtt: CloudMqtt = new CloudMqtt({
-    ...{ broker: options.broker, intake, devices, roster: ledger, templates, mealPlan: mealPlan.get },
+    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, orders },
+    mealPlan: mealPlan.get,
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({
-    ...{ views, ledger, broker: () => mqtt.state(), clock, ids },
+    ...{ views, ledger, photos, orders, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
       mqtt.pushMealPlan();
+    },
+    putOrder: (written) => {
+      const order = orders.put(written);
+      mqtt.pushOrders();
+      return order;
     },
     sendCommand: ({ id, site, device, name, args }) => {
       const issuedAtMs = now();
@@ -97,6 +115,8 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     ledger,
     views,
     mqtt,
+    photos,
+    orders,
     close: async () => {
       pushing?.cancel();
       await mqtt.close();

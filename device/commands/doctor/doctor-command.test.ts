@@ -116,6 +116,7 @@ describe("doctor", () => {
       "page",
       "disk",
       "database",
+      "photos",
       "device-key",
       "clock",
       "camera",

@@ -7,6 +7,7 @@ import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts"
 import { clockCheck } from "./check-clock.ts";
 import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
+import { photosCheck } from "./check-photos.ts";
 import { pageCheck, runtimeCheck, weightsCheck } from "./check-program.ts";
 
 /** In the order in which a person would look. */
@@ -16,6 +17,7 @@ const CHECKS: readonly Check[] = [
   pageCheck,
   diskCheck,
   databaseCheck,
+  photosCheck,
   keyCheck,
   clockCheck,
   cameraCheck,

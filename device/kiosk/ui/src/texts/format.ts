@@ -22,3 +22,10 @@ export const dayAndTime = (atMs: number, zone: string): string => {
 /** 690 is "11:30". */
 export const minuteText = (minute: number): string =>
   `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
+
+/** 0.001 is "0.1 %": two digits that matter, and no less than one in a million. */
+export const share = (rate: number): string => {
+  const percent = Math.max(0, rate) * 100;
+  if (percent === 0) return "0 %";
+  return percent < 0.0001 ? "< 0.0001 %" : `${Number(percent.toPrecision(2))} %`;
+};

@@ -1,0 +1,260 @@
+import { rm } from "node:fs/promises";
+import type { Database } from "better-sqlite3";
+import { withDatabaseFaults } from "../journal/database-fault.ts";
+import { prepared } from "../journal/prepared.ts";
+import { assert } from "../platform/assert.ts";
+import type { Clock } from "../platform/clock.ts";
+import { CanteenError } from "../platform/errors.ts";
+import { PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
+import type {
+  PhotoMediaType,
+  PhotoProblem,
+  PhotoSize,
+  PhotoStore,
+  PhotoUsage,
+  StoredPhoto,
+} from "./photo-port.ts";
+
+export interface PhotoStoreOptions {
+  readonly db: Database;
+  /** Where the files lie; made when the first is written. */
+  readonly folder: string;
+  readonly clock: Pick<Clock, "now">;
+  readonly limits: PhotoLimits;
+}
+
+export interface PhotoLimits {
+  /** All files together. */
+  readonly bytesMax: number;
+  /** How long a photo stays here after the cloud has it. */
+  readonly keptMsMin: number;
+}
+
+/** A picture is made for about 150 kB; what is far larger was not made by this program. */
+export const PHOTO_BYTES_MAX = 1024 * 1024;
+/** A photo that no entry claimed was taken for something that did not happen. */
+const LOOSE_MS_MAX = 86_400_000;
+/** Rows looked at in one round of making room. */
+const DELETE_ROUND_MAX = 64;
+
+interface PhotoRow {
+  readonly sha256: string;
+  readonly bytes: number;
+  readonly size: PhotoSize;
+  readonly media_type: PhotoMediaType;
+  readonly stored_at_ms: number;
+  readonly acked_at_ms: number | null;
+}
+
+const COLUMNS = "sha256, bytes, size, media_type, stored_at_ms, acked_at_ms";
+
+export function openPhotoStore(options: PhotoStoreOptions): PhotoStore {
+  return new PhotosOnDisk(options);
+}
+
+/**
+ * Files by hash beside a table that says what of them the cloud has. The file is on the disk before its row, and the
+ * row before the entry that quotes it: whatever stops the machine, an entry's photo is there.
+ */
+class PhotosOnDisk implements PhotoStore {
+  readonly #options: PhotoStoreOptions;
+  readonly #files: PhotoFiles;
+  readonly #listeners = new Set<() => void>();
+  /** Pictures are kept and deleted one after the other, so that two cannot take the last room. */
+  #turn: Promise<unknown> = Promise.resolve();
+
+  constructor(options: PhotoStoreOptions) {
+    this.#options = options;
+    this.#files = new PhotoFiles(options.folder);
+  }
+
+  put(
+    content: Uint8Array,
+    what: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
+  ): Promise<StoredPhoto> {
+    return this.#inTurn(async () => {
+      if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX)
+        throw tooLarge(content.byteLength);
+      const sha256 = photoHash(content);
+      const known = this.find(sha256);
+      if (known !== undefined && (await this.#isWhole(known))) return known;
+      await this.#makeRoom(content.byteLength);
+      await this.#files.write(sha256, what.mediaType, content);
+      withDatabaseFaults(() =>
+        this.#run(
+          `INSERT INTO photo (sha256, bytes, size, media_type, stored_at_ms) VALUES (?, ?, ?, ?, ?)
+           ON CONFLICT (sha256) DO UPDATE SET problem = NULL`,
+          sha256,
+          content.byteLength,
+          what.size,
+          what.mediaType,
+          this.#options.clock.now(),
+        ),
+      );
+      const stored = this.find(sha256);
+      assert(stored !== undefined, "a photo that was just stored has a row");
+      return stored;
+    });
+  }
+
+  claim(hashes: readonly string[]): void {
+    for (const sha256 of hashes) {
+      const { changes } = this.#run("UPDATE photo SET claimed = 1 WHERE sha256 = ?", sha256);
+      assert(changes === 1, "an entry quotes only photos that are stored");
+    }
+    for (const listener of this.#listeners) listener();
+  }
+
+  find(sha256: string): StoredPhoto | undefined {
+    const row = this.#rows(`SELECT ${COLUMNS} FROM photo WHERE sha256 = ?`, sha256)[0];
+    return row === undefined ? undefined : photoOf(row);
+  }
+
+  async read(sha256: string): Promise<Uint8Array> {
+    const photo = this.find(sha256);
+    if (photo === undefined) throw photoFault("photo-missing", sha256);
+    return this.#files.read(sha256, photo.mediaType);
+  }
+
+  nextToSend(): StoredPhoto | undefined {
+    const row = this.#rows(
+      `SELECT ${COLUMNS} FROM photo WHERE claimed = 1 AND acked_at_ms IS NULL AND problem IS NULL
+       ORDER BY size DESC, stored_at_ms, sha256 LIMIT 1`,
+    )[0];
+    return row === undefined ? undefined : photoOf(row);
+  }
+
+  confirm(sha256: string): void {
+    withDatabaseFaults(() =>
+      this.#run(
+        "UPDATE photo SET acked_at_ms = ? WHERE sha256 = ? AND acked_at_ms IS NULL",
+        this.#options.clock.now(),
+        sha256,
+      ),
+    );
+  }
+
+  setAside(sha256: string, problem: PhotoProblem): void {
+    withDatabaseFaults(() => this.#run("UPDATE photo SET problem = ? WHERE sha256 = ?", problem, sha256));
+  }
+
+  usage(): PhotoUsage {
+    const row = prepared<[], { bytes: number; count: number; waitingCount: number }>(
+      this.#options.db,
+      `SELECT coalesce(sum(bytes), 0) AS bytes, count(*) AS count,
+              coalesce(sum(claimed = 1 AND acked_at_ms IS NULL), 0) AS waitingCount FROM photo`,
+    ).get();
+    assert(row !== undefined, "a sum has one row");
+    return { ...row, bytesMax: this.#options.limits.bytesMax };
+  }
+
+  tidy(): Promise<{ readonly deletedCount: number }> {
+    return this.#inTurn(async () => {
+      const { clock, limits } = this.#options;
+      const now = clock.now();
+      let deletedCount = 0;
+      for (;;) {
+        const due = this.#rows(
+          `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms < ? UNION ALL
+           SELECT ${COLUMNS} FROM photo WHERE claimed = 0 AND stored_at_ms < ? LIMIT ?`,
+          now - limits.keptMsMin,
+          now - LOOSE_MS_MAX,
+          DELETE_ROUND_MAX,
+        );
+        for (const row of due) await this.#delete(row);
+        deletedCount += due.length;
+        if (due.length < DELETE_ROUND_MAX) break;
+      }
+      return { deletedCount: deletedCount + (await this.#removeStrays()) };
+    });
+  }
+
+  onPending(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** At the budget what the cloud has goes before its time, oldest first; what it lacks never does. */
+  async #makeRoom(bytes: number): Promise<void> {
+    const { bytesMax } = this.#options.limits;
+    let free = bytesMax - this.usage().bytes;
+    while (free < bytes) {
+      const deletable = this.#rows(
+        `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms IS NOT NULL ORDER BY acked_at_ms LIMIT ?`,
+        DELETE_ROUND_MAX,
+      );
+      if (deletable.length === 0) throw spaceFull(bytesMax);
+      for (const row of deletable) {
+        if (free >= bytes) break;
+        await this.#delete(row);
+        free += row.bytes;
+      }
+    }
+  }
+
+  /** The row goes first: a file without a row is found and removed by name, a row without a file is an alarm. */
+  async #delete({ sha256, media_type }: PhotoRow): Promise<void> {
+    withDatabaseFaults(() => this.#run("DELETE FROM photo WHERE sha256 = ?", sha256));
+    await this.#files.remove(sha256, media_type);
+  }
+
+  /** Half-written files and files whose row went first when the power did. */
+  async #removeStrays(): Promise<number> {
+    let count = 0;
+    for await (const { file, sha256 } of this.#files.list()) {
+      if (sha256 !== null && this.find(sha256) !== undefined) continue;
+      await rm(file, { force: true });
+      count += 1;
+    }
+    return count;
+  }
+
+  async #isWhole({ sha256, mediaType }: StoredPhoto): Promise<boolean> {
+    return this.#files.read(sha256, mediaType).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work, work);
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  #rows(sql: string, ...values: readonly (string | number)[]): readonly PhotoRow[] {
+    return prepared<(string | number)[], PhotoRow>(this.#options.db, sql).all(...values);
+  }
+
+  #run(sql: string, ...values: readonly (string | number)[]): { readonly changes: number } {
+    return prepared<(string | number)[]>(this.#options.db, sql).run(...values);
+  }
+}
+
+function photoOf(row: PhotoRow): StoredPhoto {
+  const { sha256, bytes, size } = row;
+  const { media_type: mediaType, stored_at_ms: storedAtMs, acked_at_ms: ackedAtMs } = row;
+  return { sha256, bytes, size, mediaType, storedAtMs, ackedAtMs };
+}
+
+function tooLarge(bytes: number): CanteenError {
+  return new CanteenError(`a photo of ${bytes} bytes`, {
+    code: "photo-too-large",
+    retry: "never",
+    hint: {
+      zh: "照片为空或过大，请重拍。",
+      en: "The photo is empty or too large; take it again.",
+    },
+  });
+}
+
+function spaceFull(bytesMax: number): CanteenError {
+  return new CanteenError(`photos fill their ${bytesMax} bytes and the cloud has none of them`, {
+    code: "photo-space-full",
+    retry: "after-operator",
+    hint: {
+      zh: "照片空间已满，且都还没有上传。请恢复网络，等照片上传后再试。",
+      en: "Photos fill their space and none has reached the cloud. Restore the network and wait for the upload.",
+    },
+  });
+}

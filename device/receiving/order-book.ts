@@ -1,0 +1,153 @@
+import type { Database } from "better-sqlite3";
+import type { MigrationSet } from "../journal/database.ts";
+import type { Journal } from "../journal/journal-port.ts";
+import { prepared } from "../journal/prepared.ts";
+import type { Clock } from "../platform/clock.ts";
+import type { IdSource } from "../platform/entropy.ts";
+import type { OrderBook, OrderChange, OrdersApplied, PurchaseOrder } from "./order-port.ts";
+
+export const receivingMigrations: MigrationSet = {
+  folder: "receiving",
+  migrations: [
+    {
+      name: "purchase orders",
+      sql: `CREATE TABLE order_book (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        revision INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO order_book (only, revision) VALUES (1, 0);
+      CREATE TABLE purchase_order (
+        order_id TEXT NOT NULL,
+        version INTEGER NOT NULL CHECK (version >= 1),
+        is_newest INTEGER NOT NULL CHECK (is_newest IN (0, 1)),
+        due_date TEXT NOT NULL,
+        content TEXT NOT NULL CHECK (json_valid(content)),
+        saved_at_ms INTEGER NOT NULL,
+        PRIMARY KEY (order_id, version)
+      ) STRICT;
+      CREATE UNIQUE INDEX purchase_order_newest ON purchase_order (order_id) WHERE is_newest = 1;
+      CREATE INDEX purchase_order_due ON purchase_order (due_date) WHERE is_newest = 1;
+      CREATE INDEX purchase_order_age ON purchase_order (saved_at_ms);`,
+    },
+  ],
+};
+
+export interface OrderBookOptions {
+  /** With `receivingMigrations`; the journal's own database. */
+  readonly db: Database;
+  readonly journal: Journal;
+  readonly clock: Pick<Clock, "now">;
+  readonly ids: IdSource;
+  /** Where money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before anything is saved. */
+  readonly priceFree: boolean;
+}
+
+/** Longer than an entry waits for the cloud: whoever looks into the record finds what it was matched against. */
+const KEPT_MS_MIN = 400 * 86_400_000;
+const DELETE_ROUND_MAX = 500;
+/** Of one day, on one screen. */
+const DUE_ORDERS_MAX = 500;
+
+interface OrderRow {
+  readonly content: string;
+}
+
+/** Purchase orders on the terminal's disk: each version is kept, the newest is in force. */
+export class SqliteOrderBook implements OrderBook {
+  readonly #options: OrderBookOptions;
+  readonly #listeners = new Set<() => void>();
+
+  constructor(options: OrderBookOptions) {
+    this.#options = options;
+  }
+
+  revision(): number {
+    const { db } = this.#options;
+    return prepared<[], { revision: number }>(db, "SELECT revision FROM order_book").get()?.revision ?? 0;
+  }
+
+  apply(change: OrderChange): OrdersApplied {
+    const { journal } = this.#options;
+    const applied = journal.transact((): OrdersApplied => {
+      const have = this.revision();
+      if (change.revision <= have) return { kind: "stale" };
+      if (change.after > have) return { kind: "gap", have };
+      const changed = change.orders.filter((order) => this.#save(order));
+      this.#record(change.revision, changed);
+      return { kind: "applied", revision: change.revision };
+    });
+    if (applied.kind === "applied") for (const listener of this.#listeners) listener();
+    return applied;
+  }
+
+  dueOn(date: string): readonly PurchaseOrder[] {
+    const rows = prepared<[string, number], OrderRow>(
+      this.#options.db,
+      "SELECT content FROM purchase_order WHERE is_newest = 1 AND due_date = ? ORDER BY order_id LIMIT ?",
+    ).all(date, DUE_ORDERS_MAX);
+    return rows
+      .map(orderOf)
+      .filter(({ status }) => status !== "cancelled")
+      .toSorted(
+        (a, b) => a.supplier.name.localeCompare(b.supplier.name, "zh") || (a.orderId < b.orderId ? -1 : 1),
+      );
+  }
+
+  find(orderId: string, version?: number): PurchaseOrder | undefined {
+    const { db } = this.#options;
+    const row =
+      version === undefined
+        ? prepared<[string], OrderRow>(
+            db,
+            "SELECT content FROM purchase_order WHERE order_id = ? AND is_newest = 1",
+          ).get(orderId)
+        : prepared<[string, number], OrderRow>(
+            db,
+            "SELECT content FROM purchase_order WHERE order_id = ? AND version = ?",
+          ).get(orderId, version);
+    return row === undefined ? undefined : orderOf(row);
+  }
+
+  onChanged(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** @returns whether it is newer than what is there: a late repetition of an older version changes nothing. */
+  #save(order: PurchaseOrder): boolean {
+    const { db, clock, priceFree } = this.#options;
+    const { orderId, version, dueDate } = order;
+    const known = prepared<[string], { version: number }>(
+      db,
+      "SELECT version FROM purchase_order WHERE order_id = ? AND is_newest = 1",
+    ).get(orderId);
+    if (known !== undefined && known.version >= version) return false;
+    prepared<[string]>(db, "UPDATE purchase_order SET is_newest = 0 WHERE order_id = ?").run(orderId);
+    prepared<[string, number, string, string, number]>(
+      db,
+      `INSERT INTO purchase_order (order_id, version, is_newest, due_date, content, saved_at_ms)
+       VALUES (?, ?, 1, ?, ?, ?)`,
+    ).run(orderId, version, dueDate, JSON.stringify(priceFree ? withoutPrices(order) : order), clock.now());
+    return true;
+  }
+
+  #record(revision: number, changed: readonly PurchaseOrder[]): void {
+    const { db, journal, ids, clock } = this.#options;
+    prepared<[number]>(db, "UPDATE order_book SET revision = ?").run(revision);
+    prepared<[number, number]>(
+      db,
+      `DELETE FROM purchase_order WHERE (order_id, version) IN
+       (SELECT order_id, version FROM purchase_order WHERE saved_at_ms < ? LIMIT ?)`,
+    ).run(clock.now() - KEPT_MS_MIN, DELETE_ROUND_MAX);
+    const orders = changed.map(({ orderId, version, lines }) => ({ orderId, version, lines: lines.length }));
+    journal.append({ id: ids.next(), kind: "orders.received", body: { revision, orders } });
+  }
+}
+
+function orderOf({ content }: OrderRow): PurchaseOrder {
+  return JSON.parse(content) as PurchaseOrder;
+}
+
+function withoutPrices(order: PurchaseOrder): PurchaseOrder {
+  return { ...order, lines: order.lines.map((line) => ({ ...line, priceFen: null })) };
+}

@@ -1,0 +1,28 @@
+import type { GalleryCalibration, LookAlikePair } from "../../models/calibration/calibration-port.ts";
+import type { MatchThresholds } from "./identity-bounds-port.ts";
+
+/** How the calibration of this terminal's gallery stands. */
+export interface CalibrationState {
+  /** waiting: the gallery changed a moment ago. */
+  readonly kind: "waiting" | "running" | "idle";
+  /** Wall clock of the last result; null before the first. */
+  readonly finishedAtMs: number | null;
+  /** From reading the first template to the result. */
+  readonly tookMs: number | null;
+  /** Why the last run gave nothing; the thresholds before it stay. */
+  readonly failure: string | null;
+}
+
+/** What `/admin` shows of it; the pairs are ids, for the roster to name. */
+export interface RecognitionStatus {
+  readonly thresholds: MatchThresholds;
+  /** Share of strangers' visits that may end as somebody enrolled, as configured. */
+  readonly fpirMax: number;
+  /** Null until the first one is done. */
+  readonly calibration: GalleryCalibration | null;
+  /** Those of the calibration and what single changes brought since, nearest first. */
+  readonly lookAlikes: readonly LookAlikePair[];
+  readonly state: CalibrationState;
+  /** How often the pack errs, in its own words; null where nobody wrote it down. */
+  readonly errorRate: { readonly zh: string; readonly en: string } | null;
+}

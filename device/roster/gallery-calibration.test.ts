@@ -1,0 +1,182 @@
+import { describe, expect, it } from "vitest";
+import type { GalleryCalibration } from "../../models/calibration/calibration-port.ts";
+import type { SearchResult } from "../../models/face-engine-port.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import { type CalibrationJob, GalleryCalibrationLoop } from "./gallery-calibration.ts";
+import { GalleryBounds, NO_DISPUTES } from "./identity-bounds.ts";
+import type { StoredTemplate, TemplateStore } from "./roster-port.ts";
+
+const model = "m1";
+const found: GalleryCalibration = {
+  model,
+  peopleCount: 2,
+  templateCount: 2,
+  similarityMin: 0.55,
+  marginMin: 0.1,
+  targetMet: true,
+  fpirMax: 0.001,
+  fpir: { value: 0.001, low: 0, high: 0.002 },
+  fnir: null,
+  cohortShare: 1,
+  setAsideCount: 0,
+  curve: [],
+  lookAlikeMin: 0.5,
+  lookAlikes: [{ personIds: ["a", "b"], similarity: 0.7 }],
+  tookMs: 1,
+};
+const templateOf = (personId: string, modelId = model): StoredTemplate => ({
+  templateId: `t-${personId}`,
+  personId,
+  modelId,
+  embedding: Float32Array.of(1, 0),
+});
+
+function world() {
+  const clock = new VirtualClock();
+  const listeners = new Set<Parameters<TemplateStore["onChanged"]>[0]>();
+  const jobs: {
+    readonly job: CalibrationJob;
+    resolve(calibration: GalleryCalibration): void;
+    reject(error: Error): void;
+  }[] = [];
+  const near = { result: { best: null, runnerUp: null } as SearchResult, failure: null as Error | null };
+  const told: GalleryCalibration[] = [];
+  const bounds = new GalleryBounds({
+    disputes: NO_DISPUTES,
+    uncalibrated: () => ({ similarityMin: 0.58, marginMin: 0.1 }),
+    disputedSimilarityMax: () => 0.83,
+  });
+  const loop = new GalleryCalibrationLoop({
+    engine: {
+      model,
+      search: async () => {
+        if (near.failure !== null) throw near.failure;
+        return near.result;
+      },
+    },
+    templates: {
+      loadInParts: () => ({ peopleCount: 1, parts: [{ templates: [templateOf("a")], damaged: [] }] }),
+      onChanged: (listener) => {
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
+      },
+    },
+    bounds,
+    calibrate: (job) =>
+      new Promise((resolve, reject) => {
+        jobs.push({ job, resolve, reject });
+        job.signal.addEventListener("abort", () => reject(job.signal.reason));
+      }),
+    clock,
+    logger: silentLogger,
+    onCalibrated: (calibration) => told.push(calibration),
+  });
+  const change = (personId: string, templates: readonly StoredTemplate[]): void => {
+    for (const listener of [...listeners]) listener({ personId, templates });
+  };
+  const lookAlikesOf = (personId: string) =>
+    bounds.barOf(personId, model).lookAlikes.map((one) => one.personId);
+  return { clock, jobs, near, told, bounds, loop, change, lookAlikesOf, listeners };
+}
+
+describe("the calibration of the gallery", () => {
+  it("reads every template of the engine's model, and its result holds from then on", async () => {
+    const { loop, jobs, bounds, told } = world();
+    const running = loop.calibrate();
+    expect(loop.state().kind).toBe("running");
+    expect([...(jobs[0]?.job.parts ?? [])].flat()).toMatchObject([{ personId: "a", model }]);
+    jobs[0]?.resolve(found);
+    await running;
+    expect(bounds.thresholds(model)).toMatchObject({ similarityMin: 0.55, source: "calibrated" });
+    expect(loop.state()).toMatchObject({ kind: "idle", failure: null });
+    expect(told).toHaveLength(1);
+  });
+
+  it("runs once when the gallery was quiet, and not for ever later while changes keep coming", async () => {
+    const { loop, jobs, clock, change } = world();
+    change("a", [templateOf("a")]);
+    await clock.advance(19_000);
+    change("b", [templateOf("b")]);
+    await clock.advance(19_000);
+    expect(jobs).toHaveLength(0);
+    expect(loop.state().kind).toBe("waiting");
+    await clock.advance(1000);
+    expect(jobs).toHaveLength(1);
+    jobs[0]?.resolve(found);
+    await loop.calibrate();
+    for (let i = 0; i < 20; i += 1) {
+      change("a", [templateOf("a")]);
+      await clock.advance(10_000);
+    }
+    expect(jobs).toHaveLength(2);
+    jobs[1]?.resolve(found);
+    await loop.close();
+  });
+
+  it("finds the look-alikes of somebody new at once, and forgets those of somebody who left", async () => {
+    const { loop, jobs, near, change, lookAlikesOf } = world();
+    const running = loop.calibrate();
+    jobs[0]?.resolve(found);
+    await running;
+    near.result = { best: { personId: "a", similarity: 0.52 }, runnerUp: { personId: "b", similarity: 0.4 } };
+    change("c", [templateOf("c")]);
+    await loop.settled();
+    expect(lookAlikesOf("c")).toEqual(["a"]);
+    expect(lookAlikesOf("a")).toEqual(["b", "c"]);
+    change("a", []);
+    expect(lookAlikesOf("b")).toEqual([]);
+    expect(lookAlikesOf("c")).toEqual([]);
+    await loop.close();
+  });
+
+  it("does not bring back, from a run that began before, somebody who left or was enrolled anew meanwhile", async () => {
+    const { loop, jobs, near, change, lookAlikesOf } = world();
+    const running = loop.calibrate();
+    near.result = { best: { personId: "d", similarity: 0.9 }, runnerUp: null };
+    change("a", [templateOf("a")]);
+    await loop.settled();
+    jobs[0]?.resolve(found);
+    await running;
+    expect(lookAlikesOf("a")).toEqual(["d"]);
+    expect(lookAlikesOf("b")).toEqual([]);
+    await loop.close();
+  });
+
+  it("keeps the configured thresholds when the thread crashes, names why, and tries again", async () => {
+    const { loop, jobs, bounds, clock } = world();
+    const running = loop.calibrate();
+    jobs[0]?.reject(Object.assign(new Error("gone"), { code: "calibration-failed" }));
+    await running;
+    expect(bounds.thresholds(model)).toMatchObject({ similarityMin: 0.58, source: "configured" });
+    expect(loop.state()).toMatchObject({ kind: "waiting", failure: "calibration-failed" });
+    await clock.advance(60_000);
+    expect(jobs).toHaveLength(2);
+    jobs[1]?.resolve(found);
+    await loop.calibrate();
+    expect(loop.state()).toMatchObject({ kind: "idle", failure: null });
+  });
+
+  it("leaves it to the next run when the engine could not search", async () => {
+    const { loop, near, change, lookAlikesOf, jobs, clock } = world();
+    near.failure = Object.assign(new Error("gone"), { code: "engine-crashed" });
+    change("c", [templateOf("c")]);
+    await loop.settled();
+    expect(lookAlikesOf("c")).toEqual([]);
+    await clock.advance(20_000);
+    expect(jobs).toHaveLength(1);
+    await loop.close();
+  });
+
+  it("ends a run that is under way when it is closed, and starts no other", async () => {
+    const { loop, jobs, clock, change, listeners } = world();
+    change("a", [templateOf("a")]);
+    const running = loop.calibrate();
+    await loop.close();
+    await running;
+    expect(jobs[0]?.job.signal.aborted).toBe(true);
+    await clock.advance(300_000);
+    expect(jobs).toHaveLength(1);
+    expect(listeners.size).toBe(0);
+  });
+});
