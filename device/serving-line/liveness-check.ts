@@ -35,6 +35,8 @@ export interface LivenessSettings {
   readonly eyesClosedMax: number;
   /** Between the head as it was when asked and as it is. */
   readonly turnDegMin: number;
+  /** A longer silence between two frames, and it may be somebody else. */
+  readonly gapMsMax: number;
   /** Between two frames the face's centre moves less than this share of its width, or it is another face. */
   readonly jumpShareMax: number;
 }
@@ -49,8 +51,21 @@ export const LIVENESS_DEFAULTS: Omit<LivenessSettings, "level"> = {
   eyesOpenMin: 0.6,
   eyesClosedMax: 0.35,
   turnDegMin: 18,
+  gapMsMax: 1500,
   jumpShareMax: 0.6,
 };
+
+/** What the configuration says about liveness. */
+export interface WrittenLiveness {
+  readonly liveness: LivenessLevel;
+  /** In place of the mark of `assist`; 0 switches the check off. */
+  readonly livenessMin?: number | undefined;
+}
+
+export function livenessSettings({ liveness, livenessMin }: WrittenLiveness): LivenessSettings {
+  const level = livenessMin === 0 ? "off" : liveness;
+  return { ...LIVENESS_DEFAULTS, level, scoreMin: livenessMin ?? LIVENESS_DEFAULTS.scoreMin };
+}
 
 interface AskedChallenge {
   readonly kind: LivenessChallenge;
@@ -72,6 +87,7 @@ export interface LivenessState {
   readonly planeFrames: number;
   readonly freeFrames: number;
   readonly lastBox: Box | null;
+  readonly lastMono: MonoMs;
   readonly challenge: AskedChallenge | null;
   readonly passed: boolean;
 }
@@ -95,6 +111,7 @@ export function noLivenessYet(sinceMono: MonoMs): LivenessState {
     planeFrames: 0,
     freeFrames: 0,
     lastBox: null,
+    lastMono: sinceMono,
     challenge: null,
     passed: false,
   };
@@ -117,18 +134,24 @@ export function weighLiveness(
 ): { readonly state: LivenessState; readonly verdict: LivenessVerdict } {
   if (settings.level === "off") return { state, verdict: { kind: "live" } };
   // Another face in the place of the first begins anew, but keeps the question's deadline: no endless tries.
-  const same = continues(state.lastBox, face.box, settings);
-  const seen = withFrame(same ? state : restarted(state), face, frame.scored, settings);
+  const { capturedMono, scored } = frame;
+  const same =
+    continues(state.lastBox, face.box, settings) && capturedMono - state.lastMono <= settings.gapMsMax;
+  const counted = withFrame(same ? state : restarted(state), face, scored, settings);
+  const seen = { ...counted, lastMono: capturedMono };
   const asked = seen.challenge === null ? seen : answer(seen, seen.challenge, face, settings);
-  return judge(asked, face, frame.capturedMono, settings);
+  return judge(asked, face, capturedMono, settings);
 }
 
-/** How long the question leaves; null when none is open. For the machine's deadline of "looking". */
+/**
+ * How long the question leaves; null when none was asked. Whoever answered it has to be named once more, looking
+ * straight ahead. For the machine's deadline of "looking".
+ */
 export function challengeEndMono(
   { challenge, passed }: LivenessState,
-  settings: Pick<LivenessSettings, "challengeMsMax">,
+  { challengeMsMax, gapMsMax }: Pick<LivenessSettings, "challengeMsMax" | "gapMsMax">,
 ): number | null {
-  return challenge === null || passed ? null : challenge.askedMono + settings.challengeMsMax;
+  return challenge === null ? null : challenge.askedMono + challengeMsMax + (passed ? gapMsMax : 0);
 }
 
 function continues(last: Box | null, box: Box, { jumpShareMax }: LivenessSettings): boolean {
@@ -142,7 +165,8 @@ function continues(last: Box | null, box: Box, { jumpShareMax }: LivenessSetting
   return apart <= jumpShareMax * last[2] && grown >= 0.6 && grown <= 1.7;
 }
 
-function restarted({ sinceMono, challenge }: LivenessState): LivenessState {
+/** For another face, or another name for the same place: it begins anew, but the question keeps its deadline. */
+export function restarted({ sinceMono, challenge }: LivenessState): LivenessState {
   return {
     ...noLivenessYet(sinceMono),
     challenge: challenge === null ? null : { ...challenge, step: "first", startYawDeg: Number.NaN },
