@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
@@ -25,11 +26,17 @@ import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
+import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
+
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { payWithCards } from "./terminal-cards.ts";
+import { createTerminalDevices } from "./terminal-devices.ts";
+
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -131,12 +138,30 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     frames,
     bounds: engine.bounds,
     disputes: store.disputes,
+    expectDiners: (expected) => expectDiners(expected, store, watched.engine, logger),
     operatorAtTill: () => kiosk?.operatorAtTill() ?? null,
     settings: servingLineSettings(config),
     mealPlan: store.mealPlan(),
     diskSafe: () => disk.safe(),
   });
   teardown.add("serving line", () => servingLine.close());
+
+  const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
+  teardown.add("devices", () => devices.close());
+  payWithCards(devices, servingLine, logger);
+
+  const renewal = startTemplateRenewal({
+    settings: config.face,
+    engine: engine.engine,
+    store,
+    frames,
+    servingLine,
+    bounds: engine.bounds,
+    isDisputed: (chargeId) => store.disputes.disputesCharge(chargeId),
+    clock,
+    logger,
+  });
+  teardown.add("template renewal", () => renewal?.close());
 
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
@@ -197,6 +222,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const opened = new AbortController();
   teardown.add("camera's connection", () => opened.abort());
   await seen.camera.open({ signal: opened.signal });
+  devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
   return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
@@ -262,6 +288,24 @@ function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
       logger.error({ code: error.code }, "photos could not be tidied");
     },
   );
+}
+
+/** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
+function expectDiners(
+  expected: ExpectedDiners | null,
+  { roster }: TerminalStore,
+  engine: Pick<FaceEngine, "setExpected">,
+  logger: Logger,
+): void {
+  const personIds =
+    expected?.kind === "groups"
+      ? roster.personIdsOfGroups(expected.groupNames)
+      : (expected?.personIds ?? null);
+  engine.setExpected(personIds).catch((error: unknown) => {
+    // Everybody stays searched all the same; a bug goes up as one.
+    if (!isFault(error)) throw error;
+    logger.warn({ code: error.code }, "the engine could not be told who eats now");
+  });
 }
 
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */

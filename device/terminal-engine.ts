@@ -54,6 +54,11 @@ const FACE_COUNT_MAX = 5;
 const FRAME_QUEUE_MAX = 2;
 const RESTART_WAIT_MS = { waitMsMin: 500, waitMsMax: 30_000, stableMsMin: 60_000 };
 
+/** Whether visits may leave templates: only where there is a pack to come from. */
+export function renewsTemplates({ sidePacks, renewTemplates }: Config["face"]): boolean {
+  return renewTemplates && sidePacks.length > 0;
+}
+
 /**
  * The face engine with the enrolled people in it, restarted when its worker dies.
  * @throws FaceEngineError `weights-missing`, `weights-changed` and the like: nothing starts with wrong weights.
@@ -71,6 +76,8 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       createFaceEngine({
         artifactsFolder: settings.modelsFolder,
         threadCount: settings.threadCount,
+        sidePackIds: settings.sidePacks,
+        keepsEmbeddings: renewsTemplates(settings),
         faceCountMax: FACE_COUNT_MAX,
         // Nobody looks at the number while the check is off.
         frameLiveness: livenessSettings(settings).level !== "off",

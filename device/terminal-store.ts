@@ -21,6 +21,7 @@ import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts"
 import { openPinVerifier } from "./roster/pin-verifier.ts";
 import type { PinVerifier } from "./roster/roster-port.ts";
 import { openRosterStore, type RosterStore } from "./roster/roster-store.ts";
+import { openTemplateRenewalStore, type TemplateRenewalStore } from "./roster/template-renewal-store.ts";
 import { openTemplateSharing, type TemplateSharing } from "./roster/template-sharing.ts";
 import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
 import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
@@ -60,6 +61,13 @@ export interface TerminalStore {
   readonly orders: OrderBook;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
+  /** Steps from older model packs to the engine's. */
+  templateRenewals(
+    options: Pick<
+      Parameters<typeof openTemplateRenewalStore>[0],
+      "primaryModel" | "sideModels" | "templateCountWanted" | "dateOf"
+    >,
+  ): TemplateRenewalStore;
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
@@ -182,6 +190,8 @@ function open(
       },
     }),
     templateExchange: templateExchange(config, entropy, { db, journal, store: templates }),
+    templateRenewals: (settings) =>
+      openTemplateRenewalStore({ ...settings, db, journal, store: templates, clock, ids }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
     takeCloudTime: ({ cloudNowMs, roundTripMs }) => {

@@ -6,7 +6,8 @@
  *
  * Search runs over int8 copies first and settles in float64, with a proof instead of a hope that nothing was missed:
  * with x̂, ŷ the de-quantised vectors, |x·y − x̂·ŷ| ≤ ‖x‖·‖y−ŷ‖ + ‖x−x̂‖·‖ŷ‖ (Cauchy–Schwarz). ‖y−ŷ‖ is measured for
- * every template when it is added; the few that quantise badly are always settled. The candidates of the int8 pass
+ * every template when it is added; the few that quantise badly are always settled (both are rotated first, see
+ * rotation.ts: as they are, most templates of real faces would quantise badly). The candidates of the int8 pass
  * are enough when the best that was left out, plus that bound, is under the second person found; otherwise four
  * times as many are taken.
  *
@@ -25,13 +26,15 @@ import type {
   TemplateRefusal,
 } from "./face-engine-port.ts";
 import { GalleryBlock, type GalleryPerson, int8Max } from "./gallery-block.ts";
+import { type Rotation, rotationOf } from "./rotation.ts";
 
-const candidateCountFirst = 64;
+/** So many that for random vectors the bound holds at once; with 64 every third search scanned everything again. */
+const candidateCountFirst = 256;
 const candidateCountGrowth = 4;
 /** Float32 sums of the pre-search and of the bound itself, with room to spare. */
 const roundingSlack = 1e-4;
 /** A template whose quantisation error is larger is settled in float64 at every search. */
-const quantisationErrorMax = 0.02;
+const quantisationErrorMax = 0.014;
 const rowCapacityMin = 64;
 /** A dot product of longer int8 vectors could pass 2²⁴, where float32 stops holding every integer. */
 const embeddingLengthMax = 1040;
@@ -63,6 +66,7 @@ export class Gallery {
   private readonly lengths: ReadonlyMap<string, number>;
   /** Value of one int8 step: five standard deviations of a random unit vector's component fit. */
   private readonly step: number;
+  private readonly rotation: Rotation;
   private floats: Float32Array;
   /** Person of each row of `floats`; its length is the number of rows in use. */
   private readonly people: GalleryPerson[] = [];
@@ -80,6 +84,7 @@ export class Gallery {
     this.embeddingLength = embeddingLength;
     this.lengths = new Map([[model, embeddingLength]]);
     this.step = 5 / Math.sqrt(embeddingLength) / int8Max;
+    this.rotation = rotationOf(embeddingLength);
     this.floats = new Float32Array(Math.max(rowCapacity, rowCapacityMin) * embeddingLength);
     this.others = new GalleryBlock(embeddingLength, rowCapacity);
     this.expected = new GalleryBlock(embeddingLength, 0);
@@ -192,11 +197,12 @@ export class Gallery {
     return sum;
   }
 
-  /** Writes the int8 numbers x̂ into `target`. @returns ‖x − x̂‖. */
+  /** Writes the int8 numbers x̂, of the vector rotated, into `target`. @returns ‖x − x̂‖. */
   private quantise(vector: Float32Array, target: Int8Array): number {
+    const rotated = this.rotation.apply(vector);
     let squares = 0;
-    for (let i = 0; i < vector.length; i += 1) {
-      const value = vector[i] ?? 0;
+    for (let i = 0; i < rotated.length; i += 1) {
+      const value = rotated[i] ?? 0;
       const rounded = Math.min(Math.max(Math.round(value / this.step), -int8Max), int8Max);
       target[i] = rounded;
       squares += (value - rounded * this.step) ** 2;

@@ -110,11 +110,14 @@ const GLYPHS: Readonly<Record<string, readonly string[]>> = {
   "-": ["   ", "   ", "███", "   ", "   "],
 };
 
+/** A terminal's cell is twice as high as wide. */
+const wide = (row: string): string => row.replace(/./g, "$&$&");
+
 /** @returns digits large enough to read from the counter; other text as it is. */
 export function bannerOf(text: string): string {
   const glyphs = [...text].map((character) => GLYPHS[character]);
   if (text === "" || glyphs.some((glyph) => glyph === undefined)) return `  ${text}`;
   return Array.from({ length: GLYPH_ROWS }, (_, row) =>
-    `  ${glyphs.map((glyph) => glyph?.[row] ?? "").join("  ")}`.trimEnd(),
+    `  ${glyphs.map((glyph) => wide(glyph?.[row] ?? "")).join("   ")}`.trimEnd(),
   ).join("\n");
 }

@@ -10,6 +10,7 @@ import { parseRecording } from "../../firmware-bridge/recording/recording.ts";
 import { ScaleSimulator, ST_GS_VOICE } from "../../firmware-bridge/simulators/scale-simulator.ts";
 import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
 import { systemBridgeClock } from "../../firmware-bridge/transport/system-time.ts";
+import { hasTool } from "../../test/require-tool.ts";
 import { registerSerialCommands } from "./serial.ts";
 import { bannerOf } from "./serial-monitor.ts";
 
@@ -128,6 +129,24 @@ describe("canteen-edge serial", () => {
     expect((await once(child, "close"))[0]).toBe(0);
     await bay.close();
   });
+
+  it.runIf(hasTool("python3"))(
+    "replays a recording to a pty of its own, whose path it prints first",
+    async () => {
+      const file = join(folder, "to-pty.jsonl");
+      const line = Buffer.from("ST,GS,   1.250 kg\r\n").toString("hex");
+      const chunks = [0, 50, 100].map((atMs) => `${JSON.stringify({ atMs, hex: line })}\n`);
+      await writeFile(file, `{"note":"a header"}\n${chunks.join("")}`);
+      const replaying = run("replay", file, "--loop");
+      const path = (await replaying.until((text) => text.includes("\n"))).trim();
+      const monitoring = run("monitor", "--port", path, "--protocol", "stgs-text", "--json");
+      expect(await monitoring.until((text) => text.includes("\n"))).toContain('"value":"1.250"');
+      for (const { child } of [monitoring, replaying]) {
+        child.kill("SIGINT");
+        expect((await once(child, "close"))[0]).toBe(0);
+      }
+    },
+  );
 
   it("refuses settings that are none", async () => {
     const program = new Command().exitOverride().configureOutput({ writeErr: () => {} });

@@ -1,18 +1,19 @@
 import { once } from "node:events";
 import { createWriteStream } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { decodeLines } from "../../firmware-bridge/decode-stream.ts";
-import { configStanza, identify } from "../../firmware-bridge/identify/identify.ts";
+import { identify } from "../../firmware-bridge/identify/identify.ts";
 import type { Identified } from "../../firmware-bridge/identify/rank.ts";
+import { configStanza } from "../../firmware-bridge/identify/stanza.ts";
 import { transportTo } from "../../firmware-bridge/index.ts";
 import type { Dialect, OptionBag, SerialSettings } from "../../firmware-bridge/ports/dialect.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
 import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
-import { chunkLine, parseRecording, replay } from "../../firmware-bridge/recording/recording.ts";
+import { chunkLine } from "../../firmware-bridge/recording/recording.ts";
 import { Line } from "../../firmware-bridge/transport/line.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
 import { monitor } from "./serial-monitor.ts";
+import { type ReplayOptions, replayRecording } from "./serial-replay.ts";
 
 interface PortOptions {
   readonly port: string;
@@ -26,7 +27,6 @@ interface ProtocolOptions extends PortOptions {
 }
 
 const DEFAULT_SETTINGS: SerialSettings = { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 };
-const WRITE_WAIT_MS_MAX = 2000;
 
 /** Adds `serial …` to the command line. Faults reject with a `BridgeFault`, which carries its hint. */
 export function registerSerialCommands(program: Command): void {
@@ -60,12 +60,21 @@ export function registerSerialCommands(program: Command): void {
     .action((options: PortOptions & { readonly out: string }) =>
       untilInterrupted((signal) => capture(options, signal)),
     );
-  withPort(serial.command("replay"))
-    .description("把录制的字节发到端口 / send a recording to a port")
+  serial
+    .command("replay")
+    .description(
+      "把录制的字节发到端口，或发到自建的伪终端 / send a recording to a port, or to a pty of its own",
+    )
     .argument("<file>", "录制文件 / the recording")
+    .option(
+      "--port <port>",
+      "端口；不写则新建伪终端并打印其路径 / a port; without it a pty, whose path is printed",
+    )
+    .option("--serial <settings>", "例如 9600-8N1 / for example 9600-8N1", serialSettings)
+    .option("--loop", "播完从头再来 / begin again at the end", false)
     .option("--speed <factor>", "倍速 / times as fast", speedFactor, 1)
-    .action((file: string, options: PortOptions & { readonly speed: number }) =>
-      untilInterrupted((signal) => replayToPort(file, options, signal)),
+    .action((file: string, options: ReplayOptions) =>
+      untilInterrupted((signal) => replayRecording(file, options, signal, print)),
     );
 }
 
@@ -207,21 +216,4 @@ async function capture(options: PortOptions & { readonly out: string }, signal: 
   await line.close();
   file.end();
   await once(file, "close");
-}
-
-async function replayToPort(
-  file: string,
-  options: PortOptions & { readonly speed: number },
-  signal: AbortSignal,
-): Promise<void> {
-  const chunks = parseRecording(await readFile(file, "utf8"));
-  const transport = transportTo(options.port, options.serial ?? DEFAULT_SETTINGS);
-  const connection = await transport.open({ data: () => {}, closed: () => {} }, { signal });
-  try {
-    await replay(chunks, { clock: systemBridgeClock, speed: options.speed, signal }, (bytes) =>
-      connection.write(bytes, { waitMsMax: WRITE_WAIT_MS_MAX }),
-    );
-  } finally {
-    await connection.close();
-  }
 }

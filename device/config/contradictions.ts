@@ -1,3 +1,4 @@
+import type { DeviceParts } from "./device-schema.ts";
 /** The values that rules between keys look at; what is missing or invalid by itself is left out. */
 export interface ConfigParts {
   readonly activation?: "touch" | "presence" | undefined;
@@ -20,6 +21,7 @@ export interface ConfigParts {
     readonly siteKeyFile?: string | undefined;
     readonly shareTemplates?: boolean | undefined;
   };
+  readonly devices: readonly DeviceParts[];
 }
 
 export interface PeriodParts {
@@ -45,6 +47,7 @@ export function contradictions(parts: ConfigParts): Contradiction[] {
     ...limitContradictions(parts.limits),
     ...mqttContradictions(parts.mqtt),
     ...securityContradictions(parts.security),
+    ...deviceContradictions(parts.devices),
   ];
 }
 
@@ -152,6 +155,35 @@ function securityContradictions(security: ConfigParts["security"]): Contradictio
   if (security.shareTemplates !== true || security.siteKeyFile !== undefined) return [];
   const reason = { zh: "需要同时设置 security.siteKeyFile", en: "needs security.siteKeyFile" };
   return [{ path: ["security", "shareTemplates"], reason, input: true }];
+}
+
+/** A name is told twice, or two programs' worth of readers would share one port and steal each other's bytes. */
+function deviceContradictions(devices: readonly DeviceParts[]): Contradiction[] {
+  const found: Contradiction[] = [];
+  const portOwners = new Map<string, number>();
+  const nameOwners = new Map<string, number>();
+  for (const [index, { id, port, names }] of devices.entries()) {
+    const owner = port === undefined ? undefined : portOwners.get(port);
+    if (owner !== undefined) {
+      const reason = {
+        zh: `与第 ${owner + 1} 个设备用同一个端口；RS-485 上的多个设备写成一个 modbus-bus`,
+        en: `is also the port of device ${owner + 1}; several devices on RS-485 are one modbus-bus`,
+      };
+      found.push({ path: ["devices", index, "port"], reason, input: port });
+    }
+    if (port !== undefined && owner === undefined) portOwners.set(port, index);
+    for (const name of [...(id === undefined ? [] : [id]), ...names]) {
+      const other = nameOwners.get(name);
+      if (other !== undefined) {
+        const reason = {
+          zh: `名称 ${name} 在第 ${other + 1} 个设备中已使用`,
+          en: `the name ${name} is used in device ${other + 1} already`,
+        };
+        found.push({ path: ["devices", index, "id"], reason, input: name });
+      } else nameOwners.set(name, index);
+    }
+  }
+  return found;
 }
 
 /** "11:30" is 690. */

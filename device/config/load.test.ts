@@ -276,13 +276,42 @@ describe("device/config/canteen.example.yaml", () => {
 
   it("is valid with every commented default switched on", () => {
     const uncommented = example
-      .replace(/# camera:\n(#.*\n)+/g, "")
+      .replace(/# (camera|devices):\n(#.*\n)+/g, "")
       .replace(/^(\s*)# (\s*\w+:( \S+)?)$/gm, "$1$2")
       .replace(/^ {2}siteKeyFile:.*$/m, "");
     mkdirSync(join(folder, "secrets"));
     write("x", "secrets/mqtt-password");
     write("x", "secrets/broker-ca.pem");
     expect(said(uncommented)).toEqual([]);
+  });
+});
+
+describe("the devices of the example", () => {
+  const example = readFileSync(join(import.meta.dirname, "canteen.example.yaml"), "utf8");
+  const devices = (/# devices:\n(?:#.*\n)+/.exec(example)?.[0] ?? "").replace(/^# /gm, "");
+
+  it("are valid when their comment signs are taken away", () => {
+    const { config } = loadConfig(write(MINIMAL + devices)) as { config: { devices: { kind: string }[] } };
+    expect(config.devices.map(({ kind }) => kind)).toEqual([
+      "scale",
+      "card-reader",
+      "scanner",
+      "thermometer",
+      "modbus-bus",
+      "onewire-bus",
+    ]);
+  });
+
+  it("may not share a port or a name, and a mistyped entry hides neither", () => {
+    const twice = devices
+      .replace("usb-serial:1a86:7523", "/dev/ttyS2")
+      .replace("id: cold-room,", "id: cabinet-1,")
+      .replace("use: till", "use: kitchen");
+    expect(said(MINIMAL + twice)).toEqual([
+      expect.stringContaining("devices[2].use"),
+      expect.stringContaining("devices[4].port: is also the port of device 2"),
+      expect.stringContaining("devices[5].id: the name cabinet-1 is used in device 5 already"),
+    ]);
   });
 });
 

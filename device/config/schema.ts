@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
+import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -86,6 +87,17 @@ const faceSchema = z.strictObject({
     .default(0.001)
     .describe(
       "Share of strangers' visits that may end as somebody enrolled, 0.001 is 0.1 %. From it and from the people enrolled here the terminal works out the similarity and the lead that a match must have; `/admin` shows both.",
+    ),
+  sidePacks: z
+    .array(z.string().min(1).max(128))
+    .max(4)
+    .default([])
+    .describe("Model packs that people were enrolled with before: matched too, each with its own templates."),
+  renewTemplates: z
+    .boolean()
+    .default(true)
+    .describe(
+      "Enrol people of the side packs anew from visits that they paid, within their consent; no picture is kept.",
     ),
   similarityMin: z
     .number()
@@ -336,6 +348,7 @@ export const configStructure = z.strictObject({
     .describe("Least level that is logged."),
   kiosk: kioskSchema.prefault({}),
   camera: cameraSchema.prefault({ kind: "browser" }),
+  devices: devicesSchema,
   face: faceSchema.prefault({}),
   servingLine: servingLineSchema,
   mqtt: mqttSchema.prefault({}),
@@ -361,6 +374,7 @@ export function readParts(raw: unknown): ConfigParts {
   return {
     activation: validFields(servingLineSchema, servingLine).activation,
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
+    devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

@@ -17,6 +17,8 @@ export function countCheckouts(
     } else if (view.kind === "refused") {
       // A status may repeat for another reason (an order line, the meal): only the step into the view counts.
       if (previous.kind !== "refused") metrics.chargeRefused(view.reason);
+    } else if (view.kind === "not-me" && view.outcome === "voided") {
+      if (previous.kind !== "not-me") metrics.chargeVoided();
     }
     previous = view;
   });

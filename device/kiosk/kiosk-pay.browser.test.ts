@@ -17,20 +17,7 @@ import { fakeLunch, fakeReceipt } from "./fake-checkout.ts";
 import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
 import type { KioskServer } from "./kiosk-ports.ts";
 import { createKioskServer } from "./kiosk-server.ts";
-
-/** Runs in the page: buttons that are too small to hit, and parts whose content does not fit. */
-const FIND_MISFITS = `(() => {
-  const found = [];
-  for (const button of document.querySelectorAll("button")) {
-    const { width, height } = button.getBoundingClientRect();
-    if (width < 63.5 || height < 63.5) found.push("small: " + button.innerText);
-  }
-  for (const part of document.querySelectorAll(".result, .card.meal, .middle, .pay")) {
-    if (part.scrollHeight > part.clientHeight + 1) found.push("cut off: " + part.className);
-    if (part.scrollWidth > part.clientWidth + 1) found.push("too wide: " + part.className);
-  }
-  return found;
-})()`;
+import { FIND_MISFITS } from "./page-misfits.ts";
 
 /** The pay page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {

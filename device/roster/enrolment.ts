@@ -101,7 +101,7 @@ class EnrolmentAtTerminal implements Enrolment {
     if (session === undefined) return { kind: "refused", reason: "session-unknown" };
     const reason = this.#refusal(session, request);
     if (reason !== null) return { kind: "refused", reason };
-    const { templates, engine, journal } = this.#options;
+    const { templates, journal } = this.#options;
     const { entryId, personId, operatorId, shots } = session;
     const stored = templates.enrol({
       entryId,
@@ -111,10 +111,7 @@ class EnrolmentAtTerminal implements Enrolment {
       ...(request.consent === null ? {} : { consent: request.consent }),
     });
     this.#end(session);
-    await this.#bringToGallery(
-      personId,
-      stored.filter(({ modelId }) => modelId === engine.model),
-    );
+    await this.#bringToGallery(personId, stored);
     const { seq } = present(journal.entryById(entryId), "the enrolment's entry");
     return { kind: "enrolled", personId, templateCount: stored.length, seq };
   }

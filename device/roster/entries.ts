@@ -12,7 +12,19 @@ export const personEnrolledSchema = z.strictObject({
   personId: id,
   modelId: z.string().min(1).max(128),
   templateIds: z.array(id).min(1).max(20),
-  operatorId: id,
+  /** Null where no operator took part: a template from a visit. */
+  operatorId: id.nullable(),
+  /** The paid visit that one of the templates is from, without any picture; null for an enrolment with shots. */
+  visitChargeId: z.uuid().nullable().default(null),
+});
+
+/** Templates of a model pack that the person no longer needs: enough were enrolled with the newer one. */
+export const templatesRetiredSchema = z.strictObject({
+  personId: id,
+  modelId: z.string().min(1).max(128),
+  templateCount: z.int().min(1),
+  /** The pack that recognises them from now on. */
+  replacedBy: z.string().min(1).max(128),
 });
 
 export const personWithdrawnSchema = z.strictObject({
@@ -64,6 +76,7 @@ export type IdentityDisputeNamed = z.infer<typeof identityDisputeNamedSchema>;
 
 export const ROSTER_ENTRY_SCHEMAS = {
   "person.enrolled": personEnrolledSchema,
+  "person.templates-retired": templatesRetiredSchema,
   "person.withdrawn": personWithdrawnSchema,
   "consent.recorded": consentRecordedSchema,
   "identity.disputed": identityDisputedSchema,

@@ -13,7 +13,7 @@ const stored = (personId: string, modelId = "m1"): StoredTemplate => ({
   embedding: Float32Array.of(1, 0),
 });
 
-function world(initial: StoredTemplate[]) {
+function world(initial: StoredTemplate[], sides: StoredTemplate[] = []) {
   const people = new Map<string, readonly GalleryTemplate[]>();
   let listener: (change: Change) => void = () => {};
   let failNext = false;
@@ -21,6 +21,7 @@ function world(initial: StoredTemplate[]) {
     logger: silentLogger,
     engine: {
       model: "m1",
+      sideModels: ["m0"],
       loadGallery: async (templates) => {
         people.clear();
         const all = [...templates];
@@ -38,15 +39,15 @@ function world(initial: StoredTemplate[]) {
       },
     },
     templates: {
-      loadInParts: () => ({
+      loadInParts: (modelId) => ({
         peopleCount: initial.length,
-        parts: [
-          { templates: initial.slice(0, 1), damaged: [] },
-          {
-            templates: initial.slice(1),
-            damaged: [{ templateId: "t-x", code: "ciphertext-damaged" }],
-          },
-        ],
+        parts:
+          modelId === "m1"
+            ? [
+                { templates: initial.slice(0, 1), damaged: [] },
+                { templates: initial.slice(1), damaged: [{ templateId: "t-x", code: "ciphertext-damaged" }] },
+              ]
+            : [{ templates: sides, damaged: [] }],
       }),
       onChanged: (next) => {
         listener = next;
@@ -88,6 +89,18 @@ describe("LiveGallery", () => {
     change({ personId: "b", templates: [stored("b", "m2")] });
     await gallery.settled();
     expect(people.size).toBe(0);
+  });
+
+  it("brings a side pack's templates to the engine, at the start and later", async () => {
+    const { gallery, people, change } = world([stored("a")], [stored("b", "m0")]);
+    expect(await gallery.load()).toEqual({ acceptedCount: 2, damagedCount: 1 });
+    change({ personId: "c", templates: [stored("c", "m0"), stored("c", "m2")] });
+    await gallery.settled();
+    expect([...people].map(([id, all]) => [id, all.map(({ model }) => model)])).toEqual([
+      ["a", ["m1"]],
+      ["b", ["m0"]],
+      ["c", ["m0"]],
+    ]);
   });
 
   it("goes on after the engine failed once", async () => {

@@ -3,7 +3,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { StoredTemplate, TemplateStore } from "./roster-port.ts";
 
 export interface LiveGalleryOptions {
-  readonly engine: Pick<FaceEngine, "model" | "loadGallery" | "replacePerson">;
+  readonly engine: Pick<FaceEngine, "model" | "sideModels" | "loadGallery" | "replacePerson">;
   readonly templates: Pick<TemplateStore, "loadInParts" | "onChanged">;
   readonly logger: Logger;
 }
@@ -31,7 +31,7 @@ export class LiveGallery {
     });
   }
 
-  /** Loads every template of the engine's model; also after the engine was restarted. */
+  /** Loads every template of the engine's models; also after the engine was restarted. */
   async load(): Promise<GalleryHealth> {
     this.#enqueue(() => this.#loadAll());
     await this.#queue;
@@ -61,14 +61,17 @@ export class LiveGallery {
   async #loadAll(): Promise<void> {
     const { engine, templates, logger } = this.#options;
     const { peopleCount, parts } = templates.loadInParts(engine.model);
+    const sides = engine.sideModels.map((model) => templates.loadInParts(model).parts);
     let damagedCount = 0;
     const opened = function* (): Generator<GalleryTemplate, void> {
-      for (const part of parts) {
-        for (const { templateId, code } of part.damaged) {
-          damagedCount += 1;
-          logger.warn({ templateId, code }, "a template could not be opened");
+      for (const ofModel of [parts, ...sides]) {
+        for (const part of ofModel) {
+          for (const { templateId, code } of part.damaged) {
+            damagedCount += 1;
+            logger.warn({ templateId, code }, "a template could not be opened");
+          }
+          for (const template of part.templates) yield galleryTemplate(template);
         }
-        yield* part.templates.map(galleryTemplate);
       }
     };
     const load = await engine.loadGallery(opened(), { peopleCount });
@@ -78,8 +81,9 @@ export class LiveGallery {
 
   async #replace(personId: string, templates: readonly StoredTemplate[]): Promise<void> {
     const { engine } = this.#options;
-    const ofThisModel = templates.filter(({ modelId }) => modelId === engine.model);
-    this.#warnRefused(await engine.replacePerson(personId, ofThisModel.map(galleryTemplate)));
+    const models = new Set([engine.model, ...engine.sideModels]);
+    const ofTheseModels = templates.filter(({ modelId }) => models.has(modelId));
+    this.#warnRefused(await engine.replacePerson(personId, ofTheseModels.map(galleryTemplate)));
   }
 
   #warnRefused(load: GalleryLoad): void {

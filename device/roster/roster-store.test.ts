@@ -39,6 +39,7 @@ describe("the roster", () => {
     expect(roster.find("小明", 10).map(({ personId }) => personId)).toEqual(["p-1"]);
     expect(roster.find("2班", 10)).toHaveLength(1);
     expect(roster.find("n-p", 2).map(({ personId }) => personId)).toEqual(["p-1", "p-2"]);
+    expect(roster.personIdsOfGroups(["三年级2班", "nowhere"])).toEqual(["p-1"]);
     expect(roster.find("%", 10)).toEqual([]);
     expect(roster.find("_", 10)).toEqual([]);
     expect(roster.account("p-1")).toEqual({ balanceFen: 5000, throughSeq: 0 });

@@ -39,6 +39,8 @@ export interface RosterStore extends Roster {
    * @throws CanteenError `roster-conflict` (a number or card that someone else has), or of the disk.
    */
   apply(message: RosterMessage): RosterApplied;
+  /** Of everybody in these groups, in no particular order. */
+  personIdsOfGroups(groupNames: readonly string[]): string[];
 }
 
 export function openRosterStore(options: RosterStoreOptions): RosterStore {
@@ -87,6 +89,17 @@ class RosterOnSqlite implements RosterStore {
 
   personByCard(cardToken: string): Person | undefined {
     return this.#one("person_id = (SELECT person_id FROM card WHERE card_token = ?)", cardToken);
+  }
+
+  personIdsOfGroups(groupNames: readonly string[]): string[] {
+    return withDatabaseFaults(() =>
+      this.#db
+        .prepare<[string], { readonly person_id: string }>(
+          "SELECT person_id FROM person WHERE group_name IN (SELECT value FROM json_each(?))",
+        )
+        .all(JSON.stringify(groupNames))
+        .map(({ person_id }) => person_id),
+    );
   }
 
   find(text: string, countMax: number): Person[] {

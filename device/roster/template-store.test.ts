@@ -78,6 +78,7 @@ describe("enrolling", () => {
       modelId: MODEL,
       templateIds: [template?.templateId],
       operatorId,
+      visitChargeId: null,
     });
     expect(JSON.stringify(entriesOf(fixture))).not.toMatch(/Name|embedding|0\.\d{4}/);
   });

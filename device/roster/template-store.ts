@@ -26,6 +26,10 @@ export interface SqliteTemplateStore extends TemplateStore {
   settleConsents(personId: string, reason: string): void;
   /** Destroys what belongs to someone who is being removed. Inside the caller's transaction. */
   eraseRemoved(personId: string): void;
+  /** Makes what was enrolled here wait to be shared, where the consent covers it. Inside the caller's transaction. */
+  queueShares(personId: string): void;
+  /** Destroys what the person has of one model. Inside the caller's transaction. @returns how many templates. */
+  destroyModel(personId: string, modelId: string): number;
   /** Call after the commit of what changed these people's templates. */
   announce(personIds: Iterable<string>): void;
   /** Called after the commit when a share waits that did not before; must not throw. */
@@ -88,7 +92,7 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
         modelId,
         templates: sealed,
       });
-      this.#queueShares(personId);
+      this.queueShares(personId);
       const templateIds = sealed.map(({ templateId }) => templateId);
       const body = personEnrolledSchema.parse({ personId, modelId, templateIds, operatorId });
       journal.append({ id: entryId, kind: "person.enrolled", body });
@@ -101,7 +105,7 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
     const { journal } = this.#options;
     journal.transact(() => {
       this.#putGrant(request);
-      this.#queueShares(request.personId);
+      this.queueShares(request.personId);
     });
     this.#tellShareListeners();
   }
@@ -141,7 +145,7 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
       const at = withdrawnAtMs("share-template");
       this.#appendWithdrawn(ids.next(), { ...common, scopes: ["share-template"], withdrawnAtMs: at });
     } else {
-      this.#queueShares(personId);
+      this.queueShares(personId);
     }
   }
 
@@ -158,6 +162,12 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
       reason: "removed-by-cloud",
       withdrawnAtMs: nextWithdrawalMs(live, clock.now()),
     });
+  }
+
+  destroyModel(personId: string, modelId: string): number {
+    const templateCount = this.vault.removeModel(personId, modelId);
+    if (templateCount > 0) this.#destroyed = true;
+    return templateCount;
   }
 
   loadAll(modelId: string): ReturnType<TemplateStore["loadAll"]> {
@@ -223,8 +233,8 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
     journal.append({ id: ids.next(), kind: "consent.recorded", body });
   }
 
-  /** What was enrolled here and may be shared waits from now on; what waits or was confirmed stays as it is. */
-  #queueShares(personId: string): void {
+  /** What waits or was confirmed stays as it is. */
+  queueShares(personId: string): void {
     if (this.#options.sharing) prepared(this.#db, `${QUEUE_SHARES} AND person_id = ?`).run(personId);
   }
 

@@ -86,10 +86,12 @@ export class TemplateVault {
     }
   }
 
-  removeModel(personId: string, modelId: string): void {
+  /** @returns how many templates. */
+  removeModel(personId: string, modelId: string): number {
     const { db } = this.#options;
-    prepared(db, "DELETE FROM template WHERE person_id = ? AND model_id = ?").run(personId, modelId);
     prepared(db, "DELETE FROM template_share WHERE person_id = ? AND model_id = ?").run(personId, modelId);
+    return prepared(db, "DELETE FROM template WHERE person_id = ? AND model_id = ?").run(personId, modelId)
+      .changes;
   }
 
   /** Removes what other terminals sent and what waits to be sent. @returns how many templates. */

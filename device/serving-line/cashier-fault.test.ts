@@ -1,8 +1,16 @@
 import { describe, expect, it } from "vitest";
 import type { Projection } from "../journal/journal-port.ts";
 import { verifyJournal } from "../journal/verify.ts";
+import { Crash, crashAtEachStep } from "./crash-fixture.ts";
 import { ledgerProjection } from "./ledger.ts";
-import { diskFault, intercepted, type LineFixture, lineFixture, view } from "./serving-line-fixture.ts";
+import {
+  diskFault,
+  intercepted,
+  LINE_PROJECTIONS,
+  type LineFixture,
+  lineFixture,
+  view,
+} from "./serving-line-fixture.ts";
 
 const entries = ({ journal }: LineFixture) => journal.readAfter(0, { countMax: 1000, bytesMax: 1e8 });
 const byCard = (fixture: LineFixture, personId = "p-1"): Promise<void> =>
@@ -126,27 +134,6 @@ describe("the table's constraint", () => {
   });
 });
 
-class Crash extends Error {}
-
-/** Runs `work` again and again, crashing at one step further each time, until it gets through. */
-async function crashAtEachStep(
-  work: (step: <T>(call: () => T) => T, crashAt: number) => Promise<boolean>,
-): Promise<number> {
-  for (let crashAt = 1; crashAt < 500; crashAt++) {
-    let steps = 0;
-    const step = <T>(call: () => T): T => {
-      steps += 1;
-      if (steps === crashAt) throw new Crash(`before step ${steps}`);
-      const result = call();
-      steps += 1;
-      if (steps === crashAt) throw new Crash(`after step ${steps - 1}`);
-      return result;
-    };
-    if (!(await work(step, crashAt))) return crashAt - 1;
-  }
-  throw new Error("it never got through");
-}
-
 describe("a crash between any two steps of the cashier", () => {
   it("leaves nothing or the whole charge, and after the restart the diner pays once in all", async () => {
     const wholeAfterCrash: boolean[] = [];
@@ -188,7 +175,7 @@ describe("a crash between any two steps of the cashier", () => {
       await byCard(restarted);
       expect(view(restarted).kind).toBe(charges === 1 ? "refused" : "paid");
       expect(restarted.balanceFen("p-1")).toBe(9000);
-      expect(verifyJournal(restarted.file, [ledgerProjection]).ok).toBe(true);
+      expect(verifyJournal(restarted.file, LINE_PROJECTIONS).ok).toBe(true);
       return crashed;
     });
     // Both sides of the commit were crashed upon, or this test would prove nothing.

@@ -99,7 +99,7 @@ export function mealPlanOf(written: WrittenMealPlan): MealPlan {
   return {
     version: written.version,
     zone: written.zone,
-    periods: written.periods.map(({ id, name, fromMinute, toMinute, pricing, subsidyFen }) => ({
+    periods: written.periods.map(({ id, name, fromMinute, toMinute, pricing, subsidyFen, expected }) => ({
       id,
       name,
       fromMinute,
@@ -110,6 +110,7 @@ export function mealPlanOf(written: WrittenMealPlan): MealPlan {
         staff: fen(subsidyFen.staff),
         guest: fen(subsidyFen.guest),
       },
+      ...(expected === undefined ? {} : { expected }),
     })),
     menu: written.menu.map(({ id, name, priceFen, allergens }) => ({
       id,

@@ -11,6 +11,9 @@ const MINUTES_PER_DAY = 24 * 60;
 const PERIODS_MAX = 24;
 const MENU_ITEMS_MAX = 500;
 const ALLERGENS_MAX = 20;
+/** As many ids as fit a message of the broker, and the classes of a large school. */
+export const EXPECTED_PEOPLE_MAX = 2000;
+export const EXPECTED_GROUPS_MAX = 200;
 
 /** What the wall clock means for the canteen. */
 export interface MealMoment {
@@ -126,11 +129,25 @@ function periodProblems(
   if (activation === "presence" && pricing.kind !== "fixed")
     problems.push("this terminal charges by presence, which is agreed for fixed prices only");
   if (pricing.kind === "menu" && menuCount === 0) problems.push("menu pricing needs menu items");
+  if (!isExpected(period.expected))
+    problems.push(
+      `expects nobody, or more than ${EXPECTED_PEOPLE_MAX} people or ${EXPECTED_GROUPS_MAX} groups`,
+    );
   const amounts: Fen[] = Object.values(period.subsidyFen);
   if (pricing.kind === "fixed") amounts.push(pricing.priceFen);
   if (pricing.kind === "keyed") amounts.push(pricing.amountFenMax);
   if (!amounts.every(isAmount)) problems.push("amounts must be 0 fen or more");
   return problems;
+}
+
+/** An empty list would make everybody a stranger: a mistake of whoever wrote it, not a meal. */
+function isExpected(expected: MealPeriod["expected"]): boolean {
+  if (expected === undefined) return true;
+  const [count, countMax] =
+    expected.kind === "people"
+      ? [expected.personIds.length, EXPECTED_PEOPLE_MAX]
+      : [expected.groupNames.length, EXPECTED_GROUPS_MAX];
+  return count > 0 && count <= countMax;
 }
 
 function isAmount(amount: number): boolean {

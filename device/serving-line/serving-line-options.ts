@@ -7,7 +7,7 @@ import type { IdentityBounds } from "../roster/identity-bounds-port.ts";
 import type { PinVerifier, Roster } from "../roster/roster-port.ts";
 import type { FrameSource } from "./frame-source.ts";
 import type { Ledger } from "./ledger.ts";
-import type { MealPlan } from "./serving-line-port.ts";
+import type { ExpectedDiners, MealPlan } from "./serving-line-port.ts";
 import type { ServingLineSettings } from "./settings.ts";
 
 /** What a serving line is built from. */
@@ -28,6 +28,8 @@ export interface ServingLineOptions {
   readonly disputes: TerminalDisputeBook;
   /** Who is signed in at this till's own screen, for names to be chosen under their eye; null when nobody is. */
   readonly operatorAtTill: () => string | null;
+  /** Who eats at the meal that is on, each time that may have changed; null: everybody, or no meal. */
+  readonly expectDiners?: (expected: ExpectedDiners | null) => void;
   readonly settings: ServingLineSettings;
   /** As last saved by the caller. */
   readonly mealPlan: MealPlan;

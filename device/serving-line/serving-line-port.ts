@@ -14,6 +14,11 @@ export type Pricing =
   | { readonly kind: "menu" }
   | { readonly kind: "keyed"; readonly amountFenMax: Fen };
 
+/** Who eats at a meal, by name or by class. */
+export type ExpectedDiners =
+  | { readonly kind: "people"; readonly personIds: readonly string[] }
+  | { readonly kind: "groups"; readonly groupNames: readonly string[] };
+
 export interface MealPeriod {
   readonly id: string;
   readonly name: Bilingual;
@@ -23,6 +28,11 @@ export interface MealPeriod {
   readonly pricing: Pricing;
   /** Taken off the price and paid by the school, never below zero. */
   readonly subsidyFen: Readonly<Record<PersonKind, Fen>>;
+  /**
+   * Absent: everybody. It narrows with whom somebody may be confused, and asks a frame more of everybody else; whether
+   * they are served is for the other rules.
+   */
+  readonly expected?: ExpectedDiners;
 }
 
 export interface MenuItem {

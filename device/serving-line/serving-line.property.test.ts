@@ -3,6 +3,8 @@ import { describe, expect, it } from "vitest";
 import type { Projection } from "../journal/journal-port.ts";
 import { verifyJournal } from "../journal/verify.ts";
 import { fen } from "../platform/units.ts";
+import { disputeProjection } from "../roster/disputes.ts";
+import { identityDisputedSchema } from "../roster/entries.ts";
 import { type ChargeMade, chargeMadeSchema, chargeVoidedSchema } from "./entries.ts";
 import { ledgerProjection } from "./ledger.ts";
 import {
@@ -14,6 +16,7 @@ import {
   person,
   picture,
   plan,
+  settings,
 } from "./serving-line-fixture.ts";
 
 const PEOPLE = ["p-1", "p-2", "p-3"] as const;
@@ -57,6 +60,46 @@ const moves: fc.Arbitrary<readonly [string, Move]> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.constant(["confirm", (f: LineFixture) => f.line.command({ kind: "confirm" })] as const),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.constant([
+      "that's not me",
+      (f: LineFixture) => f.line.command({ kind: "not-me" }),
+    ] as const),
+  },
+  {
+    weight: 3,
+    arbitrary: anyone.map(
+      (who) =>
+        [
+          `${who} pays and says that it is not them`,
+          async (f: LineFixture) => {
+            await f.line.command({ kind: "activate" });
+            await f.look(picture(face({ person: who, similarity: 0.95 })), 2);
+            await f.line.command({ kind: "not-me" });
+          },
+        ] as const,
+    ),
+  },
+  {
+    weight: 2,
+    arbitrary: anyone.map(
+      (who) =>
+        [
+          `choose ${who}`,
+          (f: LineFixture) => f.line.command({ kind: "choose", personId: who, operatorId: "op" }),
+        ] as const,
+    ),
+  },
+  {
+    weight: 1,
+    arbitrary: fc
+      .constantFrom("op", null)
+      .map(
+        (operatorAtTill) =>
+          [`${operatorAtTill} at the till`, (f: LineFixture) => setWorld(f, { operatorAtTill })] as const,
+      ),
   },
   {
     weight: 1,
@@ -202,6 +245,10 @@ function standingCharges({ journal }: LineFixture): ChargeMade[] {
       standing.set(made.chargeId, made);
     }
     if (kind === "charge.voided") expect(standing.delete(chargeVoidedSchema.parse(body).chargeId)).toBe(true);
+    if (kind === "identity.disputed")
+      expect(standing.has(identityDisputedSchema.parse(body).chargeId), "disputed and still charged").toBe(
+        false,
+      );
   }
   return [...standing.values()];
 }
@@ -226,7 +273,17 @@ function expectAllIsWell(fixture: LineFixture): void {
     (charge) => charge.businessDate === businessDate && charge.periodId === mealPeriod?.id,
   );
   expect(servedCount).toBe(served.length);
+  for (const charge of charges) {
+    // Of those who cannot be told apart, nobody pays on the camera's word.
+    if (
+      charge.method === "face" &&
+      ["p-1", "p-2"].includes(charge.personId) &&
+      fixture.bounds.twins.length > 0
+    )
+      expect(charge.question, "a look-alike was accepted silently").not.toBeNull();
+  }
   for (const { view } of fixture.told.splice(0)) {
+    if (view.kind === "not-me" && view.outcome === "voided") givenBackChecked += 1;
     if (view.kind !== "paid") continue;
     paidChecked += 1;
     const entry = fixture.journal.entryById(view.receipt.chargeId);
@@ -239,17 +296,21 @@ function expectAllIsWell(fixture: LineFixture): void {
 
 /** "Paid" screens that were checked, so that a run in which nobody ever pays cannot pass for a proof. */
 let paidChecked = 0;
+let givenBackChecked = 0;
 
-const interleavings = (options: LineFixtureOptions) =>
+const interleavings = (options: LineFixtureOptions, twins: readonly (readonly [string, string])[] = []) =>
   fc.asyncProperty(fc.array(moves, { minLength: 30, maxLength: 60 }), async (sequence) => {
     const fixture = lineFixture(options);
+    fixture.bounds.twins.push(...twins);
     fixture.roster.add(person("p-3", { allergens: ["peanut"], kind: "staff" }));
     try {
       for (const [, move] of sequence) {
         await move(fixture);
         expectAllIsWell(fixture);
       }
-      expect(verifyJournal(fixture.file, [options.projection ?? ledgerProjection]).ok).toBe(true);
+      expect(
+        verifyJournal(fixture.file, [options.projection ?? ledgerProjection, disputeProjection]).ok,
+      ).toBe(true);
     } finally {
       await fixture.line.close();
       fixture.db.close();
@@ -262,9 +323,18 @@ describe("whatever happens at the till, in any order", () => {
     async (activation) => {
       await fc.assert(interleavings({ activation }), { numRuns: 40 });
       expect(paidChecked).toBeGreaterThan(30);
+      expect(givenBackChecked).toBeGreaterThan(2);
       paidChecked = 0;
+      givenBackChecked = 0;
     },
   );
+
+  it("and nobody who looks like another pays without being asked", async () => {
+    const choosing = settings("touch", { lookAlikes: "choose" });
+    await fc.assert(interleavings({ settings: choosing }, [["p-1", "p-2"]]), { numRuns: 40 });
+    expect(paidChecked).toBeGreaterThan(10);
+    paidChecked = 0;
+  });
 
   it("and a till that forgot the rule is caught by this test", async () => {
     // The canary: rules that see no claim, and a table that gives way.

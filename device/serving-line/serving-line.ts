@@ -8,6 +8,7 @@ import type { Offer } from "./checkout-types.ts";
 import { viewOf } from "./checkout-view.ts";
 import { boundsOfFrame } from "./configured-bounds.ts";
 import { createDisputeDesk } from "./dispute-desk.ts";
+import { createDinerNotice, type DinerNotice, withoutDiners } from "./expected-diners.ts";
 import type { ObservedFrame } from "./frame-source.ts";
 import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
@@ -67,6 +68,7 @@ class TerminalServingLine implements ServingLineControl {
   #nextPlan: MealPlan | null = null;
   #tillOpen = true;
   #closed = false;
+  readonly #expectDiners: DinerNotice;
   #status: ServingLineStatus;
   #statusKey = "";
 
@@ -74,6 +76,7 @@ class TerminalServingLine implements ServingLineControl {
     const { journal, ledger, roster, ids, clock, logger, settings, diskSafe, frames } = options;
     this.#options = options;
     this.#plan = options.mealPlan;
+    this.#expectDiners = createDinerNotice(roster, options.expectDiners ?? (() => {}));
     this.#gate = createSalesGate({ journal, ids, clock, logger });
     this.#cashier = createCashier({
       journal,
@@ -310,7 +313,7 @@ class TerminalServingLine implements ServingLineControl {
     return {
       view: viewOf(this.#loop.checkout(), settings.checkout.activation),
       activation: settings.checkout.activation,
-      mealPeriod: period,
+      mealPeriod: period === null ? null : withoutDiners(period),
       businessDate,
       menu: this.#plan.menu,
       order: { itemIds, keyedFen, totalFen: priced.kind === "priced" ? priced.priceFen : null },
@@ -329,11 +332,20 @@ class TerminalServingLine implements ServingLineControl {
   }
 
   #refreshTill(): void {
+    this.#tellExpected();
     const closedReason = this.#closedReason();
     const { clock } = this.#options;
     if (closedReason !== this.#loop.checkout().closedReason)
       this.#loop.dispatch({ kind: "till", closedReason, atMono: clock.mono() });
     else this.#settle();
+  }
+
+  #tellExpected(): void {
+    try {
+      this.#expectDiners(this.#moment().period, this.#plan.version);
+    } catch (error) {
+      this.#stopAfter(error);
+    }
   }
 
   #closedReason(): RefusalReason | null {

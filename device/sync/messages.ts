@@ -181,6 +181,16 @@ export const mealPlanSchema = z
             z.strictObject({ kind: z.literal("keyed"), amountFenMax: fen }),
           ]),
           subsidyFen: z.strictObject({ student: fen, staff: fen, guest: fen }),
+          expected: z
+            .discriminatedUnion("kind", [
+              z.strictObject({ kind: z.literal("people"), personIds: z.array(id).min(1).max(2000) }),
+              z.strictObject({
+                kind: z.literal("groups"),
+                groupNames: z.array(z.string().min(1).max(128)).min(1).max(200),
+              }),
+            ])
+            .exactOptional()
+            .describe("Who eats at this meal; absent: everybody."),
         }),
       )
       .min(1)

@@ -1,13 +1,13 @@
 import type { BridgeDevice, DeviceState } from "../ports/device-state.ts";
 import type { LineState } from "../transport/line.ts";
 import { DecodedLine, type DecodedLineListener, type DecodedLineOptions } from "./decoded-line.ts";
+import { StateTeller } from "./state-teller.ts";
 
 /** The life of a device on a decoded line: states, listeners, opening and closing. */
 export abstract class DeviceBase implements BridgeDevice {
   readonly label: string;
   protected readonly line: DecodedLine;
-  readonly #stateListeners = new Set<(state: DeviceState) => void>();
-  #state: DeviceState = { kind: "closed" };
+  readonly #told = new StateTeller();
 
   constructor(label: string, options: DecodedLineOptions) {
     this.label = label;
@@ -28,12 +28,11 @@ export abstract class DeviceBase implements BridgeDevice {
   protected onAway(): void {}
 
   state(): DeviceState {
-    return this.#state;
+    return this.#told.state;
   }
 
   onState(listener: (state: DeviceState) => void): () => void {
-    this.#stateListeners.add(listener);
-    return () => this.#stateListeners.delete(listener);
+    return this.#told.onState(listener);
   }
 
   open({ signal }: { readonly signal: AbortSignal }): void {
@@ -46,18 +45,13 @@ export abstract class DeviceBase implements BridgeDevice {
   }
 
   protected enter(state: DeviceState): void {
-    const isSame =
-      this.#state.kind === state.kind &&
-      (!("fault" in this.#state) || !("fault" in state) || this.#state.fault.code === state.fault.code);
-    if (isSame) return;
-    this.#state = state;
-    for (const listener of [...this.#stateListeners]) listener(state);
+    this.#told.enter(state);
   }
 
   #onLine(state: LineState): void {
     if (state.kind !== "open") this.onAway();
     if (state.kind === "waiting") this.enter({ kind: "lost", fault: state.fault });
-    if (state.kind === "connecting" && this.#state.kind === "closed") this.enter({ kind: "connecting" });
+    if (state.kind === "connecting" && this.#told.state.kind === "closed") this.enter({ kind: "connecting" });
     if (state.kind === "open") this.onOpen();
   }
 }

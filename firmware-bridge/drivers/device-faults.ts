@@ -21,9 +21,25 @@ const HINTS = {
     zh: "秤未置零：请清空秤盘后按置零键。",
     en: "The scale is not zeroed: empty the pan and press zero.",
   },
+  "device-unfitting": {
+    zh: "设备的应答长度不符：请检查寄存器设置，并确认没有两个设备用同一地址。",
+    en: "The answer has another length: check the registers, and that no two devices share the address.",
+  },
   "device-exception": {
     zh: "设备拒绝请求：请检查地址和寄存器设置。",
     en: "The device refuses the request: check its address and register settings.",
+  },
+  "relay-stuck": {
+    zh: "继电器没有动作：请检查模块电源和地址，或更换模块。",
+    en: "The relay did not switch: check the module's power and address, or replace it.",
+  },
+  "bus-short": {
+    zh: "温度探头线路短路：请检查接线。",
+    en: "The probes' wires are shorted: check the wiring.",
+  },
+  "bus-empty": {
+    zh: "线路上没有温度探头：请检查接线和插头。",
+    en: "There is no probe on the line: check wires and plugs.",
   },
   "probe-fault": {
     zh: "温度探头故障：请检查探头接线。",

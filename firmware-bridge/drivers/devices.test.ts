@@ -8,6 +8,7 @@ import { tcpBay } from "../simulators/tcp-bay.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../transport/system-time.ts";
 import { tcpTransport } from "../transport/tcp-transport.ts";
 import { CardReaderDriver } from "./card-reader-driver.ts";
+import { ModbusBus } from "./modbus-bus.ts";
 import { type ModbusProbe, ModbusThermometer } from "./modbus-thermometer.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
 import { ScannerDriver } from "./scanner-driver.ts";
@@ -69,9 +70,9 @@ async function withProbe(
     trouble,
   });
   const thermometer = new ModbusThermometer({
-    transport: transportTo(bay),
+    bus: new ModbusBus({ transport: transportTo(bay), ...TIME }),
     probes,
-    ...TIME,
+    clock: systemBridgeClock,
     pollEveryMs: 50,
     replyWaitMsMax: 200,
   });
@@ -105,6 +106,7 @@ describe("a Modbus thermometer", () => {
     ["probe-fault", "sensor"],
     ["exception", "exception"],
     ["bad-crc", "damaged"],
+    ["wrong-length", "unfitting"],
     ["duplicate-address", "silent"],
   ] as const)("gives no temperature with: %s", (trouble, fault) =>
     withProbe(trouble, PROBES, async (first) => {

@@ -1,13 +1,12 @@
-import type { BridgeClock, BridgeEntropy, BridgeTimer } from "../ports/clock.ts";
+import type { BridgeClock, BridgeTimer } from "../ports/clock.ts";
+import type { DeviceState } from "../ports/device-state.ts";
 import type { Decoder, OptionBag } from "../ports/dialect.ts";
-import type { Reading } from "../ports/reading.ts";
 import type { Thermometer, ThermometerReading } from "../ports/thermometer.ts";
-import type { Transport } from "../ports/transport.ts";
-import { withModbusCrc } from "../protocol/modbus-rtu/modbus-frame.ts";
 import { modbusTemp } from "../protocol/modbus-temp/modbus-temp.ts";
-import type { DecodedFrame } from "../session.ts";
-import { DeviceBase } from "./device-base.ts";
+import { faulty, type Measured, measuredOf, PLAUSIBLE_MILLI_C, type PlausibleMilliC } from "./celsius.ts";
 import { deviceFault } from "./device-faults.ts";
+import type { ModbusAnswer, ModbusBus } from "./modbus-bus.ts";
+import { StateTeller } from "./state-teller.ts";
 
 /** One probe on the RS-485 line, and which registers it keeps its values in. */
 export interface ModbusProbe {
@@ -19,43 +18,45 @@ export interface ModbusProbe {
   readonly quantity: number;
   /** `fields` and `sentinels` of the `modbus-temp` dialect. */
   readonly registers: OptionBag;
-  /** Outside of this window a value is a fault of the probe, never a temperature. */
-  readonly plausibleMilliC?: { readonly min: number; readonly max: number };
+  readonly plausibleMilliC?: PlausibleMilliC;
 }
 
 export interface ModbusThermometerOptions {
-  readonly transport: Transport;
+  readonly bus: ModbusBus;
   readonly probes: readonly ModbusProbe[];
   readonly clock: BridgeClock;
-  readonly entropy: BridgeEntropy;
   readonly pollEveryMs?: number;
   readonly replyWaitMsMax?: number;
 }
 
 const POLL_EVERY_MS = 5000;
-const REPLY_WAIT_MS_MAX = 500;
-/** One more try: a relay's greeting at power-up is known to have destroyed the first exchange. */
-const TRIES_MAX = 2;
-/** Silence that the standard wants between frames, at 4800 baud and with room. */
-const GAP_MS = 20;
-const PLAUSIBLE_MILLI_C = { min: -60_000, max: 150_000 };
 
-type Attempt = { readonly index: number; readonly tries: number; damaged: boolean };
-
-/** Asks the probes of one line in turn, one question at a time. */
-export class ModbusThermometer extends DeviceBase implements Thermometer {
+/** Asks the probes of one line in turn, round after round. */
+export class ModbusThermometer implements Thermometer {
+  readonly label: string;
   readonly #options: ModbusThermometerOptions;
   readonly #decoders: readonly Decoder[];
   readonly #listeners = new Set<(reading: ThermometerReading) => void>();
-  #attempt: Attempt | undefined;
+  readonly #told = new StateTeller();
+  readonly #stopListening: () => void;
   #timer: BridgeTimer | undefined;
-  #answered = 0;
+  /** Grows with each connection: a round of an earlier one ends in silence. */
+  #round = 0;
 
   /** @throws BridgeFault `dialect-options`. */
   constructor(options: ModbusThermometerOptions) {
-    super(`modbus-temp ${options.transport.label}`, { ...options, codec: modbusTemp.open({}) });
+    this.label = `modbus-temp ${options.bus.label}`;
     this.#options = options;
     this.#decoders = options.probes.map((probe) => modbusTemp.open(probe.registers).decoder());
+    this.#stopListening = options.bus.onState((state) => this.#onBus(state));
+  }
+
+  state(): DeviceState {
+    return this.#told.state;
+  }
+
+  onState(listener: (state: DeviceState) => void): () => void {
+    return this.#told.onState(listener);
   }
 
   onReading(listener: (reading: ThermometerReading) => void): () => void {
@@ -63,89 +64,71 @@ export class ModbusThermometer extends DeviceBase implements Thermometer {
     return () => this.#listeners.delete(listener);
   }
 
-  protected override onOpen(): void {
-    this.enter({ kind: "connecting" });
-    this.#ask({ index: 0, tries: 1, damaged: false });
+  open(options: { readonly signal: AbortSignal }): void {
+    const { bus } = this.#options;
+    bus.open(options);
+    // Another device of the line may have opened it before.
+    this.#onBus(bus.state());
   }
 
-  protected override onAway(): void {
-    this.#timer?.cancel();
-    this.#attempt = undefined;
+  async close(): Promise<void> {
+    this.#stopListening();
+    this.#stopAsking();
+    await this.#options.bus.close();
+    this.#told.enter({ kind: "closed" });
   }
 
-  protected override onFrame({ reading, raw }: DecodedFrame): void {
-    const attempt = this.#attempt;
-    const probe = this.#options.probes[attempt?.index ?? -1];
-    if (attempt === undefined || probe === undefined) return;
-    if (reading.type === "invalid") attempt.damaged = true;
-    // Our own question comes back on lines with echo; answers of other addresses pass by.
-    if (reading.type !== "modbus" || reading.unit !== probe.unit || reading.fc !== probe.functionCode) return;
-    if (reading.kind === "exception") this.#finish(attempt, faulty("exception"), raw);
-    if (reading.kind !== "response" || reading.registers?.length !== probe.quantity) return;
-    const [value] = this.#decoders[attempt.index]?.decode(raw) ?? [];
-    this.#finish(attempt, measured(value, probe), raw);
-  }
-
-  #ask(attempt: Attempt): void {
-    const probe = this.#options.probes[attempt.index];
-    if (probe === undefined) {
-      this.#endRound();
+  #onBus(state: DeviceState): void {
+    if (state.kind === "live") {
+      this.#told.enter({ kind: "connecting" });
+      this.#stopAsking();
+      void this.#askAll(this.#round);
       return;
     }
-    this.#attempt = attempt;
-    const { unit, functionCode, address, quantity } = probe;
-    const words = [address, quantity].flatMap((word) => [word >> 8, word & 0xff]);
-    void this.line.write(withModbusCrc([unit, functionCode, ...words]));
-    this.#later(this.#options.replyWaitMsMax ?? REPLY_WAIT_MS_MAX, () => this.#onNoAnswer(attempt));
+    this.#stopAsking();
+    this.#told.enter(state);
   }
 
-  #onNoAnswer(attempt: Attempt): void {
-    if (attempt.tries < TRIES_MAX) this.#ask({ ...attempt, tries: attempt.tries + 1 });
-    else this.#finish(attempt, faulty(attempt.damaged ? "damaged" : "silent"), new Uint8Array());
-  }
-
-  #finish(attempt: Attempt, value: Measured, raw: Uint8Array): void {
-    const probe = this.#options.probes[attempt.index];
-    if (probe === undefined || this.#attempt !== attempt) return;
-    this.#attempt = undefined;
-    if (value.fault !== "silent" && value.fault !== "damaged") this.#answered += 1;
-    const reading = { probe: probe.name, ...value, receivedMonoMs: this.#options.clock.mono(), raw };
-    for (const listener of [...this.#listeners]) listener(reading);
-    this.#later(GAP_MS, () => this.#ask({ index: attempt.index + 1, tries: 1, damaged: false }));
-  }
-
-  #endRound(): void {
-    if (this.#answered > 0) this.enter({ kind: "live" });
-    else
-      this.enter({ kind: "faulty", fault: deviceFault("device-silent", `${this.label}: no probe answers`) });
-    this.#answered = 0;
-    this.#later(this.#options.pollEveryMs ?? POLL_EVERY_MS, () =>
-      this.#ask({ index: 0, tries: 1, damaged: false }),
-    );
-  }
-
-  #later(waitMs: number, task: () => void): void {
+  #stopAsking(): void {
+    this.#round += 1;
     this.#timer?.cancel();
-    this.#timer = this.#options.clock.after(waitMs, task);
   }
-}
 
-type Measured = Pick<ThermometerReading, "celsius" | "milliC" | "humidityPercent" | "fault">;
+  async #askAll(round: number): Promise<void> {
+    const { probes, bus, clock, replyWaitMsMax, pollEveryMs = POLL_EVERY_MS } = this.#options;
+    let answeredCount = 0;
+    for (const [index, { name, unit, functionCode, address, quantity }] of probes.entries()) {
+      const answer = await bus.ask({
+        unit,
+        functionCode,
+        address,
+        quantity,
+        ...(replyWaitMsMax === undefined ? {} : { replyWaitMsMax }),
+      });
+      if (round !== this.#round) return;
+      if (answer.kind === "answered" || answer.kind === "exception") answeredCount += 1;
+      const raw = "raw" in answer ? answer.raw : new Uint8Array();
+      this.#tell({ probe: name, ...this.#measured(index, answer), receivedMonoMs: clock.mono(), raw });
+    }
+    if (round !== this.#round) return;
+    this.#told.enter(
+      answeredCount > 0
+        ? { kind: "live" }
+        : { kind: "faulty", fault: deviceFault("device-silent", `${this.label}: no probe answers`) },
+    );
+    this.#timer = clock.after(pollEveryMs, () => void this.#askAll(round));
+  }
 
-const faulty = (fault: string): Measured => ({ celsius: null, milliC: null, humidityPercent: null, fault });
+  #measured(index: number, answer: ModbusAnswer): Measured {
+    if (answer.kind === "refused") return faulty(answer.reason === "busy" ? "busy" : "silent");
+    if (answer.kind !== "answered") return faulty(answer.kind);
+    const [reading] = this.#decoders[index]?.decode(answer.raw) ?? [];
+    const plausible = this.#options.probes[index]?.plausibleMilliC ?? PLAUSIBLE_MILLI_C;
+    if (reading?.type !== "temperature") return faulty("registers");
+    return measuredOf(reading, plausible) ?? faulty("registers");
+  }
 
-function measured(reading: Reading | undefined, probe: ModbusProbe): Measured {
-  if (reading?.type !== "temperature") return faulty("registers");
-  if (reading.celsius === null) return faulty(reading.fault ?? "sensor");
-  const milliC = milliCelsius(reading.celsius);
-  const { min, max } = probe.plausibleMilliC ?? PLAUSIBLE_MILLI_C;
-  if (milliC < min || milliC > max) return faulty("implausible");
-  return { celsius: reading.celsius, milliC, humidityPercent: reading.humidity ?? null, fault: null };
-}
-
-/** @returns thousandths of a degree; finer decimals are cut off. */
-function milliCelsius(celsius: string): number {
-  const [whole = "0", fraction = ""] = celsius.replace("-", "").split(".");
-  const magnitude = Number(whole + fraction.padEnd(3, "0").slice(0, 3));
-  return celsius.startsWith("-") && magnitude !== 0 ? -magnitude : magnitude;
+  #tell(reading: ThermometerReading): void {
+    for (const listener of [...this.#listeners]) listener(reading);
+  }
 }

@@ -299,3 +299,44 @@ describe("grams of a decimal string", () => {
     expect([resolutionOf("12.340"), resolutionOf("5"), resolutionOf("-0.5")]).toEqual(["0.001", "1", "0.1"]);
   });
 });
+
+describe("a scale that is asked by a handshake", () => {
+  it("is sent DC1 when it has acknowledged ENQ, and never before", async () => {
+    const bay = await tcpBay();
+    const heard: number[] = [];
+    let isReady = false;
+    bay.socket.onReceived((bytes) => {
+      for (const byte of bytes) {
+        heard.push(byte);
+        if (byte === 0x05 && isReady) bay.socket.send(Uint8Array.of(0x06));
+        if (byte === 0x05 && heard.length > 2) isReady = true;
+        if (byte === 0x11)
+          bay.socket.send(Uint8Array.from(Buffer.from("0102532030302e3438386b67650304", "hex")));
+      }
+    });
+    const dialect = dialectOf("soh-stx-bcc");
+    if (dialect === null) throw new Error("no dialect");
+    const [host = "", port] = bay.address.split(":");
+    const scale = new ScaleDriver({
+      transport: tcpTransport({ host, port: Number(port) }),
+      dialect,
+      clock: systemBridgeClock,
+      entropy: systemBridgeEntropy,
+      pollEveryMs: 30,
+    });
+    await bay.plug();
+    const first = new Promise<ScaleReading>((resolve) => scale.onReading(resolve));
+    scale.open({ signal: new AbortController().signal });
+    expect(await first).toMatchObject({
+      value: "0.488",
+      unit: "kg",
+      grams: 488,
+      stable: true,
+      deviceTime: null,
+    });
+    expect(heard.indexOf(0x11)).toBeGreaterThan(2);
+    expect(heard.slice(0, heard.indexOf(0x11)).every((byte) => byte === 0x05)).toBe(true);
+    await scale.close();
+    await bay.close();
+  });
+});

@@ -19,6 +19,8 @@ export interface ScaleDriverOptions {
   readonly stability?: StabilityRule;
   /** null never asks; without it, dialects that are silent until asked are polled as their manual allows. */
   readonly poll?: PollPlan | null;
+  /** Another pace than the plan's. */
+  readonly pollEveryMs?: number;
   /** Above this the reading has no value: for dialects that have no overload on the wire. In grams. */
   readonly capacityG?: number;
   /** null for scales that speak only at a key press. */
@@ -27,6 +29,8 @@ export interface ScaleDriverOptions {
 }
 
 const SILENCE_MS_MAX = 3000;
+/** Dialects whose frame ends only with what follows it, where nothing follows. Longer than the gaps of USB adapters. */
+const FRAME_END_MS = 60;
 const COMMAND_WAIT_MS_MAX = 1500;
 /** Of the frames since the last look, this share must be damaged before the wiring is blamed. */
 const DAMAGED_SHARE_MIN = 0.2;
@@ -49,7 +53,13 @@ export class ScaleDriver extends DeviceBase implements Scale {
   /** @throws BridgeFault `dialect-options`. */
   constructor(options: ScaleDriverOptions) {
     const codec = options.dialect.open(options.dialectOptions ?? {});
-    super(`${options.dialect.key} ${options.transport.label}`, { ...options, codec });
+    const { framing } = codec;
+    const endsAtSilence = "endsAtSilence" in framing && framing.endsAtSilence === true;
+    super(`${options.dialect.key} ${options.transport.label}`, {
+      ...options,
+      codec,
+      ...(endsAtSilence ? { endAfterSilenceMs: FRAME_END_MS } : {}),
+    });
     this.#options = options;
     this.#codec = codec;
     this.#plan = options.poll === undefined ? (POLL_OF_DIALECT[options.dialect.key] ?? null) : options.poll;
@@ -104,7 +114,7 @@ export class ScaleDriver extends DeviceBase implements Scale {
       if (index === 0) send();
       else this.#after(index * plan.stepMs, send);
     }
-    this.#after(plan.everyMs, () => this.#poll(plan));
+    this.#after(this.#options.pollEveryMs ?? plan.everyMs, () => this.#poll(plan));
   }
 
   #watch(silenceMsMax: number): void {
@@ -153,7 +163,8 @@ export class ScaleDriver extends DeviceBase implements Scale {
         return;
       case "ack":
       case "tare":
-        this.#answer(reading);
+        if (this.#pending === undefined) this.#onAck(reading);
+        else this.#answer(reading);
         return;
       case "status":
         this.#onStatus(reading, raw);
@@ -168,6 +179,13 @@ export class ScaleDriver extends DeviceBase implements Scale {
       default:
         return;
     }
+  }
+
+  /** The scale is ready to be asked: it acknowledged the first half of the question. */
+  #onAck(reading: Extract<Reading, { type: "ack" | "tare" }>): void {
+    const next = this.#plan?.onAck;
+    const bytes = next === undefined ? undefined : this.#codec.commands[next];
+    if (reading.type === "ack" && reading.ok && bytes !== undefined) void this.line.write(bytes);
   }
 
   /** A scale that answers its status instead of a weight moves, or is out of range: a reading without a value. */
@@ -210,6 +228,7 @@ export class ScaleDriver extends DeviceBase implements Scale {
       overload: isOver,
       underload: weight.underload === true,
       zero: weight.zero === true,
+      deviceTime: weight.deviceTime ?? null,
       receivedMonoMs,
       raw,
     };

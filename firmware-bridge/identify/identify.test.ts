@@ -10,8 +10,9 @@ import {
 import { tcpBay } from "../simulators/tcp-bay.ts";
 import { systemBridgeClock } from "../transport/system-time.ts";
 import { tcpTransport } from "../transport/tcp-transport.ts";
-import { configStanza, identify } from "./identify.ts";
+import { identify } from "./identify.ts";
 import { rankDialects } from "./rank.ts";
+import { configStanza } from "./stanza.ts";
 
 const SETTINGS: SerialSettings = { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 };
 
@@ -116,7 +117,7 @@ describe("identifying", () => {
     const [best] = candidates;
     if (best === undefined) throw new Error("nothing found");
     expect(configStanza("/dev/serial/by-id/usb-1", best)).toContain(
-      "  protocol: stgs-text\n  serial: { baudRate: 9600,",
+      "    protocol: stgs-text\n    serial: { baudRate: 9600,",
     );
   });
 });

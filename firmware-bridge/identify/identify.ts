@@ -112,17 +112,3 @@ function pause({ clock, signal }: IdentifyOptions, waitMs: number): Promise<void
     signal.addEventListener("abort", onAbort, { once: true });
   });
 }
-
-/** @returns the stanza for the configuration file, as YAML. */
-export function configStanza(port: string, found: Identified): string {
-  const { baudRate, dataBits, parity, stopBits } = found.settings;
-  const options = Object.entries(found.options).map(
-    ([name, value]) => `    ${name}: ${JSON.stringify(value)}\n`,
-  );
-  const caution = found.caution === null ? "" : `  # ${found.caution}\n`;
-  return (
-    `scale:\n${caution}  port: ${JSON.stringify(port)}\n  protocol: ${found.protocol}\n` +
-    `  serial: { baudRate: ${baudRate}, dataBits: ${dataBits}, parity: ${parity}, stopBits: ${stopBits} }\n` +
-    (options.length === 0 ? "" : `  options:\n${options.join("")}`)
-  );
-}

@@ -1,4 +1,4 @@
-import type { Dialect, OptionBag, SerialSettings } from "../ports/dialect.ts";
+import type { DeviceKind, Dialect, OptionBag, SerialSettings } from "../ports/dialect.ts";
 import type { Reading } from "../ports/reading.ts";
 import { DIALECTS } from "../protocol/registry.ts";
 import { DecodingSession } from "../session.ts";
@@ -7,6 +7,7 @@ import { DecodingSession } from "../session.ts";
 export interface Candidate {
   readonly protocol: string;
   readonly title: string;
+  readonly device: DeviceKind;
   readonly options: OptionBag;
   /** 0…1: the share of the bytes that are good frames, weighed by what guards them and how many there were. */
   readonly confidence: number;
@@ -28,7 +29,7 @@ const VARIANTS: Readonly<Record<string, readonly OptionBag[]>> = {
 };
 
 /** Dialects that take nearly anything for a frame: they can't be found by listening. */
-const NOT_IDENTIFIABLE = [
+export const NOT_IDENTIFIABLE = [
   "scanner-serial",
   "scanner-hidkbd",
   "card-uid-format",
@@ -48,6 +49,8 @@ const LINE_DISCOUNT = 0.98;
 /** So many good frames are enough; fewer make it less sure. */
 const READINGS_SURE = 5;
 const CONFIDENCE_MIN = 0.05;
+/** One reading tells of many lines, and its own bytes are only the last of them. */
+const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
 const TERMINATOR_BYTES = 2;
 
@@ -72,13 +75,16 @@ function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Can
   const invalid = frames.filter(({ reading }) => reading.type === "invalid").length;
   const isLine = dialect.open(options).framing.kind === "line";
   const terminators = isLine ? TERMINATOR_BYTES : 0;
-  const covered = good.reduce((sum, { raw }) => sum + raw.length + terminators, 0);
+  const covered = READ_AS_BLOCKS.includes(dialect.key)
+    ? bytes.length
+    : good.reduce((sum, { raw }) => sum + raw.length + terminators, 0);
   const share = Math.min(1, covered / bytes.length) * (good.length / (good.length + invalid));
   const enough = Math.min(1, 0.5 + good.length / (2 * READINGS_SURE));
   const confidence = share * enough * TRUST_OF_CHECK[dialect.trust.check] * (isLine ? LINE_DISCOUNT : 1);
   return {
     protocol: dialect.key,
     title: dialect.title,
+    device: dialect.device,
     options,
     confidence: Math.round(confidence * 1000) / 1000,
     readings: good.length,

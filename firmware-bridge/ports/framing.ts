@@ -31,6 +31,8 @@ export interface MeasuredSpec {
   readonly firstBytes?: readonly number[];
   readonly frameBytesMax: number;
   readonly measure: Measure;
+  /** Only what follows tells where a frame ends, and at times nothing follows: silence ends it too. */
+  readonly endsAtSilence?: boolean;
   /**
    * Whether all bytes between two silences, in which no frame was found, are one frame after all:
    * a message whose length only the silence tells.

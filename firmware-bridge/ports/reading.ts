@@ -73,6 +73,8 @@ export interface WeightReading {
   /** The last digit is not verified (a finer one than the approval covers). */
   readonly auxDigit?: boolean;
   readonly compare?: string;
+  /** The scale's own clock, `YYYY-MM-DDTHH:MM[:SS]`. */
+  readonly deviceTime?: string;
   readonly address?: string;
   readonly channel?: number;
   readonly deviceId?: number;

@@ -21,6 +21,8 @@ export interface ScaleReading {
   readonly overload: boolean;
   readonly underload: boolean;
   readonly zero: boolean;
+  /** The scale's own clock, `YYYY-MM-DDTHH:MM[:SS]` without a zone, where it prints one; it may be wrong. */
+  readonly deviceTime: string | null;
   readonly receivedMonoMs: number;
   /** The bytes that said so. */
   readonly raw: Uint8Array;

@@ -7,6 +7,9 @@ export interface ThermometerReading {
   readonly celsius: string | null;
   readonly milliC: number | null;
   readonly humidityPercent: string | null;
+  /** Of infrared thermometers: `celsius` is the surface, which is colder than the body. */
+  readonly bodyCelsius?: string;
+  readonly ambientCelsius?: string;
   /** `silent`, `exception`, `damaged`, `implausible`, `power-on`, or the sensor's own word (open, short, …). */
   readonly fault: string | null;
   readonly receivedMonoMs: number;

@@ -20,7 +20,8 @@ export interface StatusLine {
 
 /** @returns the reading; out of range gives no value, and pieces or per cent are no weight. */
 export function readStatusLine(line: StatusLine): Reading {
-  const negative = /^ *-/.test(line.number);
+  // One minus is a sign; a row of them only fills the display.
+  const negative = /^ *-(?!-)/.test(line.number);
   const quantity = line.header === "QT" ? "count" : (quantityOf(line.unit) ?? "mass");
   const range = rangeOf(line.header, negative);
   const unit = line.unit.trim() === "" ? (line.unitFallback ?? null) : massUnitOf(line.unit);

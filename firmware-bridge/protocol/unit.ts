@@ -12,7 +12,9 @@ const UNIT_OF_SPELLING: Readonly<Record<string, MassUnit>> = {
   lbs: "lb",
   oz: "oz",
   ozt: "ozt",
+  ot: "ozt",
   dwt: "dwt",
+  dw: "dwt",
   ct: "ct",
   gn: "gr",
   gr: "gr",
@@ -21,6 +23,7 @@ const UNIT_OF_SPELLING: Readonly<Record<string, MassUnit>> = {
   tl: "tael",
   tael: "tael",
   mom: "mom",
+  mo: "mom",
   n: "N",
 };
 

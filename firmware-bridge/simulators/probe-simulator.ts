@@ -10,6 +10,7 @@ export type ProbeTrouble =
   | "bad-crc"
   | "duplicate-address"
   | "slow-reply"
+  | "wrong-length"
   | "greeting"
   | "echo";
 
@@ -66,6 +67,9 @@ export class ProbeSimulator {
 
   #body(unit: number, fc: number, first: number, quantity: number): number[] {
     if (this.#options.trouble === "exception") return [unit, fc | 0x80, 2];
+    // The CRC is right, the length is nobody's question.
+    if (this.#options.trouble === "wrong-length")
+      return [unit, fc, 2 * quantity + 2, ...new Array<number>(2 * quantity + 2).fill(7)];
     const values = Array.from({ length: quantity }, (_, index) =>
       this.#options.trouble === "probe-fault" ? 0x8000 : (this.#options.registers[first + index] ?? 0),
     );

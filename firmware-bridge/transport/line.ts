@@ -1,7 +1,8 @@
 import type { BridgeClock, BridgeEntropy, BridgeTimer } from "../ports/clock.ts";
 import type { BridgeFault } from "../ports/fault.ts";
 import type { Connection, Transport } from "../ports/transport.ts";
-import { faultOf } from "./port-faults.ts";
+import { FloodGate } from "./flood-gate.ts";
+import { faultOf, portFault } from "./port-faults.ts";
 
 export type LineState =
   | { readonly kind: "closed" }
@@ -20,7 +21,7 @@ export interface LineOptions {
   readonly retryWaitMsMin?: number;
   readonly retryWaitMsMax?: number;
   readonly writeWaitMsMax?: number;
-  /** More is a broken device or a wrong baud rate; the rest of that second is dropped. */
+  /** More is a broken device or a wrong baud rate: the rest of that second is dropped, and in the next the port closes. */
   readonly bytesPerSecondMax?: number;
 }
 
@@ -44,6 +45,8 @@ const RETRY_WAIT_MS_MIN = 50;
 const RETRY_WAIT_MS_MAX = 500;
 const WRITE_WAIT_MS_MAX = 1000;
 const BYTES_PER_SECOND_MAX = 256 * 1024;
+/** A device that floods is left alone for so long: its fault stays readable, and the processor free. */
+const FLOOD_WAIT_MS = 5000;
 
 /**
  * Keeps one device connected: opens, reconnects with backoff and jitter, and hands on bytes with the number of the
@@ -65,7 +68,9 @@ export class Line {
   #isWriting = false;
   #timer: BridgeTimer | undefined;
   #opening: Promise<void> | undefined;
-  #second = { startedMonoMs: 0, bytes: 0 };
+  /** The end of a connection that was given up. */
+  #closing: Promise<void> | undefined;
+  readonly #flood: FloodGate;
 
   constructor(transport: Transport, options: LineOptions, listener: LineListener) {
     this.label = transport.label;
@@ -78,6 +83,7 @@ export class Line {
       bytesPerSecondMax: BYTES_PER_SECOND_MAX,
       ...options,
     };
+    this.#flood = new FloodGate(this.#options.bytesPerSecondMax);
   }
 
   get state(): LineState {
@@ -107,10 +113,10 @@ export class Line {
       await connection.write(bytes, { waitMsMax: this.#options.writeWaitMsMax });
       this.#counters.bytesOut += bytes.length;
       return { kind: "written", generation };
-    } catch {
-      // A stalled or lost connection is of no use any more; closing it starts the reconnect, which tells the fault.
+    } catch (error) {
+      // A stalled or lost connection is of no use any more: what it still holds must not be sent later.
       await connection.close();
-      if (this.#connection === connection) this.#lost(generation, faultOf("disconnected", this.label));
+      if (this.#connection === connection) this.#lost(generation, faultOf(error, this.label));
       return { kind: "refused", reason: "lost" };
     } finally {
       this.#isWriting = false;
@@ -125,6 +131,7 @@ export class Line {
     this.#connection = undefined;
     this.#enter({ kind: "closed" });
     await this.#opening;
+    await this.#closing;
     await connection?.close();
   }
 
@@ -139,6 +146,7 @@ export class Line {
     this.#epoch += 1;
     let lostBeforeOpen: BridgeFault | undefined;
     try {
+      await this.#closing;
       const connection = await this.#transport.open(
         {
           data: (bytes) => this.#data(bytes, generation),
@@ -168,16 +176,23 @@ export class Line {
 
   #data(bytes: Uint8Array, generation: number): void {
     if (generation !== this.#generation || this.#stop.signal.aborted) return;
-    const now = this.#options.clock.mono();
-    if (now - this.#second.startedMonoMs >= 1000) this.#second = { startedMonoMs: now, bytes: 0 };
-    const room = this.#options.bytesPerSecondMax - this.#second.bytes;
-    const taken = bytes.subarray(0, Math.max(0, room));
-    this.#second.bytes += taken.length;
+    const { taken, isFlooding } = this.#flood.pass(bytes, this.#options.clock.mono());
     this.#counters.bytesIn += taken.length;
     this.#counters.floodBytes += bytes.length - taken.length;
     if (taken.length > 0) this.#listener.data(taken, this.#epoch);
     // What comes after the dropped bytes must not complete a frame that began before them.
     if (taken.length < bytes.length) this.#epoch += 1;
+    if (isFlooding) this.#giveUpFlood(generation);
+  }
+
+  #giveUpFlood(generation: number): void {
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    const perSecond = this.#options.bytesPerSecondMax;
+    this.#lost(generation, portFault("port-flood", `${this.label}: over ${perSecond} bytes a second`));
+    // Bytes that still come of it belong to no connection: the generation is over.
+    this.#generation += 1;
+    this.#closing = connection.close();
   }
 
   #lost(generation: number, fault: BridgeFault): void {
@@ -188,12 +203,16 @@ export class Line {
 
   #retryLater(fault: BridgeFault): void {
     if (this.#stop.signal.aborted) return;
-    const { retryWaitMsMin, retryWaitMsMax, entropy, clock } = this.#options;
-    const ceilingMs = Math.min(retryWaitMsMax, retryWaitMsMin * 2 ** Math.min(this.#failures, 20));
-    const waitMs = Math.round(retryWaitMsMin + entropy.uniform() * (ceilingMs - retryWaitMsMin));
+    const waitMs = fault.code === "port-flood" ? FLOOD_WAIT_MS : this.#backoffMs();
     this.#failures += 1;
     this.#enter({ kind: "waiting", fault });
-    this.#timer = clock.after(waitMs, () => this.#connect());
+    this.#timer = this.#options.clock.after(waitMs, () => this.#connect());
+  }
+
+  #backoffMs(): number {
+    const { retryWaitMsMin, retryWaitMsMax, entropy } = this.#options;
+    const ceilingMs = Math.min(retryWaitMsMax, retryWaitMsMin * 2 ** Math.min(this.#failures, 20));
+    return Math.round(retryWaitMsMin + entropy.uniform() * (ceilingMs - retryWaitMsMin));
   }
 
   #enter(state: LineState): void {

@@ -25,6 +25,18 @@ const HINTS = {
     zh: "端口出错：请拔下再插上设备。",
     en: "The port failed: unplug the device and plug it in again.",
   },
+  "port-flood": {
+    zh: "设备不停地发送大量数据：请检查波特率和接线，或重启设备。",
+    en: "The device sends without end: check baud rate and wiring, or restart the device.",
+  },
+  "port-name": {
+    zh: "端口名称写法不对：请检查配置。",
+    en: "The port's name is not understood: check the configuration.",
+  },
+  "gateway-settings": {
+    zh: "串口服务器不接受串口参数：请在串口服务器上设置，并在端口名称中去掉 rfc2217:。",
+    en: "The gateway does not take serial settings: set them at the gateway and leave rfc2217: out of the port's name.",
+  },
   "write-stalled": {
     zh: "设备不接收数据：请检查接线和流控设置。",
     en: "The device takes no data: check wiring and flow control.",
@@ -33,9 +45,18 @@ const HINTS = {
 
 export type PortFaultCode = keyof typeof HINTS;
 
+/** What goes on until somebody acts; the line tries again all the same, so that nobody needs to restart it. */
+const AFTER_OPERATOR: ReadonlySet<PortFaultCode> = new Set([
+  "port-permission",
+  "port-busy",
+  "port-flood",
+  "port-name",
+  "gateway-settings",
+]);
+
 /** @param message  for engineers, with the port's name. */
 export function portFault(code: PortFaultCode, message: string, cause?: unknown): BridgeFault {
-  const retry = code === "port-permission" || code === "port-busy" ? "after-operator" : "backoff";
+  const retry = AFTER_OPERATOR.has(code) ? "after-operator" : "backoff";
   return new BridgeFault(message, { code, retry, hint: HINTS[code], cause });
 }
 

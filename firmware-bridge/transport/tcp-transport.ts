@@ -2,7 +2,7 @@ import { connect, type Socket } from "node:net";
 import type { SerialSettings } from "../ports/dialect.ts";
 import type { Connection, ConnectionEvents, Transport } from "../ports/transport.ts";
 import { faultOf, portFault } from "./port-faults.ts";
-import { rfc2217Opening, TelnetFilter, telnetEscaped } from "./rfc2217.ts";
+import { rfc2217Connection } from "./rfc2217-connection.ts";
 
 export interface TcpTransportOptions {
   readonly host: string;
@@ -23,9 +23,10 @@ export function tcpTransport(options: TcpTransportOptions): Transport {
     open: async (events, { signal }) => {
       signal.throwIfAborted();
       const socket = await connected(options, label, signal);
-      const connection = new TcpConnection(socket, label, events, options.rfc2217);
-      await connection.begin();
-      return connection;
+      if (options.rfc2217 === undefined) return new TcpConnection(socket, label, events);
+      const waitMsMax = options.connectWaitMsMax ?? CONNECT_WAIT_MS_MAX;
+      const over = (through: ConnectionEvents): Connection => new TcpConnection(socket, label, through);
+      return await rfc2217Connection(over, events, { settings: options.rfc2217, label, waitMsMax, signal });
     },
   };
 }
@@ -65,20 +66,14 @@ function connected(options: TcpTransportOptions, label: string, signal: AbortSig
 class TcpConnection implements Connection {
   readonly #socket: Socket;
   readonly #label: string;
-  readonly #settings: SerialSettings | undefined;
   readonly #closed: Promise<void>;
   #closing = false;
 
-  constructor(socket: Socket, label: string, events: ConnectionEvents, settings: SerialSettings | undefined) {
+  constructor(socket: Socket, label: string, events: ConnectionEvents) {
     this.#socket = socket;
     this.#label = label;
-    this.#settings = settings;
-    const filter = settings === undefined ? undefined : new TelnetFilter();
     let cause: Error | undefined;
-    socket.on("data", (chunk: Buffer) => {
-      const bytes = filter === undefined ? Uint8Array.from(chunk) : filter.push(chunk);
-      if (bytes.length > 0) events.data(bytes);
-    });
+    socket.on("data", (chunk: Buffer) => events.data(Uint8Array.from(chunk)));
     socket.on("end", () => socket.destroy());
     socket.on("error", (error) => {
       cause = error;
@@ -93,16 +88,7 @@ class TcpConnection implements Connection {
     });
   }
 
-  async begin(): Promise<void> {
-    if (this.#settings !== undefined)
-      await this.#send(rfc2217Opening(this.#settings), { waitMsMax: CONNECT_WAIT_MS_MAX });
-  }
-
-  write(bytes: Uint8Array, options: { readonly waitMsMax: number }): Promise<void> {
-    return this.#send(this.#settings === undefined ? bytes : telnetEscaped(bytes), options);
-  }
-
-  #send(bytes: Uint8Array, { waitMsMax }: { readonly waitMsMax: number }): Promise<void> {
+  write(bytes: Uint8Array, { waitMsMax }: { readonly waitMsMax: number }): Promise<void> {
     if (this.#socket.destroyed) return Promise.reject(portFault("port-lost", `${this.#label}: not open`));
     return new Promise((resolve, reject) => {
       const timer = setTimeout(

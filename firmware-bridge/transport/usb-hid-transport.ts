@@ -1,10 +1,14 @@
 import { type Device, getDeviceList, type InEndpoint, type Interface, type OutEndpoint } from "usb";
 import type { Connection, ConnectionEvents, Transport } from "../ports/transport.ts";
 import { faultOf, portFault } from "./port-faults.ts";
+import type { UsbIds } from "./usb-tty.ts";
+import { usbSerialNumber } from "./usb-tty.ts";
 
 export interface UsbHidTransportOptions {
-  readonly vendorId: number;
-  readonly productId: number;
+  /** With a serial number only that very device, when two of a kind are plugged in. */
+  readonly ids: UsbIds;
+  /** Where the kernel's device tree is; only tests set it. */
+  readonly sysRoot?: string;
 }
 
 const HID_CLASS = 3;
@@ -16,21 +20,23 @@ const POLLED_TRANSFERS = 2;
 /** Transfers of a device that went away may never be given back. */
 const POLL_END_WAIT_MS_MAX = 300;
 
-/** A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open. */
+/**
+ * A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open.
+ * Not through /dev/hidraw: that leaves a scanner's keystrokes to whatever page has the focus, and a read of it blocks
+ * one of the four threads that all file access shares. The kernel's own driver gets the device back at `close`.
+ */
 export function usbHidTransport(options: UsbHidTransportOptions): Transport {
-  const hex = (id: number): string => id.toString(16).padStart(4, "0");
-  const label = `usb ${hex(options.vendorId)}:${hex(options.productId)}`;
+  const { vendorId, productId, serialNumber } = options.ids;
+  const label = `usb:${vendorId}:${productId}${serialNumber === undefined ? "" : `/${serialNumber}`}`;
   return {
     label,
     open: async (events, { signal }) => {
       signal.throwIfAborted();
-      const device = getDeviceList().find(
-        ({ deviceDescriptor: { idVendor, idProduct } }) =>
-          idVendor === options.vendorId && idProduct === options.productId,
-      );
+      const device = await found(options);
+      signal.throwIfAborted();
       if (device === undefined) throw portFault("port-missing", `${label}: no such device`);
       try {
-        return new UsbHidConnection(device, claimed(device), label, events);
+        return new UsbHidConnection(device, claimed(device, label), label, events);
       } catch (error) {
         closeQuietly(device);
         throw usbFault(error, label);
@@ -39,13 +45,40 @@ export function usbHidTransport(options: UsbHidTransportOptions): Transport {
   };
 }
 
-function claimed(device: Device): Interface {
+async function found({ ids, sysRoot }: UsbHidTransportOptions): Promise<Device | undefined> {
+  const [vendorId, productId] = [Number.parseInt(ids.vendorId, 16), Number.parseInt(ids.productId, 16)];
+  for (const device of getDeviceList()) {
+    const { idVendor, idProduct } = device.deviceDescriptor;
+    if (idVendor !== vendorId || idProduct !== productId) continue;
+    if (ids.serialNumber === undefined) return device;
+    const address = { bus: device.busNumber, device: device.deviceAddress };
+    if ((await usbSerialNumber(address, sysRoot)) === ids.serialNumber) return device;
+  }
+  return undefined;
+}
+
+function claimed(device: Device, label: string): ClaimedInterface {
   device.open();
   const hid = (device.interfaces ?? []).find(({ descriptor }) => descriptor.bInterfaceClass === HID_CLASS);
-  if (hid === undefined) throw portFault("port-missing", "the device has no HID interface");
-  if (hid.isKernelDriverActive()) hid.detachKernelDriver();
+  if (hid === undefined) throw portFault("port-missing", `${label}: no HID interface, try usb-serial:`);
+  const hadKernelDriver = hid.isKernelDriverActive();
+  if (hadKernelDriver) hid.detachKernelDriver();
   hid.claim();
-  return hid;
+  return { hid, hadKernelDriver };
+}
+
+interface ClaimedInterface {
+  readonly hid: Interface;
+  readonly hadKernelDriver: boolean;
+}
+
+/** For a scanner that types, so that it types again. The device may be gone, and then nothing is left to give back. */
+function giveBack({ hid, hadKernelDriver }: ClaimedInterface): void {
+  try {
+    if (hadKernelDriver) hid.attachKernelDriver();
+  } catch {
+    // Gone.
+  }
 }
 
 /** The device may be gone already; then there is nothing left to close. */
@@ -73,7 +106,7 @@ function elapsed(waitMs: number): Promise<void> {
 
 class UsbHidConnection implements Connection {
   readonly #device: Device;
-  readonly #interface: Interface;
+  readonly #claimed: ClaimedInterface;
   readonly #label: string;
   readonly #events: ConnectionEvents;
   readonly #in: InEndpoint;
@@ -81,17 +114,16 @@ class UsbHidConnection implements Connection {
   readonly #pollEnded: Promise<void>;
   #closed: Promise<void> | undefined;
 
-  constructor(device: Device, claimedInterface: Interface, label: string, events: ConnectionEvents) {
+  constructor(device: Device, claimedInterface: ClaimedInterface, label: string, events: ConnectionEvents) {
     this.#device = device;
-    this.#interface = claimedInterface;
+    this.#claimed = claimedInterface;
+    const { endpoints } = claimedInterface.hid;
     this.#label = label;
     this.#events = events;
-    const input = claimedInterface.endpoints.find((endpoint) => endpoint.direction === "in");
+    const input = endpoints.find((endpoint) => endpoint.direction === "in");
     if (input === undefined) throw portFault("port-missing", `${label}: no input endpoint`);
     this.#in = input as InEndpoint;
-    this.#out = claimedInterface.endpoints.find((endpoint) => endpoint.direction === "out") as
-      | OutEndpoint
-      | undefined;
+    this.#out = endpoints.find((endpoint) => endpoint.direction === "out") as OutEndpoint | undefined;
     this.#in.on("data", (report: Buffer) => {
       if (this.#closed === undefined && report.length > 0) events.data(Uint8Array.from(report));
     });
@@ -115,7 +147,7 @@ class UsbHidConnection implements Connection {
       }
       this.#device.timeout = waitMsMax;
       const value = OUTPUT_REPORT | (report[0] ?? 0);
-      const index = this.#interface.interfaceNumber;
+      const index = this.#claimed.hid.interfaceNumber;
       this.#device.controlTransfer(
         SET_REPORT_TYPE,
         SET_REPORT_REQUEST,
@@ -142,7 +174,8 @@ class UsbHidConnection implements Connection {
     this.#in.removeAllListeners("data");
     // Late transfers of a device that went away still report; nobody waits for them.
     this.#in.removeAllListeners("error").on("error", () => {});
-    await this.#interface.releaseAsync().catch(() => {});
+    await this.#claimed.hid.releaseAsync().catch(() => {});
+    giveBack(this.#claimed);
     closeQuietly(this.#device);
   }
 }

@@ -25,6 +25,26 @@ export async function findUsbTty(ids: UsbIds, sysRoot = "/sys"): Promise<string 
   return null;
 }
 
+/**
+ * The serial number of the device at an address of the bus, from the kernel's device tree: asking the device itself
+ * would disturb one that is in use.
+ * @returns null when there is none.
+ */
+export async function usbSerialNumber(
+  address: { readonly bus: number; readonly device: number },
+  sysRoot = "/sys",
+): Promise<string | null> {
+  const devices = join(sysRoot, "bus", "usb", "devices");
+  for (const name of await readdir(devices).catch(() => [])) {
+    const folder = join(devices, name);
+    const isIt =
+      (await attribute(folder, "busnum")) === String(address.bus) &&
+      (await attribute(folder, "devnum")) === String(address.device);
+    if (isIt) return await attribute(folder, "serial");
+  }
+  return null;
+}
+
 async function belongsTo(device: string, ids: UsbIds): Promise<boolean> {
   let folder = device;
   for (let level = 0; level < LEVELS_MAX; level++) {

@@ -178,7 +178,7 @@ function cosine(a: Float32Array, b: Float32Array): number {
   return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
 }
 
-/** One made-up picture through the converted graph, as it ships, and through the source's operators: all outputs. */
+/** One made-up picture through the converted graph, as it ships, and through the source's operators: all outputs of both. */
 async function bothWays(
   file: string,
   side: number,
@@ -187,8 +187,10 @@ async function bothWays(
   const { artifacts } = await readManifest(manifestFile);
   const artifact = artifacts.find((candidate) => candidate.file === file);
   if (artifact === undefined) throw new Error(`${file} is not in the manifest`);
+  const { members, outputs: names } = artifact;
   const [bytes = new Uint8Array()] = await sourcesOf(file, manifestFile);
-  const graph = withoutDequantize(readTflite(bytes));
+  const source = readTflite(bytes);
+  const graph = withoutDequantize(source);
   const rows = new Float32Array(side * side * 3);
   const planes = new Float32Array(rows.length);
   for (let y = 0; y < side; y += 1) {
@@ -200,11 +202,10 @@ async function bothWays(
       }
     }
   }
-  const wanted = artifact.outputs?.map((wantedName) =>
-    graph.tensors.findIndex(({ name }) => name === wantedName),
+  const wanted = names?.map((wantedName) => graph.tensors.findIndex(({ name }) => name === wantedName));
+  const session = await ort.InferenceSession.create(
+    await convertMembers(artifact, new Map([[members[0] ?? "", bytes]])),
   );
-  const model = await convertMembers(artifact, new Map([[artifact.members[0] ?? "", bytes]]));
-  const session = await ort.InferenceSession.create(model);
   const outputs = await session.run({ input: new ort.Tensor("float32", planes, [1, 3, side, side]) });
   const converted = session.outputNames.map((name) => {
     const data = outputs[name]?.data;

@@ -7,6 +7,9 @@ import type { RgbImage } from "./rgb-image.ts";
 export const imageBytesMax = 16 * 1024 * 1024;
 export const imagePixelsMax = 25_000_000;
 
+/** A picture of 25 megapixels takes a small machine two seconds; one that takes this long is made to. */
+const decodeSecondsMax = 10;
+
 /** Decoded tiles are never asked for twice, and a terminal has better uses for the memory. */
 sharp.cache(false);
 sharp.concurrency(1);
@@ -28,6 +31,7 @@ export async function decodeImage(bytes: Uint8Array): Promise<RgbImage> {
     throw new FaceEngineError("image-unreadable", "the bytes are no JPEG, PNG, WebP or GIF");
   try {
     const { data, info } = await sharp(bytes, { failOn: "truncated", limitInputPixels: imagePixelsMax })
+      .timeout({ seconds: decodeSecondsMax })
       .rotate()
       .flatten()
       .toColourspace("srgb")

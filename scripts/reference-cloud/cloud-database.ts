@@ -54,6 +54,7 @@ CREATE TABLE IF NOT EXISTS entry (
 
 CREATE INDEX IF NOT EXISTS entry_by_kind ON entry (kind, arrival);
 CREATE INDEX IF NOT EXISTS entry_void ON entry (body ->> '$.chargeId') WHERE kind = 'charge.voided';
+CREATE INDEX IF NOT EXISTS entry_dispute ON entry (body ->> '$.chargeId') WHERE kind = 'identity.disputed';
 
 CREATE TABLE IF NOT EXISTS conflict (
   site TEXT NOT NULL,

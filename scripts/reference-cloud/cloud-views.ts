@@ -51,6 +51,8 @@ export interface ChargeView {
   readonly atMs: number;
   readonly receivedAtMs: number;
   readonly voided: boolean;
+  /** The diner said that the terminal took them for somebody else. */
+  readonly disputed: boolean;
   /** Whether the receipt covers it: everything before it is stored too. */
   readonly receipted: boolean;
 }
@@ -113,6 +115,7 @@ export class CloudViews {
       atMs: row.at_ms,
       receivedAtMs: row.received_at_ms,
       voided: row.voided === 1,
+      disputed: row.disputed === 1,
       receipted: row.seq <= row.acked_seq,
     }));
   }
@@ -163,6 +166,7 @@ interface ChargeRow
   readonly amount_fen: number;
   readonly method: string | null;
   readonly voided: number;
+  readonly disputed: number;
   readonly acked_seq: number;
 }
 
@@ -178,7 +182,9 @@ SELECT e.arrival, e.site, e.device, e.seq, e.at_ms, e.received_at_ms, d.acked_se
   e.body ->> '$.amountFen' AS amount_fen,
   e.body ->> '$.method' AS method,
   EXISTS (SELECT 1 FROM entry v WHERE v.kind = 'charge.voided'
-    AND v.body ->> '$.chargeId' = e.body ->> '$.chargeId') AS voided
+    AND v.body ->> '$.chargeId' = e.body ->> '$.chargeId') AS voided,
+  EXISTS (SELECT 1 FROM entry x WHERE x.kind = 'identity.disputed'
+    AND x.body ->> '$.chargeId' = e.body ->> '$.chargeId') AS disputed
 FROM entry e
 JOIN device d ON d.site = e.site AND d.device = e.device
 LEFT JOIN person p ON p.person_id = e.body ->> '$.personId'

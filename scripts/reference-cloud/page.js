@@ -131,11 +131,13 @@ function chargeRow(charge) {
     element(
       "td",
       {},
-      charge.voided
-        ? mark("warn", "已撤销", "voided")
-        : charge.receipted
-          ? mark("good", "已回执", "confirmed")
-          : mark("warn", "等待前序", "waits for a gap"),
+      charge.disputed
+        ? mark("bad", "认错人，已撤销", "disputed: not me")
+        : charge.voided
+          ? mark("warn", "已撤销", "voided")
+          : charge.receipted
+            ? mark("good", "已回执", "confirmed")
+            : mark("warn", "等待前序", "waits for a gap"),
     ),
   );
 }

@@ -289,14 +289,29 @@ describe("reference cloud over HTTP", () => {
           amountFen: 1500,
           receipted: true,
           voided: false,
+          disputed: false,
         },
       ],
     });
-    expect(await read("/api/devices")).toMatchObject({
-      devices: [{ device: "t1", online: true, ackedSeq: 1, headSeq: 1, chain: "whole" }],
+    const made = journal.entryBySeq(1);
+    const chargeId = String(made?.body["chargeId"]);
+    journal.append({
+      id: "0198c0de-0000-7000-8000-0000000000dd",
+      kind: "identity.disputed",
+      body: {
+        disputeId: "0198c0de-0000-7000-8000-0000000000dd",
+        chargeId,
+        charged: true,
+        personId: "p-1002",
+      },
     });
-    expect(await read("/api/entries?after=0")).toMatchObject({ entries: [{ seq: 1 }], next: 1 });
-    expect(await read("/api/entries?after=1")).toEqual({ entries: [], next: 1 });
+    await terminal.until(({ waitingCount }) => waitingCount === 0);
+    expect(await read("/api/charges")).toMatchObject({ charges: [{ chargeId, disputed: true }] });
+    expect(await read("/api/devices")).toMatchObject({
+      devices: [{ device: "t1", online: true, ackedSeq: 2, headSeq: 2, chain: "whole" }],
+    });
+    expect(await read("/api/entries?after=0")).toMatchObject({ entries: [{ seq: 1 }, { seq: 2 }], next: 2 });
+    expect(await read("/api/entries?after=2")).toEqual({ entries: [], next: 2 });
     expect(await read("/healthz")).toMatchObject({ ok: true, broker: { connection: "connected" } });
     expect(JSON.stringify(await read("/api/people"))).not.toContain("scrypt");
   });

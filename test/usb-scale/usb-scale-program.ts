@@ -5,7 +5,7 @@ import { usbHidTransport } from "../../firmware-bridge/transport/usb-hid-transpo
 
 /** What the USB test runs under the emulated bus: prints states and readings as JSON lines until it is told to stop. */
 const scale = new ScaleDriver({
-  transport: usbHidTransport({ vendorId: 0x0922, productId: 0x8003 }),
+  transport: usbHidTransport({ ids: { vendorId: "0922", productId: "8003" } }),
   dialect: usbHidScale,
   clock: systemBridgeClock,
   entropy: systemBridgeEntropy,

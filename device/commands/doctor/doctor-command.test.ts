@@ -5,6 +5,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ScaleSimulator, ST_GS_VOICE } from "../../../firmware-bridge/simulators/scale-simulator.ts";
+import { tcpBay } from "../../../firmware-bridge/simulators/tcp-bay.ts";
+import { systemBridgeClock } from "../../../firmware-bridge/transport/system-time.ts";
 import { artifactsForTests } from "../../../models/artifacts-for-tests.ts";
 import { silentLogger } from "../../platform/logger.ts";
 import { createEmbeddedBroker } from "../../sync/embedded-broker.ts";
@@ -302,5 +305,33 @@ describe("doctor on the camera and the port", () => {
       status: "failed",
       detail: { en: expect.stringContaining("in use by another program") },
     });
+  });
+});
+
+describe("doctor on configured devices", () => {
+  it("says what each one says, or why nothing comes, and never which card", async () => {
+    const bay = await tcpBay();
+    await bay.plug();
+    closeSteps.push(() => bay.close());
+    const simulator = new ScaleSimulator({
+      socket: bay.socket,
+      clock: systemBridgeClock,
+      voice: ST_GS_VOICE,
+      script: [{ grams: 1250, stable: true }],
+    });
+    closeSteps.push(async () => simulator.stop());
+    const gone = await freePort();
+    const { exitCode, of } = await doctor(`devices:
+  - { id: goods, kind: scale, port: "${bay.address}", protocol: stgs-text }
+  - { id: away, kind: card-reader, port: "127.0.0.1:${gone}", protocol: rfid-em4100 }
+  - { id: wrong, kind: scale, port: /dev/null, protocol: telepathy }
+`);
+    expect(exitCode).not.toBe(0);
+    expect(of("device-goods")).toMatchObject({ status: "ok" });
+    expect(of("device-goods").detail.en).toContain("1.250 kg, stable");
+    expect(of("device-away")).toMatchObject({ status: "failed" });
+    expect(of("device-away").hint?.zh).toContain("串口服务器");
+    expect(of("device-wrong")).toMatchObject({ status: "failed" });
+    expect(of("device-wrong").hint?.en).toContain("serial identify");
   });
 });

@@ -7,6 +7,7 @@ import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts"
 import { clockCheck } from "./check-clock.ts";
 import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
+import { deviceChecks } from "./check-devices.ts";
 import { photosCheck } from "./check-photos.ts";
 import { pageCheck, runtimeCheck, weightsCheck } from "./check-program.ts";
 
@@ -48,7 +49,7 @@ async function doctor(options: ConfigOption & JsonOption, context: CommandContex
   };
   await add({ id: "config", title: { zh: "配置", en: "configuration" }, ...configFinding(config, file) });
   // One after another: a disk that is being measured should have nothing else to do.
-  for (const check of CHECKS) await add(await runCheck(check, subject));
+  for (const check of [...CHECKS, ...deviceChecks(subject)]) await add(await runCheck(check, subject));
   const failedCount = results.filter(({ status }) => status === "failed").length;
   if (options.json === true) await context.json({ ok: failedCount === 0, checks: results });
   context.end(failedCount === 0 ? EXIT.ok : EXIT.fault);

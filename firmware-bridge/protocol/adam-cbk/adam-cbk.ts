@@ -20,15 +20,15 @@ export const adamCbk: Dialect = {
   optionNames: [],
   open: () => ({
     framing: textLines(64),
-    decoder: () => decoder,
+    decoder: newDecoder,
     commands: { read: bytesOf("P\r\n"), tare: bytesOf("T\r\n"), zero: bytesOf("Z\r\n") },
     encode: encodeReading,
   }),
 };
 
 const HEADED = /([GNT])\/W *([+-]? *[\d.]+) *([A-Za-z%]+) *$/;
-/** Blanks lead this line, and none is in front of the unit: a tail of the other line does not pass for it. */
-const BARE = /^ +([+-]? *\d+\.\d+)([A-Za-z]+) *$/;
+/** No blank is in front of the unit: a tail of the other line does not pass for it. */
+const BARE = /^( *)([+-]? *\d+\.\d+|\d+(?= *pcs?))( *[A-Za-z]+) *$/i;
 const COMMANDS: Readonly<Record<string, string>> = {
   P: "weight",
   G: "gross",
@@ -37,17 +37,30 @@ const COMMANDS: Readonly<Record<string, string>> = {
   Z: "zero",
 };
 
-const decoder: Decoder = {
-  decode: (line) => {
-    const text = printableTail(line);
-    const name = COMMANDS[text];
-    if (name !== undefined) return [{ type: "command", name }];
-    const headed = HEADED.exec(text);
-    if (headed !== null) return [read(headed[1], headed[2] ?? "", headed[3] ?? "")];
-    const bare = BARE.exec(text);
-    return bare === null ? [] : [read(undefined, bare[1] ?? "", bare[2] ?? "")];
-  },
-};
+function newDecoder(): Decoder {
+  /** The first line may lack its head. Then its leading blanks are missing too, as they are on a heavy load. */
+  let mayLackHead = true;
+  return {
+    decode: (line) => {
+      const text = printableTail(line);
+      const isWhole = !mayLackHead && text.length === line.length;
+      mayLackHead = false;
+      const name = COMMANDS[text];
+      if (name !== undefined) return [{ type: "command", name }];
+      const headed = HEADED.exec(text);
+      if (headed !== null) return [read(headed[1], headed[2] ?? "", headed[3] ?? "")];
+      return readBare(text, isWhole);
+    },
+  };
+}
+
+function readBare(text: string, isWhole: boolean): Reading[] {
+  const [, blanks = "", number = "", unit = ""] = BARE.exec(text) ?? [];
+  const isMass = quantityOf(unit) === "mass";
+  if (number === "" || (isMass && unit.startsWith(" "))) return [];
+  if (blanks === "" && !isWhole) return [invalid("truncated")];
+  return [read(undefined, number, unit)];
+}
 
 function read(letter: string | undefined, number: string, spelling: string): Reading {
   const value = decimalOf(number);

@@ -14,7 +14,13 @@ export const aihuaAcs: Dialect = {
   trust: { stability: "wire", check: "none", evidence: "captured", caution: "no check at all" },
   optionNames: [],
   open: () => ({
-    framing: { kind: "measured", firstBytes: [CR, LF], frameBytesMax: FRAME_BYTES, measure },
+    framing: {
+      kind: "measured",
+      firstBytes: [CR, LF],
+      frameBytesMax: FRAME_BYTES + 1,
+      measure,
+      endsAtSilence: true,
+    },
     decoder: () => decoder,
     commands: {},
     encode: encodeReading,
@@ -22,12 +28,19 @@ export const aihuaAcs: Dialect = {
 };
 
 const FRAME_BYTES = 6;
+const isDigit = (byte: number): boolean => byte >= 0x30 && byte <= 0x39;
 const BEGUN = /^\r(?: \d{0,4})?$/;
 
 const measure: Measure = (bytes, ended) => {
   if (bytes[0] === LF) return { kind: "frame", length: 1 };
-  if (!BEGUN.test(textOf(bytes))) return { kind: "noise" };
-  if (bytes.length === FRAME_BYTES) return { kind: "frame", length: FRAME_BYTES };
+  if (!BEGUN.test(textOf(bytes.subarray(0, FRAME_BYTES)))) return { kind: "noise" };
+  // Only the next byte tells that the four digits were all: of five the first four are a tenth of the weight.
+  const next = bytes[FRAME_BYTES];
+  if (next !== undefined)
+    return isDigit(next)
+      ? { kind: "rejected", reason: "format", length: FRAME_BYTES + 1 }
+      : { kind: "frame", length: FRAME_BYTES };
+  if (bytes.length === FRAME_BYTES && ended) return { kind: "frame", length: FRAME_BYTES };
   return ended ? { kind: "rejected", reason: "truncated", length: bytes.length } : { kind: "wait" };
 };
 

@@ -1,6 +1,6 @@
 import type { Decoder, Dialect } from "../../ports/dialect.ts";
 import type { Reading } from "../../ports/reading.ts";
-import { bytesOf } from "../ascii.ts";
+import { ACK, bytesOf } from "../ascii.ts";
 import { invalid, textLines } from "../message.ts";
 import { headerOf, readStatusLine } from "../status-line.ts";
 import { fromHead, printableTail } from "../text-line.ts";
@@ -34,11 +34,16 @@ export const andStandard: Dialect = {
 
 const HEAD = /(?:ST|QT|US|OL)/g;
 const FRAME = /^(ST|QT|US|OL),(?:(LO|OK|HI|--),)?([+-][\d. ]+)( *[A-Za-z%]+) *$/;
+/** With its error codes switched on a balance answers a command by ACK, or by why it did not obey. */
+const ERROR_LINE = /^EC,(E\d\d)$/;
 const OVER_RANGE = /^(OL),(?:(LO|OK|HI|--),)?([+-])[\d.]*(?:E[+-]?\d+)?,?( *[A-Za-z%]*) *$/;
 
 const decoder: Decoder = {
   decode: (line) => {
+    if (line.length === 1 && line[0] === ACK) return [{ type: "ack", ok: true }];
     const text = printableTail(line);
+    const error = ERROR_LINE.exec(text)?.[1];
+    if (error !== undefined) return [{ type: "error", code: error }];
     const reading = fromHead(text, HEAD, parseFrame);
     if (reading !== null) return [reading];
     return /^(?:ST|QT|US|OL)[,+-]/.test(text) ? [invalid("format")] : [];

@@ -23,6 +23,7 @@ export const blockPrint: Dialect = {
 
 /** A block that never ends is given up. */
 const BLOCK_LINES_MAX = 32;
+const JIK_DATE_LINE = 1;
 const JIK_TARE_LINE = 3;
 const JIK_GROSS_LINE = 4;
 const JIK_LINES_MIN = 5;
@@ -38,7 +39,12 @@ const LABEL = /^(GROSS WEIGHT|NET WEIGHT|TARE) +(-? *[\d.]+) *([A-Za-z]*) *$/;
 type Block =
   | { readonly kind: "none" }
   | { readonly kind: "jik"; readonly lines: string[] }
-  | { readonly kind: "labels" | "letters"; lines: number; readonly values: Map<string, string> };
+  | {
+      readonly kind: "labels" | "letters";
+      lines: number;
+      readonly values: Map<string, string>;
+      readonly time: string | null;
+    };
 
 function newDecoder(): Decoder {
   let block: Block = { kind: "none" };
@@ -50,11 +56,11 @@ function newDecoder(): Decoder {
         return [];
       }
       if (/DATE & TIME/.test(text)) {
-        block = { kind: "labels", lines: 0, values: new Map() };
+        block = { kind: "labels", lines: 0, values: new Map(), time: labelledTime(text) };
         return [];
       }
       if (/^F +[\d.]+$/.test(text)) {
-        block = { kind: "letters", lines: 0, values: new Map() };
+        block = { kind: "letters", lines: 0, values: new Map(), time: null };
         return [];
       }
       const done = addLine(block, text);
@@ -72,12 +78,13 @@ function addLine(block: Block, text: string): Reading | "more" | "given-up" {
     if (text.startsWith("~P")) return readJik(block.lines);
     return block.lines.push(text) > BLOCK_LINES_MAX ? "given-up" : "more";
   }
-  if (block.kind === "letters" && /^V\d/.test(text)) return readLabels(block.values, "");
+  if (block.kind === "letters" && /^V\d/.test(text)) return readLabels(block.values, "", null);
   const label = block.kind === "letters" ? LETTER.exec(text) : LABEL.exec(text);
   const value = decimalOf(label?.[2] ?? "");
   const name = LABEL_OF_LETTER[label?.[1] ?? ""] ?? label?.[1];
   if (name !== undefined && value !== null) block.values.set(name, value);
-  if (block.kind === "labels" && label?.[1] === "TARE") return readLabels(block.values, label[3] ?? "");
+  if (block.kind === "labels" && label?.[1] === "TARE")
+    return readLabels(block.values, label[3] ?? "", block.time);
   block.lines += 1;
   return block.lines > BLOCK_LINES_MAX ? "given-up" : "more";
 }
@@ -89,11 +96,29 @@ function readJik(lines: readonly string[]): Reading {
   const [value, tareValue] = [decimalOf(gross?.[1] ?? ""), decimalOf(tare?.[1] ?? "")];
   if (lines.length < JIK_LINES_MIN || value === null || tareValue === null || unit === null)
     return invalid("format");
-  return weight({ value, unit, mode: "gross", tare: tareValue });
+  const [date = "", time = ""] = lines.slice(JIK_DATE_LINE).map((line) => line.trim());
+  const isTimed = /^\d{4}-\d\d-\d\d$/.test(date) && /^\d\d:\d\d:\d\d$/.test(time);
+  const deviceTime = isTimed ? { deviceTime: `${date}T${time}` } : {};
+  return weight({ value, unit, mode: "gross", tare: tareValue, ...deviceTime });
 }
 
-function readLabels(values: ReadonlyMap<string, string>, spelling: string): Reading {
+const MONTHS = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
+const LABELLED_TIME = /([A-Z]{3})\. +(\d{1,2}),(\d{4}) +(\d{1,2}):(\d\d)([AP])M/;
+
+/** `JAN. 14,2024  06:28AM`, with twelve hours twice a day. */
+function labelledTime(text: string): string | null {
+  const match = LABELLED_TIME.exec(text);
+  const month = MONTHS.indexOf(match?.[1] ?? "") + 1;
+  if (match === null || month === 0) return null;
+  const [, , day = "", year = "", hour = "", minute = "", half] = match;
+  const hours = (Number(hour) % 12) + (half === "P" ? 12 : 0);
+  const two = (part: number | string): string => String(part).padStart(2, "0");
+  return `${year}-${two(month)}-${two(day)}T${two(hours)}:${minute}`;
+}
+
+function readLabels(values: ReadonlyMap<string, string>, spelling: string, time: string | null): Reading {
   const [gross, net, tare] = [values.get("GROSS WEIGHT"), values.get("NET WEIGHT"), values.get("TARE")];
   if (gross === undefined || net === undefined || tare === undefined) return invalid("truncated");
-  return weight({ value: net, unit: massUnitOf(spelling), mode: "net", gross, tare });
+  const deviceTime = time === null ? {} : { deviceTime: time };
+  return weight({ value: net, unit: massUnitOf(spelling), mode: "net", gross, tare, ...deviceTime });
 }

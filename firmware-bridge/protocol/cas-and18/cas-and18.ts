@@ -27,7 +27,7 @@ export const casAnd18: Dialect = {
 
 const HEAD = /(?:ST|US|OL),(?:GS|NT),/g;
 const FRAME = /^(ST|US|OL),(GS|NT),(.{8})(.{2})$/;
-const DIGITS_ONLY = /^ *-?[\d.]+$/;
+const DIGITS_ONLY = /^ *[+-]? *[\d.]+$/;
 const DIGITS_ONLY_CHARACTERS = 8;
 
 const decoder: Decoder = {

@@ -50,6 +50,9 @@ function decoderFor(own: string | null): Decoder {
       const address = /^\d\d(?=[A-Z])/.exec(text)?.[0];
       if (own !== null && address !== undefined && address !== own) return [ignored("other address")];
       const reading = fromHead(text, HEAD, parseWeighing) ?? parseAnswer(text);
+      // A weighing that lost its address may be another device's.
+      if (own !== null && reading?.type === "weight" && reading.address !== own)
+        return [ignored("other address")];
       if (reading !== null) return [reading];
       return text.match(HEAD) === null ? [] : [invalid("format")];
     },
@@ -76,7 +79,7 @@ function withAddress(reading: Reading, address: string | undefined): Reading {
 }
 
 function parseAnswer(text: string): Reading | null {
-  if (text === "OK") return { type: "ack", ok: true };
+  if (/^(?:\d\d)?OK$/.test(text)) return { type: "ack", ok: true };
   const error = ERROR_LINE.exec(text)?.[2];
   if (error !== undefined) return { type: "error", code: error };
   const command = COMMAND.exec(text);

@@ -84,12 +84,18 @@ const decoder: Decoder = {
 function readSensor(frame: Uint8Array): Reading {
   switch (frame[3]) {
     case 4:
-      return { type: "temperature", celsius: at(frame, 4), ambient: at(frame, 6) };
+      return { type: "temperature", ...surfaceAt(frame, 4), ambient: at(frame, 6) };
     case 7:
-      return { type: "temperature", celsius: at(frame, 5), ambient: at(frame, 7), body: at(frame, 9) };
+      return { type: "temperature", ...surfaceAt(frame, 5), ambient: at(frame, 7), body: at(frame, 9) };
     default:
       return invalid("format");
   }
+}
+
+/** The ends of the range are where the sensor rests without an answer of its chip. */
+function surfaceAt(frame: Uint8Array, index: number): { celsius: string | null; fault?: string } {
+  const isRail = [0x7fff, 0x8000].includes(((frame[index] ?? 0) << 8) | (frame[index + 1] ?? 0));
+  return isRail ? { celsius: null, fault: "sensor" } : { celsius: at(frame, index) };
 }
 
 function at(frame: Uint8Array, index: number): string {

@@ -29,6 +29,7 @@ export const modbusTemp: Dialect = {
   },
 };
 
+const HUMIDITY_PERCENT_MAX = 100;
 const CONFIG_BYTE = 0xfd;
 const CONFIG_BYTES = 7;
 const BAUD_OF_ID: readonly (number | null)[] = [null, 2400, 4800, 9600, 19200, 38400, 57600, 115200];
@@ -104,8 +105,12 @@ function fieldValue(
   if (field.name === "float32") return { ...known, text: floatValue(register, next, field.byteOrder) };
   const fault = faults.get(register) ?? null;
   if (fault !== null) return { ...known, text: null, fault };
-  const text = field.name === "humidity" ? scaled(register, field.scale) : signedValue(register, field.scale);
-  return { ...known, text };
+  if (field.name !== "humidity") return { ...known, text: signedValue(register, field.scale) };
+  const percent = scaled(register, field.scale);
+  // More than saturated air: the registers are swapped, or the sensor is gone.
+  return Number(percent) > HUMIDITY_PERCENT_MAX
+    ? { ...known, text: null, fault: "implausible" }
+    : { ...known, text: percent };
 }
 
 function readingOf(values: Readonly<Record<RegisterField["name"], readonly Value[]>>, unit: number): Reading {

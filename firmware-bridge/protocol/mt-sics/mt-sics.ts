@@ -42,10 +42,14 @@ const ERROR_OF_LINE: Readonly<Record<string, string>> = {
   EI: "not-executable",
 };
 
-const HEAD = /(?:SIX1|S|SI|SIR|SR|SNR|ZI?|TI?|TAC?) |E[STLI]$|(?:I\d+|@) [ABIL]/g;
+const HEAD = /(?:SIX1|S|SI|SIR|SR|SNR|ZI?|TI?|TAC?|D|DW|K|PW|PWR|SIS|SU) |E[STLI]$|(?:I\d+|@) [ABIL]/g;
 const WEIGHT = /^(?:S|SI|SIR|SR|SNR) +([SD]) +([+-]? *[\d.]+) *([A-Za-z%]*) *$/;
 const WEIGHT_STATUS = /^(?:S|SI|SIR|SR|SNR) +([IL+-]) *$/;
-const ZERO = /^(ZI?) +([ADSI+-]) *$/;
+const SIX1_STATUS = /^SIX1 +([IL+-]) *$/;
+const ZERO = /^(ZI?) +([ADSIL+-]) *$/;
+/** Other commands that were done, or not. */
+const OTHER_ANSWER = /^(DW?|K|PWR?|SIS|SU) +([AIL]) *$/;
+const COMMAND = /^(?:S|SI|SIR|SR|SNR|SIX1|ZI?|TI?|TA|TAC|@|I\d{1,2})$/;
 const TARE_VALUE = /^(TI?|TA) +([SDA]) +([+-]? *[\d.]+) *([A-Za-z]+) *$/;
 const TARE_STATUS = /^(TI?|TAC?) +([AIL+-]) *$/;
 const INFO = /^(I\d+|@) +A +(".*") *$/;
@@ -70,6 +74,7 @@ function newDecoder(): Decoder {
       }
       const end = LIST_END.exec(text);
       if (end !== null) return [{ type: "list", key: end[1] ?? "", items: items.splice(0) }];
+      if (COMMAND.test(text)) return [{ type: "command", name: text }];
       const reading = fromHead(text, HEAD, parseLine);
       if (reading !== null) return [reading];
       return /^S[IR]?R? [SD] /.test(text) ? [invalid("format")] : [];
@@ -80,11 +85,18 @@ function newDecoder(): Decoder {
 function parseLine(text: string): Reading | null {
   const error = ERROR_OF_LINE[text.trimEnd()];
   if (error !== undefined) return { type: "error", code: error };
-  return parseWeight(text) ?? parseSix1(text) ?? parseZero(text) ?? parseTare(text) ?? parseInfo(text);
+  return (
+    parseWeight(text) ??
+    parseSix1(text) ??
+    parseZero(text) ??
+    parseTare(text) ??
+    parseOther(text) ??
+    parseInfo(text)
+  );
 }
 
 function parseWeight(text: string): Reading | null {
-  const status = WEIGHT_STATUS.exec(text)?.[1];
+  const status = WEIGHT_STATUS.exec(text)?.[1] ?? SIX1_STATUS.exec(text)?.[1];
   if (status === "I") return { type: "error", code: "not-executable", retry: true };
   if (status === "L") return { type: "error", code: "logical" };
   if (status === "+") return overload(null);
@@ -130,8 +142,18 @@ function parseZero(text: string): Reading | null {
   const [, command = "", status = ""] = match;
   if (status === "A") return { type: "ack", command, ok: true };
   if (status === "D" || status === "S") return { type: "ack", command, ok: true, stable: status === "S" };
-  const code = { I: "not-executable", "+": "zero-upper-limit", "-": "zero-lower-limit" }[status] ?? "unknown";
+  const code =
+    { I: "not-executable", L: "logical", "+": "zero-upper-limit", "-": "zero-lower-limit" }[status] ??
+    "unknown";
   return { type: "ack", command, ok: false, code };
+}
+
+function parseOther(text: string): Reading | null {
+  const match = OTHER_ANSWER.exec(text);
+  if (match === null) return null;
+  const [, command = "", status = ""] = match;
+  if (status === "A") return { type: "ack", command, ok: true };
+  return { type: "ack", command, ok: false, code: status === "L" ? "logical" : "not-executable" };
 }
 
 function parseTare(text: string): Reading | null {

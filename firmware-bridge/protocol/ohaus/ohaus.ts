@@ -35,7 +35,7 @@ export const ohaus: Dialect = {
   }),
 };
 
-const LINE = /^([ +-])( *[\d.]+) +([A-Za-z%]+) *(\??) *([GNT]?) *$/;
+const LINE = /^([ +-])( *[+-]?[\d.]+) +([A-Za-z%]+) *(\??) *([GNT]?) *$/;
 const ERROR_LINE = /^ *Err(?:or)? *([\d.]+)/i;
 const LINE_CHARACTERS_MIN = 16;
 

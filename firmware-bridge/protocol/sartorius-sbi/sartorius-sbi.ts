@@ -2,7 +2,7 @@ import type { Decoder, Dialect } from "../../ports/dialect.ts";
 import type { Reading } from "../../ports/reading.ts";
 import { bytesOf, ESC, textOf } from "../ascii.ts";
 import { decimalOf, negated } from "../decimal.ts";
-import { invalid, overload, textLines, underload, weight } from "../message.ts";
+import { ignored, invalid, overload, textLines, underload, weight } from "../message.ts";
 import { modeOf } from "../status-line.ts";
 import { printableTail } from "../text-line.ts";
 import { massUnitOf, quantityOf } from "../unit.ts";
@@ -40,6 +40,8 @@ const ID_CHARACTERS = 6;
 const BARE_CHARACTERS = 14;
 const BODY = /^([+\- ]) *([\d.]*)(?:\[(\d)\])? *([A-Za-z%]*) *$/;
 const STATUS = /^ *Stat +(.*?) *$/;
+/** What stands in place of the number, without `Stat` in front of it in the 16-byte form. */
+const SPECIAL = /^(?:High|Low|HH?|LL?|OFF|Err *\d+|Cal\w*\.?)$/i;
 
 const decoder: Decoder = {
   decode: (line) => {
@@ -47,8 +49,10 @@ const decoder: Decoder = {
     const text = printableTail(line);
     const status = STATUS.exec(text)?.[1];
     if (status !== undefined) return [parseStatus(status)];
+    if (text.length !== BARE_CHARACTERS && text.length !== BARE_CHARACTERS + ID_CHARACTERS) return [];
+    if (SPECIAL.test(text.trim())) return [parseStatus(text.trim())];
+    if (text.trim() === "") return [ignored("blank display")];
     if (text.length === BARE_CHARACTERS) return parseBody(text, null);
-    if (text.length !== BARE_CHARACTERS + ID_CHARACTERS) return [];
     return parseBody(text.slice(ID_CHARACTERS), text.slice(0, ID_CHARACTERS).trim());
   },
 };
@@ -59,6 +63,7 @@ function decodeEscape(text: string): Reading[] {
 }
 
 function parseStatus(status: string): Reading {
+  if (status === "") return ignored("blank display");
   if (/^(?:High|HH?|OL)$/i.test(status)) return overload(null);
   if (/^(?:Low|LL?|UL)$/i.test(status)) return underload(null);
   return { type: "error", code: /^Err *(\d+)$/i.exec(status)?.[1] ?? status };

@@ -1,7 +1,7 @@
 import type { Decoder, Dialect } from "../../ports/dialect.ts";
 import type { Measure } from "../../ports/framing.ts";
 import type { Reading } from "../../ports/reading.ts";
-import { ACK, bytesOf, ENQ, ETX, STX, textOf } from "../ascii.ts";
+import { ACK, bytesOf, ENQ, ETX, NAK, STX, textOf } from "../ascii.ts";
 import { xorOf } from "../checks.ts";
 import { decimalOf, negated } from "../decimal.ts";
 import { invalid, weight } from "../message.ts";
@@ -30,9 +30,11 @@ export const sohStxBcc: Dialect = {
   open: (options) => ({
     framing: {
       kind: "measured",
-      firstBytes: [SOH, ENQ, ACK, DC1, DC2, LESS_THAN],
+      firstBytes: [SOH, ENQ, ACK, NAK, DC1, DC2, LESS_THAN],
       frameBytesMax: FRAME_BYTES + 1,
       measure: measureWith(flag(options, "flag2", false)),
+      // Whether an ACK stands alone shows only when nothing follows.
+      endsAtSilence: true,
     },
     decoder: newDecoder,
     commands: { read: Uint8Array.of(DC1), tare: bytesOf("<TK>\t"), zero: bytesOf("<ZK>\t") },
@@ -102,6 +104,7 @@ function newDecoder(): Decoder {
 }
 
 function parseCommand(frame: Uint8Array): Reading {
+  if (frame[0] === NAK) return { type: "ack", ok: false };
   if (frame[0] === ENQ) return { type: "command", name: "ENQ", expectReply: "06" };
   if (frame[0] === DC1) return { type: "command", name: "DC1-weight" };
   if (frame[0] === DC2) return { type: "command", name: "DC2-price" };
@@ -137,7 +140,7 @@ function flag2Of(flags: number | undefined): { zero?: true; value?: null; overlo
 const SPELLING_OF_UNIT: Readonly<Record<string, string>> = { kg: "kg", g: " g", lb: "LB", jin: "SJ" };
 
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {
-  if (reading.type === "ack" && reading.command === undefined) return reading.ok ? Uint8Array.of(ACK) : null;
+  if (reading.type === "ack" && reading.command === undefined) return Uint8Array.of(reading.ok ? ACK : NAK);
   if (reading.type !== "weight" || reading.unit === null) return null;
   const unit = SPELLING_OF_UNIT[reading.unit];
   const digits = (reading.value ?? "").replace("-", "");

@@ -35,7 +35,8 @@ export const stgsText: Dialect = {
 
 const HEAD = /(?:ST|US|OL|UL|QT),/g;
 const FRAME = /^(ST|US|OL|UL|QT),(?:(GS|NT|TR),?)? *([+-]? *[\d.]*) *([A-Za-z%]*) *$/;
-const OUT_OF_RANGE = /^(OL|UL),(?:(GS|NT|TR),?)? *([+-]?)[^A-Za-z]*([A-Za-z]*) *$/;
+/** What fills the number is the maker's taste: blanks, dashes, nines, or OL once more. */
+const OUT_OF_RANGE = /^(OL|UL),(?:(GS|NT|TR),?)?((?:[^A-Za-z]|OL)*)([A-Za-z]*) *$/;
 
 function decoderFor(options: OptionBag): Decoder {
   const fallback = choice(options, "unit", ["none", "kg", "g"], "none");

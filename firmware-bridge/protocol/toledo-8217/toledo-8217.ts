@@ -41,7 +41,8 @@ export const toledo8217: Dialect = {
   },
 };
 
-const WEIGHT = /^ ?(\d{1,4}\.\d{1,4}|\d{3,6})(N?)$/;
+/** Always with a point: digits without one would be a thousand times the weight. */
+const WEIGHT = /^ *(\d{1,4}\.\d{1,4})(N?)$/;
 
 const STATUS_BITS = {
   motion: 0x01,

@@ -83,6 +83,7 @@ function decoderFor(configured: MassUnit | "wire"): Decoder {
       const known = {
         unit,
         stable: (swb & 0x08) === 0,
+        ...((swc & 0x08) === 0 ? {} : { print: true }),
         mode: (swb & 0x01) === 0 ? ("gross" as const) : ("net" as const),
       };
       const negative = (swb & 0x02) !== 0;
@@ -90,9 +91,12 @@ function decoderFor(configured: MassUnit | "wire"): Decoder {
       if ((swb & 0x04) !== 0)
         return [weight({ ...known, overload: !negative, ...(negative ? { underload: true } : {}) })];
       const value = withDecimals(textOf(frame.subarray(4, 10)), decimals);
-      const tare = withDecimals(textOf(frame.subarray(10, 16)), decimals);
-      if (value === null || tare === null) return [invalid("format")];
-      return [weight({ ...known, value: negative ? negated(value) : value, tare, overload: false })];
+      const tareText = textOf(frame.subarray(10, 16));
+      const tare = withDecimals(tareText, decimals);
+      // A tare field of blanks says nothing; one that holds anything else but a number is damage.
+      if (value === null || (tare === null && tareText.trim() !== "")) return [invalid("format")];
+      const signed = negative ? negated(value) : value;
+      return [weight({ ...known, value: signed, ...(tare === null ? {} : { tare }), overload: false })];
     },
   };
 }

@@ -59,7 +59,7 @@ const STATUS = {
 
 /** Some stacks put a 00 in front of the report: it is skipped as noise. */
 const measure: Measure = (bytes, ended) => {
-  const [id, second, third] = bytes;
+  const [id, second, third, fourth] = bytes;
   if (id === ZERO_REPORT_ID) {
     if (second === undefined) return ended ? { kind: "noise" } : { kind: "wait" };
     return second === ZERO_SCALE || second === ENFORCED_ZERO_RETURN
@@ -70,6 +70,7 @@ const measure: Measure = (bytes, ended) => {
   if (second !== undefined && (second < STATUS.fault || second > STATUS.needsRezero))
     return { kind: "noise" };
   if (third !== undefined && third >= UNITS.length) return { kind: "noise" };
+  if (fourth !== undefined && !isScaleExponent(signedByte(fourth))) return { kind: "noise" };
   if (bytes.length >= DATA_REPORT_BYTES) return { kind: "frame", length: DATA_REPORT_BYTES };
   return ended ? { kind: "rejected", reason: "truncated", length: bytes.length } : { kind: "wait" };
 };
@@ -83,6 +84,10 @@ const decoder: Decoder = {
     return [readData(report)];
   },
 };
+
+const signedByte = (byte: number): number => (byte > 127 ? byte - 256 : byte);
+/** A step of a tonne, or of less than a tenth of a microgram, is no scale's: the bytes are of another report. */
+const isScaleExponent = (exponent: number): boolean => exponent >= -10 && exponent <= 3;
 
 function readData(report: Uint8Array): Reading {
   const [, status, unitCode = 0, exponentByte = 0, low = 0, high = 0] = report;
@@ -99,10 +104,8 @@ function readData(report: Uint8Array): Reading {
     case STATUS.overLimit:
       return overload(unit);
   }
-  const exponent = exponentByte > 127 ? exponentByte - 256 : exponentByte;
-  // A weight of more than ten places is no scale's.
-  if (Math.abs(exponent) > 10 || unit === null) return invalid(unit === null ? "unit" : "format");
-  const value = withDecimals(String(low + 256 * high), -exponent);
+  if (unit === null) return invalid("unit");
+  const value = withDecimals(String(low + 256 * high), -signedByte(exponentByte));
   if (value === null) return invalid("format");
   const stable = status !== STATUS.inMotion;
   return weight({ value, unit, stable, ...(status === STATUS.stableAtZero ? { zero: true } : {}) });

@@ -40,6 +40,7 @@ export const yaohuaCmd: Dialect = {
 
 const SHORT_BYTES = 6;
 const LONG_BYTES = 14;
+const DECIMALS_MAX = 4;
 
 const measure: Measure = (bytes, ended) => {
   const [, address, command, fourth] = bytes;
@@ -73,8 +74,9 @@ function decoderFor(unit: MassUnit, own: string | null): Decoder {
       const [address, command] = [text.charAt(1), text.charAt(2)];
       if (own !== null && address !== own) return [ignored("other address")];
       if (frame.length === SHORT_BYTES) return shortReadings(address, command);
-      const magnitude = withDecimals(text.slice(4, 10), text.charCodeAt(10) - 0x30);
-      if (magnitude === null) return [invalid("format")];
+      const decimals = text.charCodeAt(10) - 0x30;
+      const magnitude = withDecimals(text.slice(4, 10), decimals);
+      if (magnitude === null || decimals < 0 || decimals > DECIMALS_MAX) return [invalid("format")];
       const value = text.charAt(3) === "-" ? negated(magnitude) : magnitude;
       const mode = MODES[command];
       if (mode === undefined) return [{ type: "reply", command, address, data: value }];
@@ -99,7 +101,12 @@ function encodeReading(reading: Reading, unit: MassUnit): Uint8Array<ArrayBuffer
   const command = Object.keys(MODES).find((letter) => MODES[letter] === reading.mode);
   const decimals = reading.value.split(".")[1]?.length ?? 0;
   const digits = reading.value.replace(/[-.]/g, "").padStart(6, "0");
-  if (command === undefined || !/^[A-Z]$/.test(reading.address ?? "") || decimals > 4 || digits.length > 6)
+  if (
+    command === undefined ||
+    !/^[A-Z]$/.test(reading.address ?? "") ||
+    decimals > DECIMALS_MAX ||
+    digits.length > 6
+  )
     return null;
   const sign = reading.value.startsWith("-") ? "-" : "+";
   const body = bytesOf(`${reading.address}${command}${sign}${digits}${decimals}`);

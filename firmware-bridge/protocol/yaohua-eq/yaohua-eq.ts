@@ -85,6 +85,8 @@ function decoderFor(unit: MassUnit, order: DigitOrder): Decoder {
       if (line !== null)
         return [read(line[1] ?? "", "reversed", massUnitOf(line[2] ?? "") ?? unit, undefined)];
       const [number = "", price] = text.slice(1).split(";");
+      // Low digit first, the highest place holds 0 or the sign: anything else is the other digit order.
+      if (order === "reversed" && !/[0 -]$/.test(number)) return [invalid("digit order")];
       return [read(number, order === "unset" ? orderSeen(number) : order, unit, price)];
     },
   };

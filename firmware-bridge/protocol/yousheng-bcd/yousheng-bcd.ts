@@ -37,6 +37,7 @@ export const youshengBcd: Dialect = {
 const START = 0xff;
 const BARE_BYTES = 5;
 const FRAME_BYTES_MAX = 6;
+const DECIMAL_POINT_MAX = 4;
 const UNIT_OF_CODE: readonly MassUnit[] = ["kg", "lb"];
 const isBcd = (byte: number): boolean => byte >> 4 <= 9 && (byte & 0x0f) <= 9;
 
@@ -61,10 +62,14 @@ function decoderFor(configured: MassUnit, base: number): Decoder {
       const negative = (flags & FLAG_NEGATIVE) !== 0;
       const unit = UNIT_OF_CODE[frame[BARE_BYTES] ?? -1] ?? configured;
       if ((flags & FLAG_OVERFLOW) !== 0) return [negative ? underload(unit) : overload(unit)];
-      const magnitude = withDecimals(bcdDigits(frame), Math.max(0, (flags & 0x07) - base));
+      const point = flags & 0x07;
+      // 5 exists in the coding from 0 only, 6 and 7 in none: the setting is wrong, or the frame.
+      if (point > DECIMAL_POINT_MAX + (1 - base)) return [invalid("decimal point")];
+      const magnitude = withDecimals(bcdDigits(frame), Math.max(0, point - base));
       if (magnitude === null) return [invalid("format")];
       const value = negative ? negated(magnitude) : magnitude;
       const mode = (flags >> 3) & 0x03;
+      if (mode > 1) return [invalid("mode")];
       return [mode === 1 ? { type: "count", value, stable } : weight({ value, unit, stable })];
     },
   };
@@ -82,7 +87,13 @@ function encodeReading(reading: Reading, base: number): Uint8Array<ArrayBuffer> 
   const unit = reading.unit === null ? -1 : UNIT_OF_CODE.indexOf(reading.unit);
   const decimals = reading.value.split(".")[1]?.length ?? 0;
   const digits = reading.value.replace(/[-.]/g, "").padStart(6, "0");
-  if (unit < 0 || decimals + base > 5 || digits.length > 6 || reading.stable === null) return null;
+  if (
+    unit < 0 ||
+    decimals + base > DECIMAL_POINT_MAX + (1 - base) ||
+    digits.length > 6 ||
+    reading.stable === null
+  )
+    return null;
   const flags =
     (decimals + base) |
     (reading.stable ? FLAG_STABLE : 0) |

@@ -1,0 +1,146 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/end-to-end/browser.ts";
+import { hasTool } from "../../test/require-tool.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import { fen } from "../platform/units.ts";
+import type { CheckoutView } from "../serving-line/serving-line-port.ts";
+import { fakeReceipt } from "./fake-checkout.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import type { KioskServer } from "./kiosk-ports.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+import { FIND_MISFITS } from "./page-misfits.ts";
+
+const ASKING: CheckoutView = {
+  kind: "asking",
+  choices: [
+    { personId: "p1", displayName: "甲同学", groupName: "三年级（1）班" },
+    { personId: "p2", displayName: "乙同学", groupName: "三年级（2）班" },
+  ],
+};
+const CONFIRM: CheckoutView = {
+  kind: "confirm",
+  personId: "p1",
+  displayName: "甲同学",
+  amountFen: fen(900),
+  balanceFen: fen(9540),
+  allergyWarning: ["花生"],
+  disputable: true,
+};
+
+/** Questions and disputes on the pay page, in real Chromium, on stand-ins of the terminal's parts. */
+describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it", () => {
+  let folder = "";
+  let uiFolder = "";
+  let browser: Browser;
+  let world: FakeWorld;
+  let server: KioskServer;
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "canteen-ask-"));
+    uiFolder = await buildUi();
+    browser = await openBrowser(await makeWebcamFile(folder));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true, force: true });
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = createFakeWorld({ clock: new SystemClock(), isDemo: false });
+    server = createKioskServer(world.serverOptions(uiFolder));
+    const { url } = await server.start();
+    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
+    complaints = complaintsOf(page);
+    await page.goto(`${url}/pay`);
+    await page.waitForSelector('[data-testid="pay-page"][data-view="idle"]');
+  });
+  afterEach(async () => {
+    await page.close();
+    await server.close();
+    world.metrics.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
+  const commanded = (): Promise<void> =>
+    expect.poll(() => world.servingLine.commands.length, { timeout: 20_000 }).toBeGreaterThan(0);
+  const show = async (view: CheckoutView): Promise<void> => {
+    world.servingLine.show(view);
+    await page.waitForSelector(`[data-testid="pay-page"][data-view="${view.kind}"]`);
+  };
+
+  it("asks somebody who looks like another for card or PIN, in both languages, and names nobody", async () => {
+    await show({ kind: "asking", choices: null });
+    expect(await text("result-title")).toMatch(/请刷卡或输入密码\s+Card or PIN/);
+    expect(await text("view-asking")).not.toContain("甲同学");
+    await page.getByTestId("asking-pin").click();
+    await page.waitForSelector('[data-testid="pin-dialog"]');
+    await page.keyboard.press("Escape");
+    await page.getByTestId("asking-back").click();
+    await commanded();
+    expect(world.servingLine.commands).toEqual([{ kind: "cancel" }]);
+  });
+
+  it("takes back a payment on the paid screen, and shows what happened", async () => {
+    await show({ kind: "paid", receipt: fakeReceipt() });
+    await page.getByTestId("not-me").click();
+    await commanded();
+    expect(world.servingLine.commands).toEqual([{ kind: "not-me" }]);
+    await show({ kind: "not-me", outcome: "voided", amountFen: fen(900) });
+    expect(await text("result-title")).toMatch(/已退回 9.00 元\s+¥9.00 given back/);
+    await page.waitForSelector('[data-testid="not-me-pin"]');
+    await show({ kind: "not-me", outcome: "refused", amountFen: null });
+    await page.waitForSelector('[data-outcome="refused"]');
+    expect(await page.getByTestId("not-me-pin").count()).toBe(0);
+  });
+
+  it("offers it for a face only: a card says itself whose it is", async () => {
+    await show({ kind: "paid", receipt: fakeReceipt({ method: "card" }) });
+    expect(await page.getByTestId("not-me").count()).toBe(0);
+  });
+
+  it("takes it back before the payment too, with the finger or the backspace key", async () => {
+    await show(CONFIRM);
+    await page.keyboard.press("Backspace");
+    await commanded();
+    await page.getByTestId("not-me").click();
+    await expect.poll(() => world.servingLine.commands.length, { timeout: 20_000 }).toBe(2);
+    expect(world.servingLine.commands).toEqual([{ kind: "not-me" }, { kind: "not-me" }]);
+  });
+
+  it("refuses a name that nobody watches being pressed", async () => {
+    await show(ASKING);
+    await page.getByTestId("choice-p2").click();
+    await page.waitForSelector('[data-testid="problem"][data-code="sign-in-needed"]');
+    expect(world.servingLine.commands).toEqual([]);
+  });
+
+  it("fits the screens it is made for, with touch targets of 64 pixels", async () => {
+    const views: readonly CheckoutView[] = [
+      { kind: "asking", choices: null },
+      { kind: "paid", receipt: fakeReceipt({ allergyWarning: ["花生", "鸡蛋"] }) },
+      { kind: "not-me", outcome: "voided", amountFen: fen(900) },
+      CONFIRM,
+      ASKING,
+      { kind: "not-me", outcome: "refused", amountFen: null },
+    ];
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    for (const [width, height] of [
+      [1280, 800],
+      [1920, 1080],
+      [800, 1280],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      for (const [index, view] of views.entries()) {
+        await show(view);
+        expect([width, index, await page.evaluate(FIND_MISFITS)]).toEqual([width, index, []]);
+      }
+    }
+  });
+});

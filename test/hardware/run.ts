@@ -1,0 +1,114 @@
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { guestKernel } from "./guest-kernel.ts";
+import { readResults, tableOf } from "./results.ts";
+
+/**
+ * `npm run test:hardware`: boots a small guest with a real USB stack, runs the bridge's tests in it, prints a table.
+ * Ends with "N passed, N failed" alone on a line. By hand, not part of `npm test`.
+ */
+const ROOT = resolve(import.meta.dirname, "../..");
+const CACHE = join(ROOT, ".canteen", "hardware");
+const RUN_MS_MAX = Number(process.env["CANTEEN_GUEST_MINUTES"] ?? 30) * 60_000;
+
+/** program: package */
+const NEEDED: Readonly<Record<string, string>> = {
+  "qemu-system-x86_64": "qemu-system-x86",
+  cpio: "cpio",
+  depmod: "kmod",
+  busybox: "busybox-static",
+  "dpkg-deb": "dpkg",
+  "apt-get": "apt",
+  udevadm: "udev",
+};
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const problem = whatIsMissing();
+  if (problem !== null) {
+    console.error(`${problem}\n\n0 passed, 1 failed`);
+    return 1;
+  }
+  const results = join(CACHE, "results");
+  rmSync(results, { recursive: true, force: true });
+  mkdirSync(results, { recursive: true });
+  const kernel = guestKernel(CACHE);
+  const initramfs = packInitramfs(kernel.moduleFolder, kernel.modules);
+  await boot(kernel.image, initramfs, results);
+  const file = join(results, "results.json");
+  if (!existsSync(file)) {
+    console.error("The guest wrote no results: what it printed above says why.\n\n0 passed, 1 failed");
+    return 1;
+  }
+  const outcomes = readResults(readFileSync(file, "utf8"));
+  console.log(tableOf(outcomes));
+  const passed = outcomes.filter(({ status }) => status === "passed").length;
+  const failed = outcomes.length - passed;
+  console.log(`\n${passed} passed, ${failed} failed`);
+  return failed === 0 && passed > 0 ? 0 : 1;
+}
+
+function whatIsMissing(): string | null {
+  if (process.platform !== "linux" || process.arch !== "x64")
+    return "test:hardware boots an x86-64 Linux guest with the programs of this machine: run it on x86-64 Linux (Debian or Ubuntu).";
+  const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
+  process.env["PATH"] = path;
+  const missing = Object.entries(NEEDED).filter(([program]) => !isOnPath(program));
+  if (missing.length === 0) return null;
+  const packages = missing.map(([, name]) => name).join(" ");
+  return `test:hardware needs ${missing.map(([program]) => program).join(", ")}.\nHint: sudo apt-get install -y --no-install-recommends ${packages}`;
+}
+
+function isOnPath(program: string): boolean {
+  return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
+}
+
+/** A few hundred kilobytes of busybox and the modules; everything else the guest reads from this machine. */
+function packInitramfs(moduleFolder: string, modules: readonly string[]): string {
+  const folder = join(CACHE, "initramfs");
+  rmSync(folder, { recursive: true, force: true });
+  for (const name of ["bin", "dev", "proc", "sys", "modules"])
+    mkdirSync(join(folder, name), { recursive: true });
+  copyFileSync(
+    execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
+    join(folder, "bin", "busybox"),
+  );
+  for (const name of modules) copyFileSync(join(moduleFolder, name), join(folder, "modules", name));
+  writeFileSync(join(folder, "load-order"), modules.join("\n"));
+  writeFileSync(join(folder, "guest.env"), `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\n`);
+  copyFileSync(join(import.meta.dirname, "guest", "init.sh"), join(folder, "init"));
+  chmodSync(join(folder, "init"), 0o755);
+  const archive = join(CACHE, "initramfs.gz");
+  execFileSync("sh", ["-c", `find . | cpio -o -H newc --quiet | gzip -1 > '${archive}'`], { cwd: folder });
+  return archive;
+}
+
+/** Without KVM, so that it runs in any container. Resolves when the guest has powered off or was stopped. */
+function boot(image: string, initramfs: string, results: string): Promise<void> {
+  const share = (path: string, tag: string, more: string): string =>
+    `local,path=${path},mount_tag=${tag},security_model=none,multidevs=remap${more}`;
+  const guest = spawn(
+    "qemu-system-x86_64",
+    [
+      ...["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "2G"],
+      ...["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
+      ...["-kernel", image, "-initrd", initramfs],
+      ...["-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off"],
+      ...["-virtfs", share("/", "host", ",readonly=on"), "-virtfs", share(results, "results", "")],
+    ],
+    { stdio: ["ignore", "inherit", "inherit"] },
+  );
+  const deadline = setTimeout(() => {
+    console.error(`The guest was stopped after ${RUN_MS_MAX / 60_000} minutes (CANTEEN_GUEST_MINUTES).`);
+    guest.kill("SIGKILL");
+  }, RUN_MS_MAX);
+  return new Promise((settle, reject) => {
+    guest.once("error", reject);
+    guest.once("exit", () => {
+      clearTimeout(deadline);
+      settle();
+    });
+  });
+}
