@@ -24,6 +24,7 @@ import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
+import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -319,7 +320,8 @@ function enrolmentLimits(
     brightnessMax: 215,
     sharpnessMin: 25,
     qualityMin: face.enrolQualityMin,
-    livenessMin: face.livenessMin,
+    // An operator stands beside an enrolment: a low score alone is no reason to send a child away.
+    livenessMin: livenessSettings(face).level === "strict" ? LIVENESS_DEFAULTS.scoreMin : 0,
     secondFaceAreaMin: 0.25,
     samePersonSimilarityMin: similarityMin,
     shotCountMin: 3,
@@ -331,9 +333,10 @@ function enrolmentLimits(
 }
 
 function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {
-  const { qualityMin, enrolQualityMin, livenessMin, framesToAgree } = face;
+  const { qualityMin, enrolQualityMin, framesToAgree } = face;
+  const liveness = livenessSettings(face).level;
   const { model, embeddingLength } = engine;
-  return { model, embeddingLength, qualityMin, enrolQualityMin, livenessMin, framesToAgree };
+  return { model, embeddingLength, qualityMin, enrolQualityMin, liveness, framesToAgree };
 }
 
 function journalHealth({ journal }: TerminalStore): PartHealth {

@@ -23,6 +23,7 @@ import { GalleryBounds, NO_DISPUTES } from "./roster/identity-bounds.ts";
 import type { DisputeBook } from "./roster/identity-bounds-port.ts";
 import { LiveGallery } from "./roster/live-gallery.ts";
 import type { TemplateStore } from "./roster/roster-port.ts";
+import { livenessSettings } from "./serving-line/liveness-check.ts";
 
 export interface TerminalEngineOptions {
   readonly settings: Config["face"];
@@ -94,7 +95,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
         keepsEmbeddings: renewsTemplates(settings),
         faceCountMax: FACE_COUNT_MAX,
         // Nobody looks at the number while the check is off.
-        frameLiveness: settings.livenessMin > 0,
+        frameLiveness: livenessSettings(settings).level !== "off",
         frameQueueMax: FRAME_QUEUE_MAX,
       }),
     prepare: async (fresh) => {

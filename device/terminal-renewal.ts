@@ -6,6 +6,7 @@ import { epochMs } from "./platform/units.ts";
 import type { IdentityBounds } from "./roster/identity-bounds-port.ts";
 import { TemplateRenewal } from "./roster/template-renewal.ts";
 import type { FrameSource } from "./serving-line/frame-source.ts";
+import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { mealMoment } from "./serving-line/meal-plan.ts";
 import type { ServingLine } from "./serving-line/serving-line-port.ts";
 import type { TerminalStore } from "./terminal-store.ts";
@@ -53,7 +54,8 @@ export function startTemplateRenewal(options: TerminalRenewalOptions): { close()
     ids: store.ids,
     limits: {
       qualityMin: settings.enrolQualityMin,
-      livenessMin: settings.livenessMin,
+      // Nobody stands beside a renewal: a doubtful face gives no template, even if it blinked.
+      livenessMin: livenessSettings(settings).level === "off" ? 0 : LIVENESS_DEFAULTS.scoreMin,
       // Above the least of an accept by what one more bad frame in a hundred would cost.
       similarityLeadMin: 0.08,
       marginLeadMin: 0.05,

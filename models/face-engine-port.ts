@@ -26,6 +26,17 @@ export interface FaceQuality {
   readonly brightness: number;
 }
 
+/** How a face moved since the frame before. */
+export interface FaceMotion {
+  /** As a share of the width of its box. */
+  readonly faceShare: number;
+  /**
+   * How much of that its surroundings did too: 0 (only the face moved) … 1 (as one plane, which a print or a phone in a
+   * hand does); null where the face moved too little to tell.
+   */
+  readonly together: number | null;
+}
+
 export interface Face {
   readonly box: Box;
   /** 0…1 */
@@ -34,6 +45,10 @@ export interface Face {
   readonly quality: FaceQuality;
   /** 0 (attack) … 1 (live); NaN is never given, `null` where it was not measured. */
   readonly liveness: number | null;
+  /** 0 (both eyes closed) … 1 (both open); absent where liveness was not measured. */
+  readonly eyesOpen?: number;
+  /** Absent where there was no frame shortly before. */
+  readonly motion?: FaceMotion;
   /** Id of the model pack that made the embedding; embeddings of different ids are never compared. */
   readonly model: string;
   /** L2-normalised; the dot product of two is their similarity, −1…1. */

@@ -14,11 +14,15 @@ import type {
 import { GallerySet, type TemplateChunk } from "./gallery-set.ts";
 import { type ModelPack, packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
+import type { GreyPicture } from "./pipeline/motion.ts";
 import { checkPack, type FaceModels, openModels } from "./pipeline/sessions.ts";
 import { SidePacks } from "./pipeline/side-packs.ts";
 import { RecentEmbeddings } from "./recent-embeddings.ts";
 
 const dropEmbeddingsPeriodMs = 5000;
+
+/** Two frames further apart show two moments, not one motion. */
+const motionMsMax = 700;
 
 class FaceWorker {
   private readonly models: FaceModels;
@@ -28,6 +32,7 @@ class FaceWorker {
   private readonly frameLiveness: boolean;
   /** Null where nobody is going to take one. */
   private readonly recent: RecentEmbeddings | null;
+  private lastFrame: { readonly grey: GreyPicture; readonly atMs: number } | null = null;
 
   constructor(models: FaceModels, sidePacks: SidePacks, setUp: WorkerSetUp) {
     this.models = models;
@@ -76,14 +81,23 @@ class FaceWorker {
   }
 
   private async observe(bytes: Uint8Array): Promise<FrameObservation> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: false, liveness: this.frameLiveness };
+    const arrivedMs = performance.now();
+    const { lastFrame } = this;
+    const previous = lastFrame && arrivedMs - lastFrame.atMs <= motionMsMax ? lastFrame.grey : null;
+    const options = {
+      faceCountMax: this.faceCountMax,
+      smallFaces: false,
+      liveness: this.frameLiveness,
+      previous,
+    };
     const sides = this.sidePacks.opened(this.galleries.sidesInUse());
-    const { faces, sideEmbeddings, stageMs, ...frame } = await analyzeImage(
+    const { faces, sideEmbeddings, stageMs, grey, ...frame } = await analyzeImage(
       this.models,
       bytes,
       options,
       sides,
     );
+    this.lastFrame = grey && { grey, atMs: arrivedMs };
     const observationId = randomUUID();
     const beganMs = performance.now();
     const primary = this.galleries.of(this.models.pack.id);
@@ -110,6 +124,7 @@ class FaceWorker {
     const {
       faceCountDropped: _,
       sideEmbeddings: __,
+      grey: ___,
       ...analysis
     } = await analyzeImage(this.models, bytes, options);
     return analysis;

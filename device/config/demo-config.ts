@@ -40,6 +40,8 @@ export function demoConfig(options: DemoOptions): Config {
       cameraFolder === null
         ? { kind: "browser" }
         : { kind: "folder", folder: cameraFolder, photoHoldMs: options.photoHoldMs ?? 6000 },
+    // A folder of photos is what a liveness check is there to refuse: it cannot blink. A webcam shows people.
+    face: { liveness: cameraFolder === null ? "assist" : "off" },
     servingLine: {
       activation,
       mealPlan: {

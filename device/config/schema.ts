@@ -115,7 +115,18 @@ const faceSchema = z.strictObject({
     .describe("Leave it out. When given, the worked-out lead over the second-best person is never smaller."),
   qualityMin: z.number().min(0).max(1).default(0.25).describe("A worse face is not compared at all."),
   enrolQualityMin: z.number().min(0).max(1).default(0.4).describe("A worse shot is not enrolled."),
-  livenessMin: z.number().min(0).max(1).default(0).describe("0 switches the check off."),
+  liveness: z
+    .enum(["off", "assist", "strict"])
+    .default("assist")
+    .describe(
+      "Is it a live face. assist: in doubt the diner is asked to blink or to turn the head. strict: asked unless every frame is clearly live; a camera that shows still pictures can never pass it.",
+    ),
+  livenessMin: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Leave it out. When given, the mark of assist in place of 0.5; 0 switches the check off."),
   framesToAgree: z
     .int()
     .min(2)

@@ -177,7 +177,7 @@ export const terminalAnswerSchema = z.object({
     embeddingLength: z.int(),
     qualityMin: z.number(),
     enrolQualityMin: z.number(),
-    livenessMin: z.number(),
+    liveness: z.enum(["off", "assist", "strict"]),
     framesToAgree: z.int(),
   }),
   terminal: z.object({ site: z.string(), device: z.string(), zone: z.string() }),

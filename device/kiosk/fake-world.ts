@@ -117,7 +117,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
       embeddingLength: 704,
       qualityMin: 0.25,
       enrolQualityMin: 0.4,
-      livenessMin: 0,
+      liveness: "off",
       framesToAgree: 3,
     },
     recognition: () => recognition.status,

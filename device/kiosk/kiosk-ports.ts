@@ -36,7 +36,7 @@ export interface EngineInfo {
   readonly embeddingLength: number;
   readonly qualityMin: number;
   readonly enrolQualityMin: number;
-  readonly livenessMin: number;
+  readonly liveness: "off" | "assist" | "strict";
   readonly framesToAgree: number;
 }
 

@@ -46,6 +46,8 @@ export const lookHintSchema = z.enum([
   "look-here",
   "more-light",
   "hold-still",
+  "blink",
+  "turn-head",
 ]);
 
 export const checkoutViewSchema = z.discriminatedUnion("kind", [

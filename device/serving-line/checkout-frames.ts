@@ -1,6 +1,6 @@
 import { assertNever } from "../platform/assert.ts";
 import type { MonoMs } from "../platform/units.ts";
-import { ask, identify, stay, to, wait } from "./checkout-moves.ts";
+import { ask, identify, show, stay, to, wait } from "./checkout-moves.ts";
 import type { Checkout, CheckoutSettings, InputOf, Offer, PhaseOf, Step } from "./checkout-types.ts";
 import { type Verdict, weighFrame } from "./identity-decision.ts";
 
@@ -89,6 +89,8 @@ function judgeLook(
   settings: CheckoutSettings,
 ): Step {
   if (isNaming(verdict)) return nameOrAsk(checkout, look, verdict, atMono, settings);
+  if (verdict.kind === "not-live")
+    return show(checkout, { kind: "other-way", reason: "liveness" }, null, atMono);
   const absentFrames = isAbsent(verdict) ? look.absentFrames + 1 : 0;
   if (!look.pressed && absentFrames >= settings.absentFramesMin) return wait(checkout, atMono);
   const hint = verdict.kind === "hint" ? verdict.hint : verdict.kind === "nobody" ? "look-here" : null;

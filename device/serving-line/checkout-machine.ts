@@ -17,6 +17,7 @@ import type {
   Step,
 } from "./checkout-types.ts";
 import { lookFailureOf, noEvidence, sawSomeone } from "./identity-decision.ts";
+import { challengeEndMono } from "./liveness-check.ts";
 import { EMPTY_ORDER } from "./order-price.ts";
 
 /** Closed until the loop has looked at the clock, the plan and the disk. */
@@ -104,10 +105,12 @@ export function deadlineOf({ phase }: Checkout, settings: CheckoutSettings): Mon
 
 /** Whoever has not come near enough yet gets longer than whoever was looked at in vain. */
 function lookDeadline({ evidence, startedMono }: PhaseOf<"looking">, settings: CheckoutSettings): MonoMs {
-  const { firstUsableMono } = evidence;
-  return firstUsableMono === null
-    ? monoMs(startedMono + settings.faceWaitMsMax)
-    : monoMs(firstUsableMono + settings.lookMsMax);
+  const { firstUsableMono, run, liveness } = evidence;
+  if (firstUsableMono === null) return monoMs(startedMono + settings.faceWaitMsMax);
+  const lookEndMono = firstUsableMono + settings.lookMsMax;
+  // Who is named and asked to blink or turn gets the time for it.
+  const askedEndMono = run === null ? null : challengeEndMono(liveness, settings.identity.liveness);
+  return monoMs(Math.max(lookEndMono, askedEndMono ?? lookEndMono));
 }
 
 /** As long as it takes to read, or to do what it asks for. */

@@ -1,8 +1,16 @@
-import type { FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
+import type { FrameObservation } from "../../models/face-engine-port.ts";
 import type { MonoMs } from "../platform/units.ts";
 import type { IdentityBounds } from "../roster/identity-bounds-port.ts";
 import type { FaceDecision, LookFailure } from "./checkout-types.ts";
 import { hasRival, isPlausible, qualityHint, subjectOf } from "./frame-subject.ts";
+import {
+  type LivenessSettings,
+  type LivenessState,
+  type LivenessVerdict,
+  noLivenessYet,
+  restarted,
+  weighLiveness,
+} from "./liveness-check.ts";
 import { type Named, type Naming, nameFace } from "./match-naming.ts";
 import type { LookHint } from "./serving-line-port.ts";
 
@@ -12,8 +20,7 @@ import type { LookHint } from "./serving-line-port.ts";
  */
 export interface IdentitySettings {
   readonly qualityMin: number;
-  /** 0 switches the check off; otherwise a face without a liveness number is not accepted either. */
-  readonly livenessMin: number;
+  readonly liveness: LivenessSettings;
   /** Frames that must name the same person, and agree in the mean, when the match is close to its bounds. */
   readonly framesToAgree: number;
   /** Frames that suffice when each of them is over both bounds by `clearLeadMin`. */
@@ -68,6 +75,7 @@ export interface Evidence {
   /** Frames that were fresh, whatever they showed. */
   readonly frameCount: number;
   readonly run: AgreeingRun | null;
+  readonly liveness: LivenessState;
   /** Why the frames with a usable face were not convincing. */
   readonly doubts: Readonly<Record<LookFailure, number>>;
 }
@@ -81,6 +89,8 @@ export type Verdict =
   | { readonly kind: "nobody" }
   | { readonly kind: "hint"; readonly hint: LookHint }
   | { readonly kind: "doubt"; readonly failure: LookFailure; readonly bestPersonId: string | null }
+  /** Not a live face, or none that answered the question: card or PIN. */
+  | { readonly kind: "not-live" }
   | { readonly kind: "agreeing"; readonly personId: string }
   | { readonly kind: "identified"; readonly personId: string; readonly decision: FaceDecision }
   /** As sure as "identified" that it is this person or one of those whom a camera cannot tell from them. */
@@ -98,6 +108,7 @@ export function noEvidence(sinceMono: MonoMs): Evidence {
     firstUsableMono: null,
     frameCount: 0,
     run: null,
+    liveness: noLivenessYet(sinceMono),
     doubts: { "unknown-face": 0, ambiguous: 0, liveness: 0 },
   };
 }
@@ -127,7 +138,7 @@ export function weighFrame(
     frameCount: evidence.frameCount + 1,
   };
   const broken = (verdict: Verdict): { evidence: Evidence; verdict: Verdict } => ({
-    evidence: { ...seen, run: null },
+    evidence: { ...seen, run: null, liveness: restarted(seen.liveness) },
     verdict,
   });
   if (!isPlausible(observation)) return broken({ kind: "unusable" });
@@ -135,13 +146,51 @@ export function weighFrame(
   if (subject === null) return broken({ kind: "nobody" });
   if (hasRival(observation, subject, settings)) return broken({ kind: "hint", hint: "one-at-a-time" });
   const hint = qualityHint(subject, settings);
-  if (hint !== null) return { evidence: seen, verdict: { kind: "hint", hint } };
-  const usable = { ...seen, firstUsableMono: seen.firstUsableMono ?? capturedMono };
-  return weighNaming(usable, namingOf(subject, settings, bounds), capturedMono, settings);
+  const check = weighLiveness(
+    seen.liveness,
+    subject,
+    { capturedMono, scored: hint === null },
+    settings.liveness,
+  );
+  const looked = { ...seen, liveness: check.state };
+  // A turned head is what was asked for, not a picture that has to be better.
+  if (hint !== null)
+    return { evidence: looked, verdict: { kind: "hint", hint: questionOf(looked, check.verdict) ?? hint } };
+  const usable = { ...looked, firstUsableMono: looked.firstUsableMono ?? capturedMono };
+  const named = weighNaming(usable, nameFace(subject, settings, bounds), capturedMono, settings);
+  return heedLiveness(named, seen.run, check.verdict);
 }
 
+/** The question is put to somebody who is named; a stranger's blink would change nothing. */
+function questionOf({ run }: Evidence, liveness: LivenessVerdict): LookHint | null {
+  return run !== null && liveness.kind === "asking" ? liveness.challenge : null;
+}
+
+/** Nobody is named, nor asked which of two they are, before they are live. */
+function heedLiveness(
+  { evidence, verdict }: { readonly evidence: Evidence; readonly verdict: Verdict },
+  before: AgreeingRun | null,
+  liveness: LivenessVerdict,
+): { readonly evidence: Evidence; readonly verdict: Verdict } {
+  const { run, doubts } = evidence;
+  // Another name in the same place: whoever was live before is not the one who is named now.
+  if (run !== null && before !== null && run.frames === 1 && run.personId !== before.personId)
+    return { evidence: { ...evidence, liveness: restarted(evidence.liveness) }, verdict: agreeing(run) };
+  if (run === null || liveness.kind === "live") return { evidence, verdict };
+  if (liveness.kind === "refused") {
+    const counted = { ...doubts, liveness: doubts.liveness + 1 };
+    return { evidence: { ...evidence, run: null, doubts: counted }, verdict: { kind: "not-live" } };
+  }
+  if (liveness.kind === "asking") return { evidence, verdict: { kind: "hint", hint: liveness.challenge } };
+  return { evidence, verdict: verdict.kind === "doubt" ? verdict : agreeing(run) };
+}
+
+const agreeing = ({ personId }: AgreeingRun): Verdict => ({ kind: "agreeing", personId });
+
 /** What to tell someone who looked in vain: what most of the usable frames said. */
-export function lookFailureOf({ doubts }: Evidence): LookFailure {
+export function lookFailureOf({ doubts, liveness, run }: Evidence): LookFailure {
+  // Named, asked to blink or turn, and not seen to.
+  if (run !== null && liveness.challenge !== null && !liveness.passed) return "liveness";
   if (doubts.liveness > 0 && doubts.liveness >= doubts.ambiguous && doubts.liveness >= doubts["unknown-face"])
     return "liveness";
   return doubts.ambiguous > 0 && doubts.ambiguous >= doubts["unknown-face"] ? "ambiguous" : "unknown-face";
@@ -161,18 +210,6 @@ function isFresh(
   const ageMs = nowMono - capturedMono;
   const isNewer = evidence.lastCapturedMono === null || capturedMono > evidence.lastCapturedMono;
   return ageMs >= 0 && ageMs <= settings.frameAgeMsMax && capturedMono >= evidence.sinceMono && isNewer;
-}
-
-function namingOf(subject: ObservedFace, settings: IdentitySettings, bounds: IdentityBounds): Naming {
-  const { liveness, search } = subject;
-  if (settings.livenessMin !== 0 && !(liveness !== null && liveness >= settings.livenessMin))
-    return {
-      kind: "doubt",
-      failure: "liveness",
-      bestPersonId: search.best?.personId ?? null,
-      near: null,
-    };
-  return nameFace(subject, settings, bounds);
 }
 
 function weighNaming(

@@ -9,6 +9,7 @@ import { disputeProjection, openDisputeBook, type TerminalDisputeBook } from "..
 import type { Roster } from "../roster/roster-port.ts";
 import type { FrameSource, ObservedFrame } from "./frame-source.ts";
 import { createLedger, type Ledger, ledgerProjection } from "./ledger.ts";
+import type { LivenessLevel } from "./liveness-check.ts";
 import { person, TestBounds, TestPins, TestRoster } from "./people-fixture.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line.ts";
 import type {
@@ -133,7 +134,7 @@ export function settings(
   activation: Activation = "touch",
   change: {
     confirmFace?: boolean;
-    livenessMin?: number;
+    liveness?: LivenessLevel;
     lookAlikes?: LookAlikeMode;
     limits?: Partial<
       Record<keyof Parameters<typeof servingLineSettings>[0]["servingLine"]["limits"], number>
@@ -159,7 +160,7 @@ export function settings(
     },
     face: {
       qualityMin: 0.25,
-      livenessMin: change.livenessMin ?? 0,
+      liveness: change.liveness ?? "off",
       framesToAgree: 3,
       lookMsMax: 2000,
       lookAlikes: change.lookAlikes ?? "second-factor",

@@ -1,6 +1,7 @@
 import type { TimeTrust } from "../journal/journal-port.ts";
 import type { EpochMs, Fen } from "../platform/units.ts";
 import type { PersonKind } from "../roster/roster-port.ts";
+import type { LivenessChallenge } from "./liveness-check.ts";
 
 /** Two languages, Chinese first. */
 export interface Bilingual {
@@ -150,7 +151,13 @@ export type CheckoutView =
       readonly reason: "unknown-face" | "ambiguous" | "liveness" | "camera-lost";
     };
 
-export type LookHint = "one-at-a-time" | "come-closer" | "look-here" | "more-light" | "hold-still";
+export type LookHint =
+  | "one-at-a-time"
+  | "come-closer"
+  | "look-here"
+  | "more-light"
+  | "hold-still"
+  | LivenessChallenge;
 
 export interface ServingLineStatus {
   readonly view: CheckoutView;

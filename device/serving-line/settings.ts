@@ -3,6 +3,7 @@ import { fen } from "../platform/units.ts";
 import type { PersonKind } from "../roster/roster-port.ts";
 import type { ChargeLimits } from "./charge-rules.ts";
 import type { CheckoutSettings } from "./checkout-types.ts";
+import { type LivenessLevel, livenessSettings } from "./liveness-check.ts";
 import type { Activation, LookAlikeMode } from "./serving-line-port.ts";
 
 /** What one serving line runs with. */
@@ -31,7 +32,8 @@ export interface WrittenSettings {
   };
   readonly face: {
     readonly qualityMin: number;
-    readonly livenessMin: number;
+    readonly liveness: LivenessLevel;
+    readonly livenessMin?: number | undefined;
     readonly framesToAgree: number;
     readonly lookMsMax: number;
     readonly lookAlikes: LookAlikeMode;
@@ -100,7 +102,7 @@ export function servingLineSettings(
       absentFramesMin: FIXED.absentFramesMin,
       identity: {
         qualityMin: face.qualityMin,
-        livenessMin: face.livenessMin,
+        liveness: livenessSettings(face),
         framesToAgree: face.framesToAgree,
         clearFrames: FIXED.clearFrames,
         clearLeadMin: FIXED.clearLeadMin,
@@ -125,15 +127,17 @@ export function servingLineSettings(
 
 /** A number of NaN would fail every comparison; an accept of one frame is none. */
 export function checkSettings({ checkout, limits }: ServingLineSettings): void {
-  const { identity } = checkout;
+  const { liveness, ...identity } = checkout.identity;
+  const { level: _, ...livenessNumbers } = liveness;
   const numbers = [
     ...Object.values(identity),
+    ...Object.values(livenessNumbers),
     ...Object.values(limits),
     checkout.lookMsMax,
     checkout.confirmMsMax,
   ];
   assert(numbers.every(Number.isFinite), "every setting of the serving line is a finite number");
-  assert(identity.livenessMin >= 0, "livenessMin is not negative");
+  assert(liveness.scoreMin > 0 && liveness.scoreMin <= 1, "the mark of liveness is within (0, 1]");
   assert(identity.clearLeadMin >= 0 && identity.nearMissMax >= 0, "leads over the bounds are not negative");
   assert(
     [identity.framesToAgree, identity.clearFrames].every((count) => Number.isInteger(count) && count >= 2),

@@ -6,6 +6,7 @@ import { encodeOnnx } from "./onnx-file.ts";
 import { sourcesOf } from "./package-members-for-tests.ts";
 import { onnxOfTfjsGraph } from "./tfjs-graph-to-onnx.ts";
 
+const candidatesFile = path.join(import.meta.dirname, "..", "liveness", "candidates.json");
 const require = createRequire(import.meta.url);
 const tf = require("@tensorflow/tfjs") as typeof import("@tensorflow/tfjs");
 
@@ -19,7 +20,7 @@ beforeAll(async () => {
 
 /** Three made-up pictures through TensorFlow.js itself and through the conversion. */
 async function bothWays(file: string, sidePx: number): Promise<readonly (readonly [number[], number[]])[]> {
-  const [graph = new Uint8Array(), weights = new Uint8Array()] = await sourcesOf(file);
+  const [graph = new Uint8Array(), weights = new Uint8Array()] = await sourcesOf(file, candidatesFile);
   const { modelTopology, weightsManifest } = JSON.parse(new TextDecoder().decode(graph));
   const model = await tf.loadGraphModel({
     load: async () => ({

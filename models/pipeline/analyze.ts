@@ -5,8 +5,10 @@ import { alignFace } from "./align.ts";
 import { decodeImage } from "./decode.ts";
 import { type Detection, detectFaces } from "./detect.ts";
 import { embedFace } from "./embed.ts";
+import { measureEyesOpen } from "./eyes.ts";
 import { type FaceLandmarks, findLandmarks } from "./landmarks.ts";
-import { measureLiveness } from "./liveness.ts";
+import { fuseLiveness, measureTexture } from "./liveness.ts";
+import { type GreyPicture, greyPictureOf, measureMotion } from "./motion.ts";
 import { measureQuality } from "./quality.ts";
 import type { RgbImage } from "./rgb-image.ts";
 import type { FaceModels } from "./sessions.ts";
@@ -19,11 +21,15 @@ export interface AnalysisOptions {
   readonly smallFaces: boolean;
   /** Without it `liveness` is null: a seventh of a frame's time. */
   readonly liveness: boolean;
+  /** The frame shortly before, for motion; absent for a photo. */
+  readonly previous?: GreyPicture | null;
 }
 
 export interface Analysis extends ImageAnalysis {
   /** Faces found beyond `faceCountMax`. */
   readonly faceCountDropped: number;
+  /** For the next frame's motion; null where nobody asked for liveness. */
+  readonly grey: GreyPicture | null;
   /** For each face what the side packs make of it. */
   readonly sideEmbeddings: readonly (readonly SideEmbedding[])[];
 }
@@ -62,11 +68,14 @@ export async function analyzeImage(
   const chosen = await chooseFaces(largestFirst, options.faceCountMax, (box) =>
     timed("landmarks", () => findLandmarks(models, image, box)),
   );
+  const grey = options.liveness ? await timed("liveness", () => Promise.resolve(greyPictureOf(image))) : null;
   const faces: Face[] = [];
   const sideEmbeddings: (readonly SideEmbedding[])[] = [];
-  for (const face of chosen.faces) {
-    faces.push(await analyzeFace(models, image, face, options.liveness, timed));
-    sideEmbeddings.push(await timed("embed", () => embedForSides(models, sides, image, face)));
+  for (const found of chosen.faces) {
+    const face = await analyzeFace(models, image, found, timed);
+    const cues = grey && (await timed("liveness", () => livenessOf(models, image, found, grey, options)));
+    faces.push({ ...face, ...cues });
+    sideEmbeddings.push(await timed("embed", () => embedForSides(models, sides, image, found)));
   }
   return {
     widthPx: image.widthPx,
@@ -74,6 +83,7 @@ export async function analyzeImage(
     faces,
     sideEmbeddings,
     faceCountDropped: largestFirst.length - faces.length - chosen.notFaces,
+    grey,
     stageMs: { ...spentMs, search: 0, total: performance.now() - startedMs },
   };
 }
@@ -107,7 +117,6 @@ async function analyzeFace(
   models: FaceModels,
   image: RgbImage,
   { box, score, landmarks }: FoundFace,
-  wantsLiveness: boolean,
   timed: <T>(stage: StageName, work: () => Promise<T>) => Promise<T>,
 ): Promise<Face> {
   const { aligned, embedding } = await timed("embed", async () => {
@@ -119,10 +128,21 @@ async function analyzeFace(
     detectionScore: Math.min(score, 1),
     landmarks: landmarks.five,
     quality: measureQuality(landmarks.five, aligned),
-    liveness: wantsLiveness
-      ? await timed("liveness", () => measureLiveness(models.liveness, image, box))
-      : null,
+    liveness: null,
     model: models.pack.id,
     embedding,
   };
+}
+
+async function livenessOf(
+  models: FaceModels,
+  image: RgbImage,
+  { box, landmarks }: FoundFace,
+  grey: GreyPicture,
+  { previous = null }: AnalysisOptions,
+): Promise<Pick<Face, "liveness" | "eyesOpen" | "motion">> {
+  const motion = previous && measureMotion(previous, grey, box);
+  const texture = await measureTexture(models.liveness, image, box);
+  const eyesOpen = await measureEyesOpen(models.eyes, image, landmarks.outline);
+  return { liveness: fuseLiveness(texture, motion), eyesOpen, ...(motion === null ? {} : { motion }) };
 }

@@ -1,7 +1,10 @@
-/** Passive liveness: fr_liveness (a MiniFASNet of the Silent-Face-Anti-Spoofing family) on a wide crop. */
+/**
+ * Passive liveness: fr_liveness (a MiniFASNet of the Silent-Face-Anti-Spoofing family) on a wide crop, and whether the
+ * face moves as one plane with its surroundings. Other models were measured and do not pay: models/README.md.
+ */
 
 import type * as ort from "onnxruntime-node";
-import type { Box } from "../face-engine-port.ts";
+import type { Box, FaceMotion } from "../face-engine-port.ts";
 import { type Region, type RgbImage, resampleRegion } from "./rgb-image.ts";
 import { runModel } from "./sessions.ts";
 
@@ -9,8 +12,31 @@ const inputSide = 128;
 /** The model saw crops of 2.7 times the face box: what surrounds the face gives a screen or a print away. */
 const cropScale = 2.7;
 
+/** Logits beyond this are all the same to us: a net that is so sure has been wrong too. */
+const textureLogitMax = 4;
+/** Moves fr_liveness's 0.12 to 0.5, the mark of `assist`: at its own 0.5 it doubts a fifth of live faces. */
+const textureLogitOffset = 2;
+/** What a plane's motion costs, from the share on that hair and shoulders of a live head reach. */
+const togetherFree = 0.2;
+const togetherLogits = 8;
+
+/**
+ * The share of live by texture and motion; 0.5 is where `assist` begins to doubt. A still face is judged by texture alone,
+ * and a face that moves by itself gains nothing: a replayed video shows that too.
+ * @param texture 0…1, of `measureTexture`
+ */
+export function fuseLiveness(texture: number, motion: FaceMotion | null): number {
+  const logit = Math.log(texture / (1 - texture));
+  const together = motion?.together ?? 0;
+  const sum =
+    Math.min(Math.max(logit, -textureLogitMax), textureLogitMax) +
+    textureLogitOffset -
+    togetherLogits * Math.max(together - togetherFree, 0);
+  return 1 / (1 + Math.exp(-sum));
+}
+
 /** @returns 0 (attack) … 1 (live): the softmax of class 0. */
-export async function measureLiveness(
+export async function measureTexture(
   session: ort.InferenceSession,
   image: RgbImage,
   box: Box,

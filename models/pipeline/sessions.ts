@@ -11,6 +11,7 @@ export interface FaceModels {
   /** The second source of landmarks; `null` for a pack that looks once. */
   readonly onet: ort.InferenceSession | null;
   readonly liveness: ort.InferenceSession;
+  readonly eyes: ort.InferenceSession;
   /** In the pack's order. */
   readonly embedders: readonly { readonly name: EmbedderName; readonly session: ort.InferenceSession }[];
 }
@@ -25,6 +26,7 @@ const detectorFile = "fr-detect.onnx";
 const landmarkFile = "fr-landmark.onnx";
 const onetFile = "mtcnn-onet.onnx";
 const livenessFile = "fr-liveness.onnx";
+const eyesFile = "fr-eye.onnx";
 
 /** @throws FaceEngineError `weights-missing` or `weights-changed`, for any model that the pack needs. */
 export async function checkPack(manifest: Manifest, pack: ModelPack, artifactsFolder: string): Promise<void> {
@@ -33,6 +35,7 @@ export async function checkPack(manifest: Manifest, pack: ModelPack, artifactsFo
     landmarkFile,
     ...(pack.landmarkLooks === 2 ? [onetFile] : []),
     livenessFile,
+    eyesFile,
     ...pack.embedders.map((name) => embedderFiles[name]),
   ]);
 }
@@ -59,13 +62,14 @@ export async function openModels(
   const embedders = await Promise.all(
     pack.embedders.map(async (name) => ({ name, session: await open(embedderFiles[name]) })),
   );
-  const [detector, landmarker, liveness] = [
+  const [detector, landmarker, liveness, eyes] = [
     await open(detectorFile),
     await open(landmarkFile),
     await open(livenessFile),
+    await open(eyesFile),
   ];
   const onet = looksTwice ? await open(onetFile) : null;
-  return { pack, detector, landmarker, onet, liveness, embedders };
+  return { pack, detector, landmarker, onet, liveness, eyes, embedders };
 }
 
 /** Runs a model of one input and gives its float outputs in declared order. */

@@ -103,6 +103,8 @@ export const en: Texts = {
     "look-here": "Look at the camera",
     "more-light": "Too dark, please move",
     "hold-still": "Hold still, please",
+    blink: "Blink, please",
+    "turn-head": "Turn your head left or right, please",
   },
   sync: {
     online: "online",
@@ -290,7 +292,8 @@ export const en: Texts = {
     model: "Model",
     qualityMin: "Least quality",
     enrolQualityMin: "Least quality to enrol",
-    livenessMin: "Liveness check",
+    liveness: "Liveness check",
+    livenessLevel: { off: "off", assist: "assist (asks for a blink or a turn in doubt)", strict: "strict" },
     off: "off",
     framesToAgree: "Frames that must agree",
     versions: "Versions",

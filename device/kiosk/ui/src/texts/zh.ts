@@ -99,6 +99,8 @@ export const zh = {
     "look-here": "请看镜头",
     "more-light": "光线太暗，请换个位置",
     "hold-still": "请不要动",
+    blink: "请眨一下眼睛",
+    "turn-head": "请左右转一下头",
   },
   sync: {
     online: "已连接",
@@ -273,7 +275,8 @@ export const zh = {
     model: "模型",
     qualityMin: "最低质量",
     enrolQualityMin: "录入最低质量",
-    livenessMin: "活体检测",
+    liveness: "活体检测",
+    livenessLevel: { off: "关", assist: "辅助（有疑问时请眨眼或转头）", strict: "严格" },
     off: "关闭",
     framesToAgree: "一致帧数",
     versions: "版本",

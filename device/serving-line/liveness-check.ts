@@ -1,0 +1,266 @@
+/**
+ * Is this a live face? Combines the frames of one visit, and asks for a blink or a turn of the head where they leave a
+ * doubt. Pure: state and frame in, state and verdict out. Who it is, is identity-decision's.
+ *
+ * Passive scores call some live faces attacks (figures in models/cards/fr-liveness.md), so in `assist` a low score alone
+ * never sends a child away: it asks. Only a low score on a face that moves as one plane with its surroundings is
+ * refused at once.
+ */
+
+import type { Box, ObservedFace } from "../../models/face-engine-port.ts";
+import type { MonoMs } from "../platform/units.ts";
+
+export const LIVENESS_LEVELS = ["off", "assist", "strict"] as const;
+/** `assist`: asks in doubt. `strict`: asks unless every frame is clearly live. */
+export type LivenessLevel = (typeof LIVENESS_LEVELS)[number];
+
+export const LIVENESS_CHALLENGES = ["blink", "turn-head"] as const;
+export type LivenessChallenge = (typeof LIVENESS_CHALLENGES)[number];
+
+export interface LivenessSettings {
+  readonly level: LivenessLevel;
+  /** Mean score of a visit that passes unasked in `assist`; the engine's scale is made so that this is 0.5. */
+  readonly scoreMin: number;
+  /** Least score of every frame that passes unasked in `strict`. */
+  readonly scoreClearMin: number;
+  /** A mean under this is an attack in `strict`, and in `assist` when the face also moves as a plane. */
+  readonly scoreAttackMax: number;
+  /** Share of a face's motion that its surroundings made too, from which on it is a plane's. */
+  readonly planeMin: number;
+  /** Frames before anything is said. */
+  readonly framesMin: number;
+  /** From the question to the answer. */
+  readonly challengeMsMax: number;
+  readonly eyesOpenMin: number;
+  readonly eyesClosedMax: number;
+  /** Between the head as it was when asked and as it is. */
+  readonly turnDegMin: number;
+  /** A longer silence between two frames, and it may be somebody else. */
+  readonly gapMsMax: number;
+  /** Between two frames the face's centre moves less than this share of its width, or it is another face. */
+  readonly jumpShareMax: number;
+}
+
+export const LIVENESS_DEFAULTS: Omit<LivenessSettings, "level"> = {
+  scoreMin: 0.5,
+  scoreClearMin: 0.9,
+  scoreAttackMax: 0.15,
+  planeMin: 0.5,
+  framesMin: 2,
+  challengeMsMax: 5000,
+  eyesOpenMin: 0.6,
+  eyesClosedMax: 0.35,
+  turnDegMin: 18,
+  gapMsMax: 1500,
+  jumpShareMax: 0.6,
+};
+
+/** What the configuration says about liveness. */
+export interface WrittenLiveness {
+  readonly liveness: LivenessLevel;
+  /** In place of the mark of `assist`; 0 switches the check off. */
+  readonly livenessMin?: number | undefined;
+}
+
+export function livenessSettings({ liveness, livenessMin }: WrittenLiveness): LivenessSettings {
+  const level = livenessMin === 0 ? "off" : liveness;
+  return { ...LIVENESS_DEFAULTS, level, scoreMin: livenessMin ?? LIVENESS_DEFAULTS.scoreMin };
+}
+
+interface AskedChallenge {
+  readonly kind: LivenessChallenge;
+  readonly askedMono: MonoMs;
+  /** Yaw when it was asked. */
+  readonly startYawDeg: number;
+  /** A blink is open, closed, open again: closed eyes alone may be a photo of somebody asleep. */
+  readonly step: "first" | "open" | "closed";
+}
+
+export interface LivenessState {
+  readonly sinceMono: MonoMs;
+  readonly frames: number;
+  readonly scoreSum: number;
+  readonly scoreLeast: number;
+  /** Frames without a score. */
+  readonly unmeasured: number;
+  /** Frames whose face moved as one plane with its surroundings, and those whose face moved by itself. */
+  readonly planeFrames: number;
+  readonly freeFrames: number;
+  readonly lastBox: Box | null;
+  readonly lastMono: MonoMs;
+  readonly challenge: AskedChallenge | null;
+  readonly passed: boolean;
+}
+
+export type LivenessVerdict =
+  /** Too few frames yet. */
+  | { readonly kind: "undecided" }
+  | { readonly kind: "live" }
+  /** Asked now, or asked before and not answered yet. */
+  | { readonly kind: "asking"; readonly challenge: LivenessChallenge }
+  /** Card or PIN, please. */
+  | { readonly kind: "refused"; readonly reason: "attack" | "challenge-missed" };
+
+export function noLivenessYet(sinceMono: MonoMs): LivenessState {
+  return {
+    sinceMono,
+    frames: 0,
+    scoreSum: 0,
+    scoreLeast: 1,
+    unmeasured: 0,
+    planeFrames: 0,
+    freeFrames: 0,
+    lastBox: null,
+    lastMono: sinceMono,
+    challenge: null,
+    passed: false,
+  };
+}
+
+/** What a frame shows of the one who pays. */
+export type LivenessFace = Pick<ObservedFace, "box" | "liveness" | "eyesOpen" | "motion" | "quality">;
+
+/**
+ * Adds one frame of the subject's face.
+ *
+ * A challenge looks at every frame; scores count only while the face is good enough to be compared (`scored`): a turned
+ * or blurred one says little, and a head that turns because it was asked must not lose by it.
+ */
+export function weighLiveness(
+  state: LivenessState,
+  face: LivenessFace,
+  frame: { readonly capturedMono: MonoMs; readonly scored: boolean },
+  settings: LivenessSettings,
+): { readonly state: LivenessState; readonly verdict: LivenessVerdict } {
+  if (settings.level === "off") return { state, verdict: { kind: "live" } };
+  // Another face in the place of the first begins anew, but keeps the question's deadline: no endless tries.
+  const { capturedMono, scored } = frame;
+  const same =
+    continues(state.lastBox, face.box, settings) && capturedMono - state.lastMono <= settings.gapMsMax;
+  const counted = withFrame(same ? state : restarted(state), face, scored, settings);
+  const seen = { ...counted, lastMono: capturedMono };
+  const asked = seen.challenge === null ? seen : answer(seen, seen.challenge, face, settings);
+  return judge(asked, face, capturedMono, settings);
+}
+
+/**
+ * How long the question leaves; null when none was asked. Whoever answered it has to be named once more, looking
+ * straight ahead. For the machine's deadline of "looking".
+ */
+export function challengeEndMono(
+  { challenge, passed }: LivenessState,
+  { challengeMsMax, gapMsMax }: Pick<LivenessSettings, "challengeMsMax" | "gapMsMax">,
+): number | null {
+  return challenge === null ? null : challenge.askedMono + challengeMsMax + (passed ? gapMsMax : 0);
+}
+
+function continues(last: Box | null, box: Box, { jumpShareMax }: LivenessSettings): boolean {
+  if (last === null) return true;
+  const apart = Math.hypot(
+    box[0] + box[2] / 2 - last[0] - last[2] / 2,
+    box[1] + box[3] / 2 - last[1] - last[3] / 2,
+  );
+  const grown = box[2] / last[2];
+  // Written so that a NaN is another face.
+  return apart <= jumpShareMax * last[2] && grown >= 0.6 && grown <= 1.7;
+}
+
+/** For another face, or another name for the same place: it begins anew, but the question keeps its deadline. */
+export function restarted({ sinceMono, challenge }: LivenessState): LivenessState {
+  return {
+    ...noLivenessYet(sinceMono),
+    challenge: challenge === null ? null : { ...challenge, step: "first", startYawDeg: Number.NaN },
+  };
+}
+
+function withFrame(
+  state: LivenessState,
+  { box, liveness, motion }: LivenessFace,
+  scored: boolean,
+  { planeMin }: LivenessSettings,
+): LivenessState {
+  const seen = { ...state, lastBox: box };
+  if (!scored) return seen;
+  const together = motion?.together ?? null;
+  const moved = together !== null;
+  const plane = moved && !(together < planeMin);
+  const counted = {
+    ...seen,
+    frames: state.frames + 1,
+    planeFrames: state.planeFrames + (plane ? 1 : 0),
+    freeFrames: state.freeFrames + (moved && !plane ? 1 : 0),
+  };
+  if (liveness === null || !(liveness >= 0 && liveness <= 1))
+    return { ...counted, unmeasured: state.unmeasured + 1, scoreLeast: 0 };
+  return {
+    ...counted,
+    scoreSum: state.scoreSum + liveness,
+    scoreLeast: Math.min(state.scoreLeast, liveness),
+  };
+}
+
+function answer(
+  state: LivenessState,
+  challenge: AskedChallenge,
+  { eyesOpen, quality }: LivenessFace,
+  settings: LivenessSettings,
+): LivenessState {
+  if (challenge.kind === "turn-head") {
+    if (Number.isNaN(challenge.startYawDeg))
+      return { ...state, challenge: { ...challenge, startYawDeg: quality.yawDeg } };
+    const turnedDeg = Math.abs(quality.yawDeg - challenge.startYawDeg);
+    return turnedDeg >= settings.turnDegMin ? { ...state, passed: true } : state;
+  }
+  const open = eyesOpen !== undefined && eyesOpen >= settings.eyesOpenMin;
+  const closed = eyesOpen !== undefined && eyesOpen <= settings.eyesClosedMax;
+  if (challenge.step === "first" && open) return { ...state, challenge: { ...challenge, step: "open" } };
+  if (challenge.step === "open" && closed) return { ...state, challenge: { ...challenge, step: "closed" } };
+  return challenge.step === "closed" && open ? { ...state, passed: true } : state;
+}
+
+function judge(
+  state: LivenessState,
+  face: LivenessFace,
+  atMono: MonoMs,
+  settings: LivenessSettings,
+): { readonly state: LivenessState; readonly verdict: LivenessVerdict } {
+  const said = (verdict: LivenessVerdict) => ({ state, verdict });
+  const isAttack = looksLikeAttack(state, settings);
+  if (state.challenge !== null) {
+    if (isAttack && settings.level === "strict") return said({ kind: "refused", reason: "attack" });
+    if (state.passed) return said({ kind: "live" });
+    const late = !(atMono - state.challenge.askedMono <= settings.challengeMsMax);
+    if (late) return said({ kind: "refused", reason: "challenge-missed" });
+    return said({ kind: "asking", challenge: state.challenge.kind });
+  }
+  if (state.frames < settings.framesMin) return said({ kind: "undecided" });
+  if (isAttack) return said({ kind: "refused", reason: "attack" });
+  if (passesUnasked(state, settings)) return said({ kind: "live" });
+  const challenge: AskedChallenge = {
+    kind: challengeOf(state),
+    askedMono: atMono,
+    startYawDeg: face.quality.yawDeg,
+    step: "first",
+  };
+  return { state: { ...state, challenge }, verdict: { kind: "asking", challenge: challenge.kind } };
+}
+
+function looksLikeAttack(state: LivenessState, settings: LivenessSettings): boolean {
+  const { frames, unmeasured, scoreSum, planeFrames, freeFrames } = state;
+  if (frames < settings.framesMin || unmeasured > 0) return false;
+  const low = scoreSum / frames < settings.scoreAttackMax;
+  const plane = planeFrames > 0 && planeFrames >= freeFrames;
+  return low && (plane || settings.level === "strict");
+}
+
+function passesUnasked(state: LivenessState, settings: LivenessSettings): boolean {
+  const { frames, unmeasured, scoreSum, scoreLeast, planeFrames, freeFrames } = state;
+  if (unmeasured > 0) return false;
+  if (settings.level === "strict") return scoreLeast >= settings.scoreClearMin && planeFrames === 0;
+  return scoreSum / frames >= settings.scoreMin && (planeFrames === 0 || planeFrames < freeFrames);
+}
+
+/** The millisecond in which somebody steps up or presses is in nobody's hand: as good as a coin. */
+function challengeOf({ sinceMono }: LivenessState): LivenessChallenge {
+  return Math.floor(sinceMono) % 2 === 0 ? "blink" : "turn-head";
+}

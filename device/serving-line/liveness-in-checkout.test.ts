@@ -1,0 +1,76 @@
+import { describe, expect, test } from "vitest";
+import type { FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
+import { monoMs } from "../platform/units.ts";
+import { noEvidence, type Verdict, weighFrame } from "./identity-decision.ts";
+import { face, picture, settings, TestBounds } from "./serving-line-fixture.ts";
+
+const bounds = new TestBounds();
+const { identity } = settings("touch", { liveness: "assist" }).checkout;
+const strict = settings("touch", { liveness: "strict" }).checkout.identity;
+
+type Look = Partial<Pick<ObservedFace, "liveness" | "eyesOpen" | "motion">> & {
+  readonly person?: string | null;
+  readonly yawDeg?: number;
+};
+
+const frameOf = ({ person = "p-1", yawDeg = 0, ...cues }: Look): FrameObservation =>
+  picture({ ...face({ person, quality: { yawDeg } }), ...cues });
+
+/** Frames 100 ms apart, since an even (a blink is asked for) or odd (a turn) millisecond. */
+function visit(looks: readonly Look[], rules = identity, sinceMs = 0): Verdict[] {
+  let evidence = noEvidence(monoMs(sinceMs));
+  return looks.map((look, index) => {
+    const capturedMono = monoMs(sinceMs + index * 100);
+    const frame = { observation: frameOf(look), capturedMono };
+    const weighed = weighFrame(evidence, frame, capturedMono, rules, bounds);
+    evidence = weighed.evidence;
+    return weighed.verdict;
+  });
+}
+
+const live: Look = { liveness: 0.9, eyesOpen: 0.95 };
+const doubtful: Look = { liveness: 0.2, eyesOpen: 0.95 };
+const asked = { kind: "hint", hint: "blink" };
+
+describe("liveness in the decision who it is", () => {
+  test("a live face is named after two frames, as before", () => {
+    expect(visit([live, live]).map(({ kind }) => kind)).toEqual(["agreeing", "identified"]);
+  });
+
+  test("a doubtful one is asked to blink, and named in the frame that sees the blink end", () => {
+    const verdicts = visit([doubtful, doubtful, doubtful, { ...doubtful, eyesOpen: 0.05 }, doubtful]);
+    expect(verdicts.slice(1, 4)).toEqual([asked, asked, asked]);
+    expect(verdicts.at(-1)?.kind).toBe("identified");
+  });
+
+  test("a doubtful one is asked to turn, is not told to look here while turning, and named afterwards", () => {
+    const turned = { ...doubtful, yawDeg: 45 };
+    const verdicts = visit([doubtful, doubtful, turned, doubtful], identity, 1);
+    expect(verdicts[1]).toEqual({ kind: "hint", hint: "turn-head" });
+    expect(verdicts.at(-1)?.kind).toBe("identified");
+  });
+
+  test("a print that is waved about is sent to card or PIN at once", () => {
+    const print: Look = { liveness: 0.03, eyesOpen: 0.9, motion: { faceShare: 0.05, together: 0.9 } };
+    expect(visit([print, print]).at(-1)).toEqual({ kind: "not-live" });
+  });
+
+  test("a still photo is never named in strict", () => {
+    const kinds = visit(
+      Array.from({ length: 60 }, () => ({ ...live, liveness: 0.8 })),
+      strict,
+    ).map(({ kind }) => kind);
+    expect(kinds).not.toContain("identified");
+    expect(kinds).toContain("not-live");
+  });
+
+  test("who was live is not the one who is named next in the same place", () => {
+    const verdicts = visit([live, live, { ...live, person: "p-2" }, { ...doubtful, person: "p-2" }]);
+    expect(verdicts.slice(2).map(({ kind }) => kind)).not.toContain("identified");
+  });
+
+  test("a stranger is not asked to blink", () => {
+    const stranger = { ...doubtful, person: null };
+    expect(visit([stranger, stranger, stranger]).every(({ kind }) => kind === "doubt")).toBe(true);
+  });
+});
