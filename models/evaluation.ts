@@ -17,6 +17,8 @@ export interface EvaluationProtocol {
   readonly single_shot_probes: readonly (readonly [string, string])[];
   /** Photos of people who are not enrolled. */
   readonly impostors: readonly string[];
+  /** People who look alike, by pairs; not part of the four scenarios. */
+  readonly siblings?: readonly (readonly [string, string])[];
 }
 
 /** Outcome of one probe: who came first, how similar, and the lead over the second person. */

@@ -19,6 +19,7 @@ import {
   similarityMinFor,
   type Trial,
 } from "../models/evaluation.ts";
+import { EvaluationProtocolError, parseProtocol } from "../models/evaluation-protocol.ts";
 import { embedFiles } from "../models/face-embed.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
@@ -31,7 +32,9 @@ export interface FaceEvaluation {
   readonly pack: string;
   readonly set: string;
   readonly photos: number;
+  /** A miss of a probe, and no template of an enrolled photo; those that can't be read are among them. */
   readonly photosWithoutFace: readonly string[];
+  readonly photosUnreadable: readonly string[];
   readonly msPerPhoto: number;
   readonly scenarios: readonly Scenario[];
   readonly suggestion: ThresholdSuggestion;
@@ -48,8 +51,7 @@ export interface ThresholdSuggestion {
 
 /** Runs the protocol of `set` with one pack. */
 export async function evaluateFaces(set: string, packId?: string): Promise<FaceEvaluation> {
-  // The protocol comes with the set; a wrong one shows as missing photos.
-  const protocol: EvaluationProtocol = JSON.parse(await readFile(path.join(set, "protocol.json"), "utf8"));
+  const protocol = await readProtocol(set);
   await prepareModels({ artifactsFolder: artifactsFolderDefault, cacheFolder: cacheFolderDefault });
   const engine = await createFaceEngine({
     artifactsFolder: artifactsFolderDefault,
@@ -58,7 +60,8 @@ export async function evaluateFaces(set: string, packId?: string): Promise<FaceE
   });
   try {
     const startedMs = performance.now();
-    const embeddings = await embedPhotos(engine, set, photosOf(protocol));
+    const photosUnreadable: string[] = [];
+    const embeddings = await embedPhotos(engine, set, photosOf(protocol), photosUnreadable);
     const msPerPhoto = (performance.now() - startedMs) / embeddings.size;
     const scenarios = evaluate(engine.model, engine.embeddingLength, protocol, embeddings);
     const strangers = leaveOneOutImpostors(engine.model, engine.embeddingLength, protocol, embeddings);
@@ -69,12 +72,26 @@ export async function evaluateFaces(set: string, packId?: string): Promise<FaceE
       photosWithoutFace: [...embeddings]
         .filter(([, embedding]) => embedding === null)
         .map(([photo]) => photo),
+      photosUnreadable,
       msPerPhoto,
       scenarios,
       suggestion: suggestThresholds(scenarios, strangers),
     };
   } finally {
     await engine.close();
+  }
+}
+
+async function readProtocol(set: string): Promise<EvaluationProtocol> {
+  const file = path.join(set, "protocol.json");
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    throw new EvaluationProtocolError(`${file} can't be read: a set needs its protocol`, { cause });
+  });
+  try {
+    return parseProtocol(JSON.parse(text));
+  } catch (cause) {
+    if (cause instanceof EvaluationProtocolError) throw cause;
+    throw new EvaluationProtocolError(`${file} is no JSON`, { cause });
   }
 }
 
@@ -88,18 +105,17 @@ async function embedPhotos(
   engine: FaceEngine,
   set: string,
   photos: readonly string[],
+  unreadable: string[],
 ): Promise<Map<string, Float32Array | null>> {
   const embeddings = new Map<string, Float32Array | null>();
   for await (const embedded of embedFiles(
     engine,
     photos.map((photo) => path.join(set, photo)),
   )) {
-    if ("error" in embedded) throw new Error(`${embedded.file}: ${embedded.error.message}`);
-    const embedding = embedded.faces[0]?.embedding;
-    embeddings.set(
-      path.relative(set, embedded.file),
-      embedding === undefined ? null : Float32Array.from(embedding),
-    );
+    const photo = path.relative(set, embedded.file);
+    if ("error" in embedded) unreadable.push(photo);
+    const embedding = "error" in embedded ? undefined : embedded.faces[0]?.embedding;
+    embeddings.set(photo, embedding === undefined ? null : Float32Array.from(embedding));
     if (embeddings.size % 250 === 0) console.error(`${embeddings.size}/${photos.length} photos`);
   }
   return embeddings;
@@ -132,8 +148,10 @@ function percent({ value, low, high }: Rate): string {
 
 /** The table as lines of text. */
 export function reportOf(evaluation: FaceEvaluation): readonly string[] {
-  const { pack, set, photos, photosWithoutFace, msPerPhoto, scenarios, suggestion } = evaluation;
+  const { pack, set, photos, photosWithoutFace, photosUnreadable, msPerPhoto, scenarios, suggestion } =
+    evaluation;
   return [
+    ...photosUnreadable.map((photo) => `can't be read, counts as a photo without a face: ${photo}`),
     `${set}: ${photos} photos, ${photosWithoutFace.length} without a face, ${msPerPhoto.toFixed(0)} ms a photo, pack ${pack}`,
     "scenario | rank-1 | FNIR at FPIR 1 % | FNIR at FPIR 0.34 % (95 % intervals)",
     ...scenarios.map(({ name, rank1, points }) =>
@@ -163,7 +181,15 @@ async function main(): Promise<void> {
     process.exitCode = values.help ? 0 : 2;
     return;
   }
-  const evaluation = await evaluateFaces(values.set, values.pack);
+  const evaluation = await evaluateFaces(values.set, values.pack).catch((error: unknown) => {
+    if (!(error instanceof EvaluationProtocolError)) throw error;
+    console.error(error.message);
+    return null;
+  });
+  if (evaluation === null) {
+    process.exitCode = 2;
+    return;
+  }
   for (const line of reportOf(evaluation)) console.log(line);
   await mkdir(path.dirname(values.out), { recursive: true });
   // Scores of single trials stay out: the file is for people, and they name nobody but weigh megabytes.

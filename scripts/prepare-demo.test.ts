@@ -17,7 +17,7 @@ const { face: limits } = demoConfig({
 
 let engine: FaceEngine;
 let people: readonly DemoPerson[];
-const thresholds = uncalibratedThresholds("frf512-mfn192-flip", limits);
+const thresholds = uncalibratedThresholds("frf512-mfn192-flip-look2", limits);
 
 let enrolled: readonly { readonly number: string; readonly faces: readonly Face[] }[];
 
