@@ -1,4 +1,5 @@
 import { fen } from "../platform/units.ts";
+import { GalleryBounds } from "../roster/identity-bounds.ts";
 import type {
   DisputeBook,
   IdentityBounds,
@@ -6,7 +7,6 @@ import type {
   PersonBar,
 } from "../roster/identity-bounds-port.ts";
 import type { AccountBase, Person, PinCheck, PinVerifier, Roster } from "../roster/roster-port.ts";
-import { ConfiguredBounds } from "./configured-bounds.ts";
 
 /** People of the tests of this folder, their PINs and who of them looks like whom. For tests only. */
 
@@ -66,11 +66,15 @@ export class TestRoster implements Roster {
 
 /** 0.5 and a lead of 0.1 for everybody; pairs that a test says are alike. */
 export class TestBounds implements IdentityBounds {
-  readonly #configured: ConfiguredBounds;
+  readonly #configured: GalleryBounds;
   readonly twins: (readonly [string, string])[] = [];
 
   constructor(disputes: DisputeBook = { disputesOf: () => [] }) {
-    this.#configured = new ConfiguredBounds({ similarityMin: 0.5, marginMin: 0.1 }, disputes);
+    this.#configured = new GalleryBounds({
+      disputes,
+      uncalibrated: () => ({ similarityMin: 0.5, marginMin: 0.1 }),
+      disputedSimilarityMax: () => 0.85,
+    });
   }
   thresholds(model: string): MatchThresholds {
     return this.#configured.thresholds(model);

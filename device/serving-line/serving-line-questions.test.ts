@@ -244,7 +244,7 @@ describe("that's not me", () => {
     const fixture = lineFixture();
     await payByFace(fixture);
     await notMe(fixture);
-    expect(fixture.bounds.barOf("p-1", "model-a").similarityMin).toBeCloseTo(0.82);
+    expect(fixture.bounds.barOf("p-1", "model-a").similarityMin).toBeCloseTo(0.83);
     expect(fixture.bounds.barOf("p-2", "model-a").similarityMin).toBe(0.5);
     await fixture.line.command({ kind: "activate" });
     await fixture.look(first, 25);
@@ -321,7 +321,7 @@ describe("that's not me", () => {
     await notMe(fixture);
     await fixture.line.close();
     const restarted = lineFixture({ after: fixture });
-    expect(restarted.bounds.barOf("p-1", "model-a").similarityMin).toBeCloseTo(0.82);
+    expect(restarted.bounds.barOf("p-1", "model-a").similarityMin).toBeCloseTo(0.83);
     expect(verifyJournal(restarted.file, LINE_PROJECTIONS).ok).toBe(true);
   });
 });
