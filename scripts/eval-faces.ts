@@ -4,9 +4,11 @@
  * FOLDER holds `<person>/<photo>` and a `protocol.json`. Prints the table; writes `<out>.json` and `<out>.svg`.
  */
 
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { calibrate } from "../models/calibration/gallery-calibrator.ts";
+import { targetOf } from "../models/calibration/pack-bounds.ts";
 import { detCurveSvg } from "../models/det-curve.ts";
 import {
   type EvaluationProtocol,
@@ -20,6 +22,12 @@ import {
   type Trial,
 } from "../models/evaluation.ts";
 import { EvaluationProtocolError, parseProtocol } from "../models/evaluation-protocol.ts";
+import {
+  enrolledPhotos,
+  findSiblings,
+  type SiblingFinding,
+  templatesOf,
+} from "../models/evaluation-siblings.ts";
 import { embedFiles } from "../models/face-embed.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
@@ -38,6 +46,17 @@ export interface FaceEvaluation {
   readonly msPerPhoto: number;
   readonly scenarios: readonly Scenario[];
   readonly suggestion: ThresholdSuggestion;
+  /** Null where the protocol names no twins. */
+  readonly siblings: SiblingReport | null;
+}
+
+/** What this terminal's own calibration of the set's enrolled people makes of the twins. */
+export interface SiblingReport {
+  readonly similarityMin: number;
+  readonly marginMin: number;
+  /** Pairs from this similarity on always get a question. */
+  readonly lookAlikeMin: number;
+  readonly pairs: readonly SiblingFinding[];
 }
 
 export interface ThresholdSuggestion {
@@ -61,7 +80,9 @@ export async function evaluateFaces(set: string, packId?: string): Promise<FaceE
   try {
     const startedMs = performance.now();
     const photosUnreadable: string[] = [];
-    const embeddings = await embedPhotos(engine, set, photosOf(protocol), photosUnreadable);
+    const siblingPhotos = await siblingPhotosOf(set, protocol);
+    const photos = [...new Set([...photosOf(protocol), ...[...siblingPhotos.values()].flat()])];
+    const embeddings = await embedPhotos(engine, set, photos, photosUnreadable);
     const msPerPhoto = (performance.now() - startedMs) / embeddings.size;
     const scenarios = evaluate(engine.model, engine.embeddingLength, protocol, embeddings);
     const strangers = leaveOneOutImpostors(engine.model, engine.embeddingLength, protocol, embeddings);
@@ -76,6 +97,7 @@ export async function evaluateFaces(set: string, packId?: string): Promise<FaceE
       msPerPhoto,
       scenarios,
       suggestion: suggestThresholds(scenarios, strangers),
+      siblings: await siblingsOf(engine, protocol, siblingPhotos, embeddings),
     };
   } finally {
     await engine.close();
@@ -93,6 +115,42 @@ async function readProtocol(set: string): Promise<EvaluationProtocol> {
     if (cause instanceof EvaluationProtocolError) throw cause;
     throw new EvaluationProtocolError(`${file} is no JSON`, { cause });
   }
+}
+
+/** All photos of twins whom the protocol does not enrol anyway; none for one without a folder. */
+async function siblingPhotosOf(
+  set: string,
+  { siblings = [], gallery, distractors }: EvaluationProtocol,
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const photos = new Map<string, readonly string[]>();
+  for (const person of new Set(siblings.flat())) {
+    if (Object.hasOwn(gallery, person) || Object.hasOwn(distractors, person)) continue;
+    const entries = await readdir(path.join(set, person), { withFileTypes: true }).catch(() => []);
+    const files = entries.filter((entry) => entry.isFile()).map(({ name }) => path.join(person, name));
+    photos.set(person, files.toSorted());
+  }
+  return photos;
+}
+
+async function siblingsOf(
+  { model, embeddingLength }: FaceEngine,
+  protocol: EvaluationProtocol,
+  siblingPhotos: ReadonlyMap<string, readonly string[]>,
+  embeddings: ReadonlyMap<string, Float32Array | null>,
+): Promise<SiblingReport | null> {
+  const pairs = protocol.siblings ?? [];
+  if (pairs.length === 0) return null;
+  const people = enrolledPhotos(protocol, siblingPhotos);
+  const templates = templatesOf(model, people, embeddings);
+  const calibration = await calibrate({
+    model,
+    embeddingLength,
+    parts: [templates],
+    peopleCount: people.size,
+    target: targetOf(model, { fpirMax: fpirDefault }),
+  });
+  const { similarityMin, marginMin, lookAlikeMin } = calibration;
+  return { similarityMin, marginMin, lookAlikeMin, pairs: findSiblings(pairs, templates, calibration) };
 }
 
 function photosOf(protocol: EvaluationProtocol): readonly string[] {
@@ -148,8 +206,8 @@ function percent({ value, low, high }: Rate): string {
 
 /** The table as lines of text. */
 export function reportOf(evaluation: FaceEvaluation): readonly string[] {
-  const { pack, set, photos, photosWithoutFace, photosUnreadable, msPerPhoto, scenarios, suggestion } =
-    evaluation;
+  const { pack, set, photos, photosWithoutFace, photosUnreadable, msPerPhoto } = evaluation;
+  const { scenarios, suggestion, siblings } = evaluation;
   return [
     ...photosUnreadable.map((photo) => `can't be read, counts as a photo without a face: ${photo}`),
     `${set}: ${photos} photos, ${photosWithoutFace.length} without a face, ${msPerPhoto.toFixed(0)} ms a photo, pack ${pack}`,
@@ -164,6 +222,20 @@ export function reportOf(evaluation: FaceEvaluation): readonly string[] {
     `thresholds for FPIR ${suggestion.fpirTarget * 100} % over ${suggestion.impostorTrials} impostor trials: ` +
       `similarityMin ${suggestion.similarityMin}, marginMin ${suggestion.marginMin}: ` +
       `FPIR ${percent(suggestion.fpir)}, FNIR (3 enrolled, 1 frame) ${percent(suggestion.fnir)}`,
+    ...(siblings === null ? [] : siblingLines(siblings)),
+  ];
+}
+
+function siblingLines({ similarityMin, marginMin, lookAlikeMin, pairs }: SiblingReport): readonly string[] {
+  return [
+    `twins, both enrolled; calibrated: similarityMin ${similarityMin}, marginMin ${marginMin}, ` +
+      `question from ${lookAlikeMin.toFixed(3)}`,
+    ...pairs.map(({ people, similarity, asked, acceptedAsOther }) => {
+      if (similarity === null) return `${people.join(" / ")} | not measured: one has no photo with a face`;
+      const { count, of } = acceptedAsOther;
+      const alone = `photos accepted as the other if only that one is enrolled: ${count} of ${of}`;
+      return `${people.join(" / ")} | ${similarity.toFixed(3)} | ${asked ? "asks" : "DOES NOT ASK"} | ${alone}`;
+    }),
   ];
 }
 

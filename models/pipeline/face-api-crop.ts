@@ -43,8 +43,9 @@ function centreOf(points: readonly Point[]): Point {
 /** Pads to a square with black around, scales, and normalises: 1×3×150×150, (RGB − mean) / 255. */
 export function faceApiInput(image: RgbImage, box: FaceApiBox): Float32Array {
   const side = Math.max(box.width, box.height);
-  const offsetX = Math.round((side - box.width) / 2);
-  const offsetY = Math.round((side - box.height) / 2);
+  // Of an odd number the larger half goes to the right and below.
+  const offsetX = Math.floor((side - box.width) / 2);
+  const offsetY = Math.floor((side - box.height) / 2);
   const value = (x: number, y: number, channel: number): number => {
     const u = Math.min(x, side - 1) - offsetX;
     const v = Math.min(y, side - 1) - offsetY;
