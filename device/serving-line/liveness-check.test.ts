@@ -210,6 +210,13 @@ describe("liveness over the frames of a visit", () => {
     expect(asked).toEqual(LIVENESS_CHALLENGES.map((challenge) => ({ kind: "asking", challenge })));
   });
 
+  test("who is never seen with open eyes is asked to turn", () => {
+    const shut = doubtful.map((look) => ({ ...look, eyes: 0.1 }));
+    expect(last(visit(assist, shut, asksBlink))).toEqual({ kind: "asking", challenge: "turn-right" });
+    const firstBlurred = [{ live: 0.3, scored: false }, ...shut];
+    expect(last(visit(assist, firstBlurred, asksBlink))).toEqual({ kind: "asking", challenge: "turn-right" });
+  });
+
   test("a turned head answers, although its score is not counted then", () => {
     const turn = [...doubtful, { yaw: -10, scored: false }, { yaw: 25, scored: false, live: 0 }];
     expect(visit(assist, turn, asksLeft).map(({ kind }) => kind)).toEqual([

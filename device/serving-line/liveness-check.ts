@@ -92,6 +92,8 @@ export interface LivenessState {
   /** Frames whose face moved as one plane with its surroundings, and those whose face moved by itself. */
   readonly planeFrames: number;
   readonly freeFrames: number;
+  /** Whether open eyes were seen in a clear frame: whose eyes read as closed while open cannot answer with a blink. */
+  readonly eyesSeenOpen: boolean;
   readonly lastBox: Box | null;
   readonly lastMono: MonoMs;
   readonly challenge: AskedChallenge | null;
@@ -116,6 +118,7 @@ export function noLivenessYet(sinceMono: MonoMs): LivenessState {
     unmeasured: 0,
     planeFrames: 0,
     freeFrames: 0,
+    eyesSeenOpen: false,
     lastBox: null,
     lastMono: sinceMono,
     challenge: null,
@@ -182,9 +185,9 @@ export function restarted({ sinceMono, challenge }: LivenessState): LivenessStat
 
 function withFrame(
   state: LivenessState,
-  { box, liveness, motion }: LivenessFace,
+  { box, liveness, motion, eyesOpen }: LivenessFace,
   scored: boolean,
-  { planeMin }: LivenessSettings,
+  { planeMin, eyesOpenMin }: LivenessSettings,
 ): LivenessState {
   const seen = { ...state, lastBox: box };
   if (!scored) return seen;
@@ -194,6 +197,7 @@ function withFrame(
   const counted = {
     ...seen,
     frames: state.frames + 1,
+    eyesSeenOpen: state.eyesSeenOpen || (eyesOpen !== undefined && eyesOpen >= eyesOpenMin),
     planeFrames: state.planeFrames + (plane ? 1 : 0),
     freeFrames: state.freeFrames + (moved && !plane ? 1 : 0),
   };
@@ -304,6 +308,7 @@ function passesUnasked(state: LivenessState, settings: LivenessSettings): boolea
 }
 
 /** The millisecond in which somebody steps up or presses is in nobody's hand: as good as a die. */
-function challengeOf({ sinceMono }: LivenessState): LivenessChallenge {
-  return LIVENESS_CHALLENGES[Math.floor(sinceMono) % LIVENESS_CHALLENGES.length] ?? "blink";
+function challengeOf({ sinceMono, eyesSeenOpen }: LivenessState): LivenessChallenge {
+  const asks = LIVENESS_CHALLENGES.filter((kind) => kind !== "blink" || eyesSeenOpen);
+  return asks[Math.floor(sinceMono) % asks.length] ?? "turn-left";
 }
