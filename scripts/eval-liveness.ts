@@ -373,8 +373,10 @@ async function main(): Promise<void> {
     return;
   }
   await prepareAll(options.withCandidates);
+  // Now: the files may be changed while it runs.
+  const commit = commitNow();
   const { visits, msByModel } = await evaluateInProcesses(process.argv.slice(2), Number(values.jobs));
-  const head = { commit: commitNow(), set: path.basename(set), half, people, seed, msByModel };
+  const head = { commit, set: path.basename(set), half, people, seed, msByModel };
   const report = reportOf(visits, head);
   for (const line of linesOf(report)) console.log(line);
   await mkdir(path.dirname(out), { recursive: true });
