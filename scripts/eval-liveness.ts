@@ -368,8 +368,12 @@ async function main(): Promise<void> {
   const half = values.half;
   const options = { half, people, seed, withCandidates: values.candidates };
   if (values.share !== undefined) {
+    // Ends with its parent.
+    process.once("disconnect", () => process.exit(1));
     const [index = 0, count = 1] = values.share.split("/").map(Number);
     process.send?.(await evaluateLiveness(set, { ...options, share: { index, count } }));
+    process.removeAllListeners("disconnect");
+    process.disconnect?.();
     return;
   }
   await prepareAll(options.withCandidates);
