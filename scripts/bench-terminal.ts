@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { setTimeout as delay } from "node:timers/promises";
 import { silentLogger } from "../device/platform/logger.ts";
+import type { LivenessLevel } from "../device/serving-line/liveness-check.ts";
 import { createEmbeddedBroker } from "../device/sync/embedded-broker.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import { type BenchPerson, demoFolderDefault, embeddingOf, spreadOf } from "./bench-people.ts";
@@ -20,6 +21,8 @@ import { artifactsFolderDefault } from "./prepare-models.ts";
 
 export interface TerminalRow {
   readonly enrolled: number;
+  /** Level of the check; `off` where the camera shows still photos, which a check must refuse. */
+  readonly liveness: LivenessLevel;
   /** From the start of the process to "the page is up". */
   readonly startUpMs: number;
   /** Resident memory, the highest of one sample a second while frames come. */
@@ -55,8 +58,8 @@ export async function benchTerminal(options: TerminalBenchOptions): Promise<read
     const rows: TerminalRow[] = [];
     for (const enrolled of options.enrolledCounts) {
       rmSync(options.folder, { recursive: true, force: true });
-      const configFile = await prepareFolder(enrolled, mqttUrl, options);
-      rows.push(await benchStarts(enrolled, configFile, options));
+      const { configFile, liveness } = await prepareFolder(enrolled, mqttUrl, options);
+      rows.push({ enrolled, liveness, ...(await benchStarts(configFile, options)) });
     }
     return rows;
   } finally {
@@ -65,12 +68,11 @@ export async function benchTerminal(options: TerminalBenchOptions): Promise<read
   }
 }
 
-/** @returns the configuration's file. */
 async function prepareFolder(
   enrolled: number,
   mqttUrl: string,
   { folder, people }: TerminalBenchOptions,
-): Promise<string> {
+): Promise<{ readonly configFile: string; readonly liveness: LivenessLevel }> {
   const cameraFolder = join(folder, "camera");
   mkdirSync(folder, { recursive: true });
   cpSync(join(demoFolderDefault, "camera"), cameraFolder, { recursive: true });
@@ -91,7 +93,7 @@ async function prepareFolder(
   const configFile = join(folder, "canteen.yaml");
   // JSON is YAML.
   writeFileSync(configFile, JSON.stringify(config));
-  return configFile;
+  return { configFile, liveness: config.face.liveness };
 }
 
 async function sampleEmbeddings(
@@ -117,10 +119,9 @@ function* enrolledEmbeddings(
 }
 
 async function benchStarts(
-  enrolled: number,
   configFile: string,
   { startCount, watchMs }: TerminalBenchOptions,
-): Promise<TerminalRow> {
+): Promise<Omit<TerminalRow, "enrolled" | "liveness">> {
   const startUpMs: number[] = [];
   for (let start = 1; start < startCount; start += 1) {
     const terminal = await startTerminalProcess(configFile);
@@ -130,7 +131,7 @@ async function benchStarts(
   const terminal = await startTerminalProcess(configFile);
   startUpMs.push(terminal.startUpMs);
   try {
-    return { enrolled, startUpMs: spreadOf(startUpMs).p50Ms, ...(await watch(terminal.url, watchMs)) };
+    return { startUpMs: spreadOf(startUpMs).p50Ms, ...(await watch(terminal.url, watchMs)) };
   } finally {
     await terminal.stop();
   }

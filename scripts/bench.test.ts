@@ -27,6 +27,7 @@ const REPORT: BenchReport = {
   terminal: [
     {
       enrolled: 20_000,
+      liveness: "off",
       startUpMs: 2500,
       rssMb: 451,
       framesPerS: 9.9,

@@ -139,7 +139,7 @@ function checkoutRows(row: CheckoutRow): [string, string][] {
 }
 
 function terminalRows(row: TerminalRow): [string, string][] {
-  const { enrolled, startUpMs, rssMb, framesPerS, charges } = row;
+  const { enrolled, liveness, startUpMs, rssMb, framesPerS, charges } = row;
   const delay = { p50Ms: row.eventLoopDelayP50Ms, p99Ms: row.eventLoopDelayP99Ms };
   const delayMet = aim(delay.p99Ms < AIMS.eventLoopP99MsMax, `p99 < ${AIMS.eventLoopP99MsMax} ms`);
   const rssMet = aim(rssMb <= AIMS.rssMbMax, `≤ ${AIMS.rssMbMax} MB`);
@@ -147,7 +147,7 @@ function terminalRows(row: TerminalRow): [string, string][] {
     [`terminal, ${enrolled} enrolled: start → page is up`, `${(startUpMs / 1000).toFixed(1)} s`],
     [`terminal, ${enrolled} enrolled: resident memory`, `${rssMb.toFixed(0)} MB${rssMet}`],
     [
-      `terminal, ${enrolled} enrolled: event-loop delay, ${framesPerS.toFixed(1)} frames/s, ${charges} charges`,
+      `terminal, ${enrolled} enrolled: event-loop delay, liveness ${liveness}, ${framesPerS.toFixed(1)} frames/s, ${charges} charges`,
       `${spread(delay)}${delayMet}`,
     ],
   ];

@@ -1,15 +1,18 @@
 /**
  * How often a copy of a face passes for live, and how often somebody live is doubted: on made attacks.
  *
- *   node scripts/eval-liveness.ts --set FOLDER [--half dev|test] [--people N] [--seed S] [--candidates] [--out FILE]
+ *   node scripts/eval-liveness.ts --set FOLDER [--half dev|test] [--people N] [--seed S] [--candidates] [--jobs N] [--out FILE]
  *
  * FOLDER holds <person>/<photo>. The people are split in halves: constants are chosen on `dev`, figures are those of
  * `test`. The attacks are formulas (scripts/liveness/): these figures compare models and settings, and say nothing about
  * a phone or a print in somebody's hand.
  */
 
+import { type ChildProcess, execFileSync, fork } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { mkdir, readdir, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import type * as ort from "onnxruntime-node";
@@ -66,15 +69,46 @@ interface Measures {
   readonly msByModel: Map<string, number>;
 }
 
-async function evaluateLiveness(
-  set: string,
-  options: {
-    readonly half: Half;
-    readonly people: number;
-    readonly seed: string;
-    readonly withCandidates: boolean;
-  },
-): Promise<readonly Visit[]> {
+/** What one process measured. */
+interface Measured {
+  readonly visits: readonly Visit[];
+  /** The least of each model. */
+  readonly msByModel: Readonly<Record<string, number>>;
+}
+
+interface EvaluationOptions {
+  readonly half: Half;
+  readonly people: number;
+  readonly seed: string;
+  readonly withCandidates: boolean;
+  /** Of so many processes the one that takes each `count`-th person. */
+  readonly share: { readonly index: number; readonly count: number };
+}
+
+/** The same people and figures however many processes share them. */
+async function evaluateInProcesses(args: readonly string[], jobs: number): Promise<Measured> {
+  const children = Array.from({ length: jobs }, (_, index) =>
+    fork(import.meta.filename, [...args, "--share", `${index}/${jobs}`]),
+  );
+  const parts = await Promise.all(children.map(measuredBy));
+  const msByModel: Record<string, number> = {};
+  for (const part of parts)
+    for (const [name, ms] of Object.entries(part.msByModel))
+      msByModel[name] = Math.min(ms, msByModel[name] ?? ms);
+  return { visits: parts.flatMap(({ visits }) => visits), msByModel };
+}
+
+async function measuredBy(child: ChildProcess): Promise<Measured> {
+  let measured: Measured | null = null;
+  child.on("message", (message) => {
+    measured = message as Measured;
+  });
+  await once(child, "close");
+  if (measured === null) throw new Error(`a process of the evaluation ended early: ${child.exitCode}`);
+  return measured;
+}
+
+async function evaluateLiveness(set: string, options: EvaluationOptions): Promise<Measured> {
   const measures = await openMeasures(options.withCandidates);
   const visits: Visit[] = [];
   let done = 0;
@@ -82,16 +116,17 @@ async function evaluateLiveness(
     if (done === options.people) break;
     const photo = await readPhoto(file);
     if (hasBlackCorner(photo)) continue;
-    const kinds = done % attackedEvery === 0 ? ([bonaFide, ...attackKinds] as const) : ([bonaFide] as const);
+    done += 1;
+    if ((done - 1) % options.share.count !== options.share.index) continue;
+    const kinds =
+      (done - 1) % attackedEvery === 0 ? ([bonaFide, ...attackKinds] as const) : ([bonaFide] as const);
     for (const kind of kinds) {
       const frames = await presentationFrames(kind, photo, `${options.seed}/${person}`);
       visits.push(await measureVisit(kind, frames, measures));
     }
-    done += 1;
-    if (done % 10 === 0) console.error(`${done}/${options.people} people`);
+    console.error(`${done}/${options.people} people`);
   }
-  for (const [name, ms] of measures.msByModel) console.error(`${name}: at best ${ms.toFixed(1)} ms`);
-  return visits;
+  return { visits, msByModel: Object.fromEntries(measures.msByModel) };
 }
 
 async function* peopleOf(
@@ -110,20 +145,29 @@ async function* peopleOf(
   }
 }
 
+const candidatesFolder = path.join(cacheFolderDefault, "liveness-candidates");
+
+/** Before the processes begin, which would do it at the same time. */
+async function prepareAll(withCandidates: boolean): Promise<void> {
+  const cacheFolder = cacheFolderDefault;
+  await prepareModels({ artifactsFolder: artifactsFolderDefault, cacheFolder });
+  if (withCandidates)
+    await prepareModels({ artifactsFolder: candidatesFolder, cacheFolder, manifestFile: candidatesFile });
+}
+
 async function openMeasures(withCandidates: boolean): Promise<Measures> {
-  await prepareModels({ artifactsFolder: artifactsFolderDefault, cacheFolder: cacheFolderDefault });
   const manifest = await readManifest();
-  const models = await openModels(manifest, packOf(manifest), artifactsFolderDefault, 1);
+  // Who it is does not matter here: the pack that embeds fastest.
+  const models = await openModels(
+    manifest,
+    packOf(manifest, "mobile-face-net-192"),
+    artifactsFolderDefault,
+    1,
+  );
   const others: { name: string; session: ort.InferenceSession }[] = [];
   if (withCandidates) {
-    const folder = path.join(cacheFolderDefault, "liveness-candidates");
-    await prepareModels({
-      artifactsFolder: folder,
-      cacheFolder: cacheFolderDefault,
-      manifestFile: candidatesFile,
-    });
     for (const [name, { file }] of Object.entries(candidates))
-      others.push({ name, session: await openCandidate(file, folder) });
+      others.push({ name, session: await openCandidate(file, candidatesFolder) });
   }
   return { models, others, msByModel: new Map() };
 }
@@ -198,6 +242,10 @@ interface ModelFigures {
 }
 
 export interface LivenessReport {
+  /** Of the program that made it, with "+" when files were changed since. */
+  readonly commit: string;
+  readonly people: number;
+  readonly msByModel: Readonly<Record<string, number>>;
   readonly set: string;
   readonly half: Half;
   readonly seed: string;
@@ -211,7 +259,7 @@ export interface LivenessReport {
 
 function reportOf(
   visits: readonly Visit[],
-  head: Pick<LivenessReport, "set" | "half" | "seed">,
+  head: Pick<LivenessReport, "commit" | "set" | "half" | "people" | "seed" | "msByModel">,
 ): LivenessReport {
   const names = Object.keys(visits[0]?.scores ?? {});
   const models = names.map((model) => {
@@ -248,7 +296,16 @@ function percent({ value, low, high }: Rate): string {
 }
 
 /** The tables as lines of text. */
-function linesOf({ set, half, models, decisions }: LivenessReport): readonly string[] {
+function linesOf({
+  commit,
+  set,
+  half,
+  people,
+  seed,
+  msByModel,
+  models,
+  decisions,
+}: LivenessReport): readonly string[] {
   const kinds = Object.keys(models[0]?.own.apcer ?? {});
   const row = (name: string, { scoreMin, bpcer, apcer }: PadFigures) =>
     [
@@ -259,7 +316,9 @@ function linesOf({ set, half, models, decisions }: LivenessReport): readonly str
     ].join(" | ");
   const heading = `model | mark | BPCER | ${kinds.map((kind) => `APCER ${kind}`).join(" | ")}`;
   return [
-    `${set}, half "${half}": made attacks; the figures do not carry over to real ones (95 % intervals)`,
+    `${set}, half "${half}", ${people} people, seed ${seed}, commit ${commit}`,
+    "made attacks; the figures do not carry over to real ones (95 % intervals)",
+    ...Object.entries(msByModel).map(([name, ms]) => `${name}: at best ${ms.toFixed(1)} ms`),
     heading,
     ...models.map(({ model, own }) => row(model, own)),
     `the same at a BPCER of ${bpcerCompared * 100} %`,
@@ -273,6 +332,12 @@ function linesOf({ set, half, models, decisions }: LivenessReport): readonly str
   ];
 }
 
+function commitNow(): string {
+  const git = (...args: string[]) =>
+    execFileSync("git", args, { cwd: import.meta.dirname, encoding: "utf8" }).trim();
+  return git("rev-parse", "--short", "HEAD") + (git("status", "--porcelain", "-uno") === "" ? "" : "+");
+}
+
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
@@ -281,21 +346,42 @@ async function main(): Promise<void> {
       people: { type: "string", default: "60" },
       seed: { type: "string", default: "1" },
       candidates: { type: "boolean", default: false },
+      jobs: { type: "string", default: String(availableParallelism()) },
+      share: { type: "string" },
       out: { type: "string", default: ".canteen/eval-liveness" },
     },
   });
   const { set, seed, out } = values;
   const people = Number(values.people);
-  if (set === undefined || (values.half !== "dev" && values.half !== "test") || !Number.isInteger(people)) {
+  if (
+    set === undefined ||
+    (values.half !== "dev" && values.half !== "test") ||
+    !Number.isInteger(people) ||
+    !(Number(values.jobs) >= 1)
+  ) {
     console.log(
-      "node scripts/eval-liveness.ts --set FOLDER [--half dev|test] [--people N] [--seed S] [--candidates] [--out FILE]",
+      "node scripts/eval-liveness.ts --set FOLDER [--half dev|test] [--people N] [--seed S] [--candidates] [--jobs N] [--out FILE]",
     );
     process.exitCode = 2;
     return;
   }
   const half = values.half;
-  const visits = await evaluateLiveness(set, { half, people, seed, withCandidates: values.candidates });
-  const report = reportOf(visits, { set: path.basename(set), half, seed });
+  const options = { half, people, seed, withCandidates: values.candidates };
+  if (values.share !== undefined) {
+    // Ends with its parent.
+    process.once("disconnect", () => process.exit(1));
+    const [index = 0, count = 1] = values.share.split("/").map(Number);
+    process.send?.(await evaluateLiveness(set, { ...options, share: { index, count } }));
+    process.removeAllListeners("disconnect");
+    process.disconnect?.();
+    return;
+  }
+  await prepareAll(options.withCandidates);
+  // Now: the files may be changed while it runs.
+  const commit = commitNow();
+  const { visits, msByModel } = await evaluateInProcesses(process.argv.slice(2), Number(values.jobs));
+  const head = { commit, set: path.basename(set), half, people, seed, msByModel };
+  const report = reportOf(visits, head);
   for (const line of linesOf(report)) console.log(line);
   await mkdir(path.dirname(out), { recursive: true });
   await writeFile(`${out}.json`, JSON.stringify(report, null, 2));

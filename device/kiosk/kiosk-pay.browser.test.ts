@@ -100,6 +100,44 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     expect((await title.boundingBox())?.height).toBeGreaterThanOrEqual(80);
   });
 
+  it("asks for a blink or a turn in large letters and aloud", async () => {
+    await page.evaluate(
+      "globalThis.said = []; speechSynthesis.speak = ({ text }) => void globalThis.said.push(text)",
+    );
+    const asked = [
+      ["blink", "请眨一下眼睛"],
+      ["turn-left", "请向您的左边转一下头"],
+      ["turn-right", "请向您的右边转一下头"],
+    ] as const;
+    for (const [hint, words] of asked) {
+      world.servingLine.show({ kind: "looking", hint });
+      await page.getByTestId("look-hint").getByText(words).waitFor();
+      await expect.poll(() => page.evaluate("globalThis.said.at(-1)")).toBe(words);
+    }
+  });
+
+  it("shows the longest question whole on both ways of hanging the screen, in both languages", async () => {
+    const folderOfPictures = process.env["CANTEEN_SCREENSHOTS"];
+    await page.emulateMedia({ reducedMotion: "reduce" });
+    world.servingLine.show({ kind: "looking", hint: "turn-right" });
+    for (const [language, words] of [
+      ["zh", "请向您的右边转一下头"],
+      ["en", "Turn your head to your right, please"],
+    ] as const) {
+      if (language === "en") await page.getByTestId("language").click();
+      await page.getByTestId("look-hint").getByText(words).waitFor();
+      for (const [width, height] of [
+        [1280, 800],
+        [800, 1280],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        expect([width, language, await page.evaluate(FIND_MISFITS)]).toEqual([width, language, []]);
+        if (folderOfPictures !== undefined)
+          await page.screenshot({ path: join(folderOfPictures, `turn-${language}-${width}.png`) });
+      }
+    }
+  });
+
   it("tells the same face again that the meal is paid, and when", async () => {
     world.servingLine.show({
       kind: "refused",

@@ -47,7 +47,8 @@ export const lookHintSchema = z.enum([
   "more-light",
   "hold-still",
   "blink",
-  "turn-head",
+  "turn-left",
+  "turn-right",
 ]);
 
 export const checkoutViewSchema = z.discriminatedUnion("kind", [

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 import {
   challengeEndMono,
+  LIVENESS_CHALLENGES,
   LIVENESS_DEFAULTS,
   type LivenessFace,
   type LivenessLevel,
@@ -14,8 +15,10 @@ import {
 
 const assist: LivenessSettings = { ...LIVENESS_DEFAULTS, level: "assist" };
 const strict: LivenessSettings = { ...LIVENESS_DEFAULTS, level: "strict" };
-const even = monoMs(1000);
-const odd = monoMs(1001);
+/** The millisecond says what is asked for. */
+const asksBlink = monoMs(999);
+const asksLeft = monoMs(1000);
+const asksRight = monoMs(1001);
 
 interface Look {
   readonly live?: number | null;
@@ -50,7 +53,7 @@ function faceOf({ live = 0.9, together, eyes = 0.95, yaw = 0, x = 100 }: Look): 
 function visit(
   settings: LivenessSettings,
   looks: readonly Look[],
-  sinceMono: MonoMs = even,
+  sinceMono: MonoMs = asksBlink,
 ): LivenessVerdict[] {
   let state = noLivenessYet(sinceMono);
   let atMs = 0;
@@ -66,6 +69,13 @@ function visit(
 const last = (verdicts: readonly LivenessVerdict[]) => verdicts.at(-1);
 const doubtful: readonly Look[] = [{ live: 0.3 }, { live: 0.3 }];
 const blink: readonly Look[] = [{ eyes: 0.9 }, { eyes: 0.1 }, { eyes: 0.9 }];
+const slowBlink: readonly Look[] = [
+  { eyes: 0.9 },
+  { eyes: 0.1 },
+  { eyes: 0.1, atMs: 1300 },
+  { eyes: 0.1, atMs: 2300 },
+  { eyes: 0.9 },
+];
 
 describe("liveness over the frames of a visit", () => {
   const table: readonly (readonly [string, LivenessLevel, readonly Look[], LivenessVerdict])[] = [
@@ -148,6 +158,25 @@ describe("liveness over the frames of a visit", () => {
       { kind: "asking", challenge: "blink" },
     ],
     [
+      "eyes closed for two seconds have not blinked",
+      "assist",
+      [...doubtful, ...slowBlink],
+      { kind: "asking", challenge: "blink" },
+    ],
+    ["a second try at a blink answers", "assist", [...doubtful, ...slowBlink, ...blink], { kind: "live" }],
+    [
+      "eyes half closed are neither",
+      "assist",
+      [...doubtful, { eyes: 0.9 }, { eyes: 0.5 }, { eyes: 0.9 }],
+      { kind: "asking", challenge: "blink" },
+    ],
+    [
+      "eyes in a blurred or turned frame are not looked at",
+      "assist",
+      [...doubtful, { eyes: 0.9 }, { eyes: 0.1, scored: false }, { eyes: 0.9 }],
+      { kind: "asking", challenge: "blink" },
+    ],
+    [
       "eyes that only open do not",
       "assist",
       [...doubtful, { eyes: 0.1 }, { eyes: 0.9 }],
@@ -177,12 +206,20 @@ describe("liveness over the frames of a visit", () => {
   });
 
   test("which question is asked depends on the millisecond in which the visit began", () => {
-    expect(last(visit(assist, doubtful, odd))).toEqual({ kind: "asking", challenge: "turn-head" });
+    const asked = [asksBlink, asksLeft, asksRight].map((since) => last(visit(assist, doubtful, since)));
+    expect(asked).toEqual(LIVENESS_CHALLENGES.map((challenge) => ({ kind: "asking", challenge })));
+  });
+
+  test("who is never seen with open eyes is asked to turn", () => {
+    const shut = doubtful.map((look) => ({ ...look, eyes: 0.1 }));
+    expect(last(visit(assist, shut, asksBlink))).toEqual({ kind: "asking", challenge: "turn-right" });
+    const firstBlurred = [{ live: 0.3, scored: false }, ...shut];
+    expect(last(visit(assist, firstBlurred, asksBlink))).toEqual({ kind: "asking", challenge: "turn-right" });
   });
 
   test("a turned head answers, although its score is not counted then", () => {
-    const turn = [...doubtful, { yaw: 10, scored: false }, { yaw: -25, scored: false, live: 0 }];
-    expect(visit(assist, turn, odd).map(({ kind }) => kind)).toEqual([
+    const turn = [...doubtful, { yaw: -10, scored: false }, { yaw: 25, scored: false, live: 0 }];
+    expect(visit(assist, turn, asksLeft).map(({ kind }) => kind)).toEqual([
       "undecided",
       "asking",
       "asking",
@@ -190,9 +227,21 @@ describe("liveness over the frames of a visit", () => {
     ]);
   });
 
+  test("a turn to the other side does not answer, however far", () => {
+    for (const [since, away] of [
+      [asksLeft, -1],
+      [asksRight, 1],
+    ] as const) {
+      const turn = [10, 30, 45].map((yaw) => ({ yaw: yaw * away, scored: false }));
+      expect(last(visit(assist, [...doubtful, ...turn], since))?.kind).toBe("asking");
+      const back = [...doubtful, { yaw: -20 * away, scored: false }];
+      expect(last(visit(assist, back, since))?.kind).toBe("live");
+    }
+  });
+
   test("a new face that is already turned has not turned", () => {
     const swap = [...doubtful, { yaw: 30, x: 400, scored: false }, { yaw: 32, x: 400, scored: false }];
-    expect(last(visit(assist, swap, odd))).toEqual({ kind: "asking", challenge: "turn-head" });
+    expect(last(visit(assist, swap, asksLeft))).toEqual({ kind: "asking", challenge: "turn-left" });
   });
 
   test("whoever passed and is replaced is asked again", () => {
@@ -205,16 +254,16 @@ describe("liveness over the frames of a visit", () => {
   });
 
   test("the machine is told how long the question leaves, and a little more for naming whoever answered it", () => {
-    let state = noLivenessYet(even);
+    let state = noLivenessYet(asksBlink);
     expect(challengeEndMono(state, assist)).toBeNull();
     const times = [100, 200, 300, 400, 500];
     const looks = [...doubtful, ...blink];
     const ends = times.map((ms, i) => {
-      const frame = { capturedMono: monoMs(even + ms), scored: true };
+      const frame = { capturedMono: monoMs(asksBlink + ms), scored: true };
       ({ state } = weighLiveness(state, faceOf(looks[i] ?? {}), frame, assist));
       return challengeEndMono(state, assist);
     });
-    expect(ends).toEqual([null, 6200, 6200, 6200, 7700]);
+    expect(ends).toEqual([null, 6199, 6199, 6199, 7699]);
   });
 
   test("without an answer no still picture ever passes strict, whatever its scores do under the clear mark", () => {
@@ -238,7 +287,7 @@ describe("liveness over the frames of a visit", () => {
       x: Number.NaN,
     };
     for (const settings of [assist, strict])
-      for (const since of [even, odd])
+      for (const since of [asksBlink, asksLeft, asksRight])
         expect(
           visit(
             settings,

@@ -14,7 +14,8 @@ export const LIVENESS_LEVELS = ["off", "assist", "strict"] as const;
 /** `assist`: asks in doubt. `strict`: asks unless every frame is clearly live. */
 export type LivenessLevel = (typeof LIVENESS_LEVELS)[number];
 
-export const LIVENESS_CHALLENGES = ["blink", "turn-head"] as const;
+/** Left and right are those of whoever turns: a film of somebody else turning has an even chance to show the other side. */
+export const LIVENESS_CHALLENGES = ["blink", "turn-left", "turn-right"] as const;
 export type LivenessChallenge = (typeof LIVENESS_CHALLENGES)[number];
 
 export interface LivenessSettings {
@@ -33,7 +34,9 @@ export interface LivenessSettings {
   readonly challengeMsMax: number;
   readonly eyesOpenMin: number;
   readonly eyesClosedMax: number;
-  /** Between the head as it was when asked and as it is. */
+  /** Eyes that are closed for longer have not blinked: a few open eyes read as closed in every frame. */
+  readonly blinkMsMax: number;
+  /** Between the head as it was when asked and as it is, to the side that was asked for. */
   readonly turnDegMin: number;
   /** A longer silence between two frames, and it may be somebody else. */
   readonly gapMsMax: number;
@@ -50,6 +53,7 @@ export const LIVENESS_DEFAULTS: Omit<LivenessSettings, "level"> = {
   challengeMsMax: 5000,
   eyesOpenMin: 0.6,
   eyesClosedMax: 0.35,
+  blinkMsMax: 1500,
   turnDegMin: 18,
   gapMsMax: 1500,
   jumpShareMax: 0.6,
@@ -74,6 +78,8 @@ interface AskedChallenge {
   readonly startYawDeg: number;
   /** A blink is open, closed, open again: closed eyes alone may be a photo of somebody asleep. */
   readonly step: "first" | "open" | "closed";
+  /** When the eyes were first seen closed, in the step of that name. */
+  readonly closedMono: MonoMs | null;
 }
 
 export interface LivenessState {
@@ -86,6 +92,8 @@ export interface LivenessState {
   /** Frames whose face moved as one plane with its surroundings, and those whose face moved by itself. */
   readonly planeFrames: number;
   readonly freeFrames: number;
+  /** Whether open eyes were seen in a clear frame: whose eyes read as closed while open cannot answer with a blink. */
+  readonly eyesSeenOpen: boolean;
   readonly lastBox: Box | null;
   readonly lastMono: MonoMs;
   readonly challenge: AskedChallenge | null;
@@ -110,6 +118,7 @@ export function noLivenessYet(sinceMono: MonoMs): LivenessState {
     unmeasured: 0,
     planeFrames: 0,
     freeFrames: 0,
+    eyesSeenOpen: false,
     lastBox: null,
     lastMono: sinceMono,
     challenge: null,
@@ -123,8 +132,8 @@ export type LivenessFace = Pick<ObservedFace, "box" | "liveness" | "eyesOpen" | 
 /**
  * Adds one frame of the subject's face.
  *
- * A challenge looks at every frame; scores count only while the face is good enough to be compared (`scored`): a turned
- * or blurred one says little, and a head that turns because it was asked must not lose by it.
+ * Scores and eyes count only while the face is good enough to be compared (`scored`): a turned or blurred one says
+ * little, and a head that turns because it was asked must not lose by it. A turn is looked for in every frame.
  */
 export function weighLiveness(
   state: LivenessState,
@@ -139,7 +148,7 @@ export function weighLiveness(
     continues(state.lastBox, face.box, settings) && capturedMono - state.lastMono <= settings.gapMsMax;
   const counted = withFrame(same ? state : restarted(state), face, scored, settings);
   const seen = { ...counted, lastMono: capturedMono };
-  const asked = seen.challenge === null ? seen : answer(seen, seen.challenge, face, settings);
+  const asked = seen.challenge === null ? seen : answer(seen, seen.challenge, face, frame, settings);
   return judge(asked, face, capturedMono, settings);
 }
 
@@ -169,15 +178,16 @@ function continues(last: Box | null, box: Box, { jumpShareMax }: LivenessSetting
 export function restarted({ sinceMono, challenge }: LivenessState): LivenessState {
   return {
     ...noLivenessYet(sinceMono),
-    challenge: challenge === null ? null : { ...challenge, step: "first", startYawDeg: Number.NaN },
+    challenge:
+      challenge === null ? null : { ...challenge, step: "first", closedMono: null, startYawDeg: Number.NaN },
   };
 }
 
 function withFrame(
   state: LivenessState,
-  { box, liveness, motion }: LivenessFace,
+  { box, liveness, motion, eyesOpen }: LivenessFace,
   scored: boolean,
-  { planeMin }: LivenessSettings,
+  { planeMin, eyesOpenMin }: LivenessSettings,
 ): LivenessState {
   const seen = { ...state, lastBox: box };
   if (!scored) return seen;
@@ -187,6 +197,7 @@ function withFrame(
   const counted = {
     ...seen,
     frames: state.frames + 1,
+    eyesSeenOpen: state.eyesSeenOpen || (eyesOpen !== undefined && eyesOpen >= eyesOpenMin),
     planeFrames: state.planeFrames + (plane ? 1 : 0),
     freeFrames: state.freeFrames + (moved && !plane ? 1 : 0),
   };
@@ -202,20 +213,55 @@ function withFrame(
 function answer(
   state: LivenessState,
   challenge: AskedChallenge,
-  { eyesOpen, quality }: LivenessFace,
+  face: LivenessFace,
+  frame: { readonly capturedMono: MonoMs; readonly scored: boolean },
   settings: LivenessSettings,
 ): LivenessState {
-  if (challenge.kind === "turn-head") {
-    if (Number.isNaN(challenge.startYawDeg))
-      return { ...state, challenge: { ...challenge, startYawDeg: quality.yawDeg } };
-    const turnedDeg = Math.abs(quality.yawDeg - challenge.startYawDeg);
-    return turnedDeg >= settings.turnDegMin ? { ...state, passed: true } : state;
+  const { passed, step, closedMono, startYawDeg } =
+    challenge.kind === "blink"
+      ? answerBlink(challenge, face, frame, settings)
+      : answerTurn(challenge, face, settings);
+  return {
+    ...state,
+    passed: state.passed || passed,
+    challenge: { ...challenge, step, closedMono, startYawDeg },
+  };
+}
+
+type Answer = Pick<AskedChallenge, "step" | "closedMono" | "startYawDeg"> & { readonly passed: boolean };
+
+/** To the side that was asked for; coming back is not waited for. */
+function answerTurn(
+  { kind, step, closedMono, startYawDeg }: AskedChallenge,
+  { quality }: LivenessFace,
+  { turnDegMin }: LivenessSettings,
+): Answer {
+  const start = Number.isNaN(startYawDeg) ? quality.yawDeg : startYawDeg;
+  // Yaw grows towards the right of the picture, which is the left of whoever stands before the camera.
+  const turnedDeg = (quality.yawDeg - start) * (kind === "turn-left" ? 1 : -1);
+  return { step, closedMono, startYawDeg: start, passed: turnedDeg >= turnDegMin };
+}
+
+/** Open, closed, open, in frames that show the eyes well, and not closed for long. */
+function answerBlink(
+  { step, closedMono, startYawDeg }: AskedChallenge,
+  { eyesOpen }: LivenessFace,
+  { capturedMono, scored }: { readonly capturedMono: MonoMs; readonly scored: boolean },
+  { eyesOpenMin, eyesClosedMax, blinkMsMax }: LivenessSettings,
+): Answer {
+  const unchanged = { step, closedMono, startYawDeg, passed: false };
+  if (!scored || eyesOpen === undefined) return unchanged;
+  const open = eyesOpen >= eyesOpenMin;
+  const closed = eyesOpen <= eyesClosedMax;
+  if (step === "closed" && closedMono !== null) {
+    if (open) {
+      const passed = capturedMono - closedMono <= blinkMsMax;
+      return { ...unchanged, step: "open", closedMono: null, passed };
+    }
+    return unchanged;
   }
-  const open = eyesOpen !== undefined && eyesOpen >= settings.eyesOpenMin;
-  const closed = eyesOpen !== undefined && eyesOpen <= settings.eyesClosedMax;
-  if (challenge.step === "first" && open) return { ...state, challenge: { ...challenge, step: "open" } };
-  if (challenge.step === "open" && closed) return { ...state, challenge: { ...challenge, step: "closed" } };
-  return challenge.step === "closed" && open ? { ...state, passed: true } : state;
+  if (step === "open" && closed) return { ...unchanged, step: "closed", closedMono: capturedMono };
+  return step === "first" && open ? { ...unchanged, step: "open" } : unchanged;
 }
 
 function judge(
@@ -241,6 +287,7 @@ function judge(
     askedMono: atMono,
     startYawDeg: face.quality.yawDeg,
     step: "first",
+    closedMono: null,
   };
   return { state: { ...state, challenge }, verdict: { kind: "asking", challenge: challenge.kind } };
 }
@@ -260,7 +307,8 @@ function passesUnasked(state: LivenessState, settings: LivenessSettings): boolea
   return scoreSum / frames >= settings.scoreMin && (planeFrames === 0 || planeFrames < freeFrames);
 }
 
-/** The millisecond in which somebody steps up or presses is in nobody's hand: as good as a coin. */
-function challengeOf({ sinceMono }: LivenessState): LivenessChallenge {
-  return Math.floor(sinceMono) % 2 === 0 ? "blink" : "turn-head";
+/** The millisecond in which somebody steps up or presses is in nobody's hand: as good as a die. */
+function challengeOf({ sinceMono, eyesSeenOpen }: LivenessState): LivenessChallenge {
+  const asks = LIVENESS_CHALLENGES.filter((kind) => kind !== "blink" || eyesSeenOpen);
+  return asks[Math.floor(sinceMono) % asks.length] ?? "turn-left";
 }

@@ -16,7 +16,7 @@ type Look = Partial<Pick<ObservedFace, "liveness" | "eyesOpen" | "motion">> & {
 const frameOf = ({ person = "p-1", yawDeg = 0, ...cues }: Look): FrameObservation =>
   picture({ ...face({ person, quality: { yawDeg } }), ...cues });
 
-/** Frames 100 ms apart, since an even (a blink is asked for) or odd (a turn) millisecond. */
+/** Frames 100 ms apart; the millisecond of the first says what is asked for: 0 a blink, 1 a turn to the left. */
 function visit(looks: readonly Look[], rules = identity, sinceMs = 0): Verdict[] {
   let evidence = noEvidence(monoMs(sinceMs));
   return looks.map((look, index) => {
@@ -46,7 +46,7 @@ describe("liveness in the decision who it is", () => {
   test("a doubtful one is asked to turn, is not told to look here while turning, and named afterwards", () => {
     const turned = { ...doubtful, yawDeg: 45 };
     const verdicts = visit([doubtful, doubtful, turned, doubtful], identity, 1);
-    expect(verdicts[1]).toEqual({ kind: "hint", hint: "turn-head" });
+    expect(verdicts[1]).toEqual({ kind: "hint", hint: "turn-left" });
     expect(verdicts.at(-1)?.kind).toBe("identified");
   });
 

@@ -181,8 +181,9 @@ function holdBefore(room: FloatPicture, surface: Surface, pose: PlanePose): Floa
   const scene = { ...room, data: Float32Array.from(room.data) };
   const point = new Float64Array(2);
   const colour = new Float32Array(3);
-  for (let y = 0; y < room.heightPx; y += 1) {
-    for (let x = 0; x < room.widthPx; x += 1) {
+  const { left, top, right, bottom } = extentOf(room, surface, map);
+  for (let y = top; y < bottom; y += 1) {
+    for (let x = left; x < right; x += 1) {
       const at = (y * room.widthPx + x) * 3;
       let red = 0;
       let green = 0;
@@ -209,6 +210,33 @@ function holdBefore(room: FloatPicture, surface: Surface, pose: PlanePose): Floa
     }
   }
   return scene;
+}
+
+/** Where the plane can be in the scene: found by a coarse look, because most of the room is not covered. */
+function extentOf(
+  { widthPx, heightPx }: FloatPicture,
+  surface: Surface,
+  map: (x: number, y: number, out: Float64Array) => void,
+): { readonly left: number; readonly top: number; readonly right: number; readonly bottom: number } {
+  const step = 8;
+  const point = new Float64Array(2);
+  const colour = new Float32Array(3);
+  let [left, top, right, bottom] = [widthPx, heightPx, 0, 0];
+  for (let y = 0; y < heightPx; y += step) {
+    for (let x = 0; x < widthPx; x += step) {
+      map(x, y, point);
+      if (!surface(point[0] ?? 0, point[1] ?? 0, x, y, colour)) continue;
+      [left, top] = [Math.min(left, x), Math.min(top, y)];
+      [right, bottom] = [Math.max(right, x), Math.max(bottom, y)];
+    }
+  }
+  const margin = 2 * step;
+  return {
+    left: Math.max(left - margin, 0),
+    top: Math.max(top - margin, 0),
+    right: Math.min(right + margin, widthPx),
+    bottom: Math.min(bottom + margin, heightPx),
+  };
 }
 
 /** A wall, a floor, some furniture: what stands behind whoever holds up a picture. */

@@ -100,7 +100,8 @@ export const zh = {
     "more-light": "光线太暗，请换个位置",
     "hold-still": "请不要动",
     blink: "请眨一下眼睛",
-    "turn-head": "请左右转一下头",
+    "turn-left": "请向您的左边转一下头",
+    "turn-right": "请向您的右边转一下头",
   },
   sync: {
     online: "已连接",

@@ -1,0 +1,106 @@
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import type { Config } from "../../device/config/schema.ts";
+import type { Terminal } from "../../device/main.ts";
+import { LIVENESS_CHALLENGES, type LivenessLevel } from "../../device/serving-line/liveness-check.ts";
+import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
+import type { FloatPicture } from "../../scripts/liveness/float-picture.ts";
+import { type PresentationKind, presentationFrames } from "../../scripts/liveness/presentations.ts";
+import { demoFolderDefault } from "../../scripts/prepare-demo.ts";
+import { clock, enrol, openSchool, type School, until } from "./school.ts";
+
+/** The photo that the sample camera shows of them, not one that they were enrolled with. */
+const NUMBER = "1001";
+/** A photo as a phone would show it or a printer print it: the face in the middle, some shoulders and wall around. */
+const PHOTO_SIDE_PX = 250;
+const FACE_SHARE = 0.42;
+/** Longer than the terminal looks at one visitor and than it waits for an answer. */
+const WATCH_MS = 9000;
+
+describe("a copy of an enrolled face before the terminal's camera", () => {
+  it("a phone that shows the face is not charged at strict, and another way is offered", async () => {
+    const { terminal, views } = await showAtTill("screen-replay", "strict");
+    const offered = await until("another way", () => views.find((view) => view.kind === "other-way"));
+    expect(offered).toEqual({ kind: "other-way", reason: "liveness" });
+    expect(terminal.servingLine.recentCharges(1)).toEqual([]);
+  });
+
+  it("it is asked to blink or to turn at assist, cannot, and is not charged", async () => {
+    const { terminal, views } = await showAtTill("screen-replay", "assist");
+    await until("a question", () => views.find(isQuestion));
+    await until("another way", () => views.find((view) => view.kind === "other-way"));
+    await clock.delay(WATCH_MS);
+    expect(terminal.servingLine.recentCharges(1)).toEqual([]);
+  });
+
+  it("the person in front of it gets as far as the question or the charge", async () => {
+    const { personId, views } = await showAtTill("live", "assist");
+    const reached = await until("asked or paid", () =>
+      views.find((view) => isQuestion(view) || view.kind === "paid"),
+    );
+    if (reached.kind === "paid") expect(reached.receipt).toMatchObject({ personId, method: "face" });
+    expect(views.some((view) => view.kind === "other-way" && view.reason === "unknown-face")).toBe(false);
+  });
+});
+
+const isQuestion = (view: CheckoutView): boolean =>
+  view.kind === "looking" && LIVENESS_CHALLENGES.some((challenge) => challenge === view.hint);
+
+/** Enrols while the check is off, as at a counter where somebody watches; then starts anew with the level and camera. */
+async function showAtTill(
+  kind: PresentationKind,
+  liveness: LivenessLevel,
+): Promise<{ terminal: Terminal; views: readonly CheckoutView[]; personId: string }> {
+  const school = await openSchool();
+  const counter = await school.startTerminal();
+  const photo = await photoOf(counter);
+  const personId = await enrol(counter, NUMBER);
+  await counter.close();
+  const camera = await folderOf(school, kind, photo);
+  const adjust = (config: Config): Config => ({ ...config, camera, face: { ...config.face, liveness } });
+  const terminal = await school.startTerminal({ adjust });
+  const views: CheckoutView[] = [];
+  terminal.servingLine.onStatus(({ view }) => views.push(view));
+  return { terminal, views, personId };
+}
+
+/** The sample camera's picture of them, cut around the largest face. */
+async function photoOf(terminal: Terminal): Promise<FloatPicture> {
+  const folder = join(demoFolderDefault, "camera");
+  const file = readdirSync(folder).find((name) => name.includes(NUMBER));
+  if (file === undefined) throw new Error(`no camera picture of ${NUMBER}`);
+  const bytes = await sharp(join(folder, file)).jpeg().toBuffer();
+  const { faces, widthPx, heightPx } = await terminal.engine.engine.analyze({ bytes: new Uint8Array(bytes) });
+  const [face] = faces;
+  if (face === undefined) throw new Error("the camera picture shows a face");
+  const [x, y, width, height] = face.box;
+  const side = Math.floor(Math.min(width / FACE_SHARE, widthPx, heightPx));
+  const left = Math.floor(Math.min(Math.max(x + width / 2 - side / 2, 0), widthPx - side));
+  const top = Math.floor(Math.min(Math.max(y + height / 2 - side / 2, 0), heightPx - side));
+  const raw = await sharp(bytes)
+    .extract({ left, top, width: side, height: side })
+    .resize(PHOTO_SIDE_PX, PHOTO_SIDE_PX)
+    .removeAlpha()
+    .raw()
+    .toBuffer();
+  return {
+    data: Float32Array.from(raw, (value) => value / 255),
+    widthPx: PHOTO_SIDE_PX,
+    heightPx: PHOTO_SIDE_PX,
+  };
+}
+
+/** A camera that shows the frames of this presentation one after another, again and again. */
+async function folderOf(
+  school: School,
+  kind: PresentationKind,
+  photo: FloatPicture,
+): Promise<Config["camera"]> {
+  const folder = mkdtempSync(join(school.folder, "presentation-"));
+  mkdirSync(folder, { recursive: true });
+  const frames = await presentationFrames(kind, photo, "till");
+  for (const [index, frame] of frames.entries()) writeFileSync(join(folder, `${index}.jpg`), frame);
+  return { kind: "folder", folder, photoHoldMs: 200, framePeriodMs: 200 };
+}
