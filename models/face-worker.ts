@@ -14,6 +14,7 @@ import type {
 import { GallerySet, type TemplateChunk } from "./gallery-set.ts";
 import { type ModelPack, packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
+import { frameLimits, photoLimits } from "./pipeline/decode.ts";
 import { checkPack, type FaceModels, openModels } from "./pipeline/sessions.ts";
 import { SidePacks } from "./pipeline/side-packs.ts";
 import { RecentEmbeddings } from "./recent-embeddings.ts";
@@ -76,7 +77,8 @@ class FaceWorker {
   }
 
   private async observe(bytes: Uint8Array): Promise<FrameObservation> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: false, liveness: this.frameLiveness };
+    const { faceCountMax, frameLiveness: liveness } = this;
+    const options = { faceCountMax, smallFaces: false, liveness, limits: frameLimits };
     const sides = this.sidePacks.opened(this.galleries.sidesInUse());
     const { faces, sideEmbeddings, stageMs, ...frame } = await analyzeImage(
       this.models,
@@ -106,7 +108,12 @@ class FaceWorker {
   }
 
   private async analyze(bytes: Uint8Array): Promise<ImageAnalysis> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: true, liveness: true };
+    const options = {
+      faceCountMax: this.faceCountMax,
+      smallFaces: true,
+      liveness: true,
+      limits: photoLimits,
+    };
     const {
       faceCountDropped: _,
       sideEmbeddings: __,

@@ -2,7 +2,7 @@
 
 import type { Face, ImageAnalysis, StageMs } from "../face-engine-port.ts";
 import { alignFace } from "./align.ts";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, type PictureLimits } from "./decode.ts";
 import { type Detection, detectFaces } from "./detect.ts";
 import { embedFace } from "./embed.ts";
 import { type FaceLandmarks, findLandmarks } from "./landmarks.ts";
@@ -19,6 +19,7 @@ export interface AnalysisOptions {
   readonly smallFaces: boolean;
   /** Without it `liveness` is null: a seventh of a frame's time. */
   readonly liveness: boolean;
+  readonly limits: PictureLimits;
 }
 
 export interface Analysis extends ImageAnalysis {
@@ -56,7 +57,7 @@ export async function analyzeImage(
     spentMs[stage] += performance.now() - beganMs;
     return result;
   };
-  const image = await timed("decode", () => decodeImage(bytes));
+  const image = await timed("decode", () => decodeImage(bytes, options.limits));
   const found = await timed("detect", () => detectFaces(models.detector, image, options.smallFaces));
   const largestFirst = found.toSorted((a, b) => b.box[2] * b.box[3] - a.box[2] * a.box[3]);
   const chosen = await chooseFaces(largestFirst, options.faceCountMax, (box) =>
