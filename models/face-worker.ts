@@ -14,6 +14,7 @@ import type {
 import { GallerySet, type TemplateChunk } from "./gallery-set.ts";
 import { type ModelPack, packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
+import { frameLimits, photoLimits } from "./pipeline/decode.ts";
 import type { GreyPicture } from "./pipeline/motion.ts";
 import { checkPack, type FaceModels, openModels } from "./pipeline/sessions.ts";
 import { SidePacks } from "./pipeline/side-packs.ts";
@@ -89,6 +90,7 @@ class FaceWorker {
       smallFaces: false,
       liveness: this.frameLiveness,
       previous,
+      limits: frameLimits,
     };
     const sides = this.sidePacks.opened(this.galleries.sidesInUse());
     const { faces, sideEmbeddings, stageMs, grey, ...frame } = await analyzeImage(
@@ -120,7 +122,12 @@ class FaceWorker {
   }
 
   private async analyze(bytes: Uint8Array): Promise<ImageAnalysis> {
-    const options = { faceCountMax: this.faceCountMax, smallFaces: true, liveness: true };
+    const options = {
+      faceCountMax: this.faceCountMax,
+      smallFaces: true,
+      liveness: true,
+      limits: photoLimits,
+    };
     const {
       faceCountDropped: _,
       sideEmbeddings: __,

@@ -12,7 +12,7 @@ import { randomOf } from "./gallery-fixture.ts";
 import { packOf, readManifest } from "./manifest.ts";
 import { mutated, type PictureKind, wholePictures } from "./picture-mutations.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
-import { decodeImage, imagePixelsMax } from "./pipeline/decode.ts";
+import { decodeImage, photoLimits } from "./pipeline/decode.ts";
 import { type FaceModels, openModels } from "./pipeline/sessions.ts";
 
 const isLong = process.env["CANTEEN_FUZZ"] !== undefined;
@@ -40,7 +40,7 @@ beforeAll(async () => {
   whole = await wholePictures(face);
 }, 600_000);
 
-const options = { faceCountMax: 2, smallFaces: true, liveness: true };
+const options = { faceCountMax: 2, smallFaces: true, liveness: true, limits: photoLimits };
 
 test("whole pictures of the four kinds show the face, and those of AVIF and HEIC are refused by name", async () => {
   for (const [kind, bytes] of whole) {
@@ -87,7 +87,8 @@ async function decodeRefusal(bytes: Uint8Array): Promise<string | null> {
   try {
     const { data, widthPx, heightPx } = await decodeImage(bytes);
     expect(widthPx * heightPx).toBeGreaterThan(0);
-    expect(widthPx * heightPx).toBeLessThanOrEqual(imagePixelsMax);
+    expect(Math.max(widthPx, heightPx)).toBeLessThanOrEqual(photoLimits.sidePxMax);
+    expect(widthPx * heightPx).toBeLessThanOrEqual(photoLimits.pixelsMax);
     expect(data).toHaveLength(widthPx * heightPx * 3);
     return null;
   } catch (error) {

@@ -2,11 +2,13 @@
 
 import { crc32 } from "node:zlib";
 import sharp from "sharp";
+import { chunksOfPng, pngOfChunks } from "./png-chunks-for-tests.ts";
 
 export type PictureKind =
   | "jpeg"
   | "progressive jpeg"
   | "png"
+  | "png interlaced"
   | "png 16 bit"
   | "webp"
   | "webp lossless"
@@ -25,6 +27,7 @@ export async function wholePictures(photo: Uint8Array): Promise<ReadonlyMap<Pict
     ["jpeg", await picture().withMetadata({ orientation: 1 }).jpeg({ quality: 85 }).toBuffer()],
     ["progressive jpeg", await picture().jpeg({ quality: 85, progressive: true }).toBuffer()],
     ["png", await picture().png({ compressionLevel: 3 }).toBuffer()],
+    ["png interlaced", await picture().png({ compressionLevel: 3, progressive: true }).toBuffer()],
     ["png 16 bit", await picture().toColourspace("rgb16").png({ compressionLevel: 3 }).toBuffer()],
     ["webp", await picture().webp({ quality: 85, effort: 0 }).toBuffer()],
     ["webp lossless", await picture().ensureAlpha(0.9).webp({ lossless: true, effort: 0 }).toBuffer()],
@@ -105,7 +108,7 @@ const mutations: readonly Mutation[] = [
   },
 ];
 
-/** One to three mutations on one of the pictures; a PNG's check sums are often made right again, so that more of it is read. */
+/** One to three mutations on one of the pictures; of a PNG often inside its chunks, or with its check sums made right again. */
 export function mutated(
   whole: ReadonlyMap<PictureKind, Buffer>,
   random: Random,
@@ -113,16 +116,34 @@ export function mutated(
   const kinds = [...whole.keys()];
   const kind = kinds[below(random, kinds.length)] ?? "jpeg";
   const copyOf = (name: PictureKind | undefined) => Buffer.from(whole.get(name ?? "jpeg") ?? []);
-  let bytes = copyOf(kind);
-  if (random() < 0.3) flipBit(bytes, random);
-  else
-    for (let n = 1 + below(random, 3); n > 0; n -= 1) {
-      const mutation = mutations[below(random, mutations.length)];
-      if (mutation !== undefined)
-        bytes = Buffer.from(mutation(bytes, random, copyOf(kinds[below(random, kinds.length)])));
-    }
-  if (kind.startsWith("png") && random() < 0.7) mendCheckSums(bytes);
+  const mutate = (piece: Buffer): Buffer => {
+    let bytes = Buffer.from(piece);
+    if (random() < 0.3) flipBit(bytes, random);
+    else
+      for (let n = 1 + below(random, 3); n > 0; n -= 1) {
+        const mutation = mutations[below(random, mutations.length)];
+        if (mutation !== undefined && bytes.length > 0)
+          bytes = Buffer.from(mutation(bytes, random, copyOf(kinds[below(random, kinds.length)])));
+      }
+    return bytes;
+  };
+  const isPng = kind.startsWith("png");
+  if (isPng && random() < 0.5)
+    return { kind, bytes: Uint8Array.from(mutatedInChunks(copyOf(kind), random, mutate)) };
+  const bytes = mutate(copyOf(kind));
+  if (isPng && random() < 0.7) mendCheckSums(bytes);
   return { kind, bytes: Uint8Array.from(bytes) };
+}
+
+/** The header's numbers, the lines of pixels or another chunk changed, and all around it right. */
+function mutatedInChunks(png: Buffer, random: Random, mutate: (piece: Buffer) => Buffer): Buffer {
+  const chunks = [...chunksOfPng(png)];
+  const at = below(random, chunks.length);
+  const chunk = chunks[at];
+  if (chunk !== undefined) chunks[at] = { ...chunk, data: mutate(chunk.data) };
+  // Behind the header, and sometimes not once but twice or away.
+  if (chunk !== undefined && random() < 0.1) chunks.splice(at, random() < 0.5 ? 1 : 0, chunk, chunk);
+  return pngOfChunks(chunks);
 }
 
 /** Chunks: length, name, data, CRC-32 of name and data (ISO/IEC 15948). */

@@ -2,7 +2,7 @@
 
 import type { Face, ImageAnalysis, StageMs } from "../face-engine-port.ts";
 import { alignFace } from "./align.ts";
-import { decodeImage } from "./decode.ts";
+import { decodeImage, type PictureLimits } from "./decode.ts";
 import { type Detection, detectFaces } from "./detect.ts";
 import { embedFace } from "./embed.ts";
 import { measureEyesOpen } from "./eyes.ts";
@@ -23,6 +23,7 @@ export interface AnalysisOptions {
   readonly liveness: boolean;
   /** The frame shortly before, for motion; absent for a photo. */
   readonly previous?: GreyPicture | null;
+  readonly limits: PictureLimits;
 }
 
 export interface Analysis extends ImageAnalysis {
@@ -62,7 +63,7 @@ export async function analyzeImage(
     spentMs[stage] += performance.now() - beganMs;
     return result;
   };
-  const image = await timed("decode", () => decodeImage(bytes));
+  const image = await timed("decode", () => decodeImage(bytes, options.limits));
   const found = await timed("detect", () => detectFaces(models.detector, image, options.smallFaces));
   const largestFirst = found.toSorted((a, b) => b.box[2] * b.box[3] - a.box[2] * a.box[3]);
   const chosen = await chooseFaces(largestFirst, options.faceCountMax, (box) =>
