@@ -1,5 +1,6 @@
 import type { BridgeClock, BridgeEntropy, BridgeTimer } from "../ports/clock.ts";
 import type { Codec, Dialect, OptionBag } from "../ports/dialect.ts";
+import type { FaultHint } from "../ports/fault.ts";
 import type { Reading, WeightReading } from "../ports/reading.ts";
 import type { Scale, ScaleCommand, ScaleCommandOutcome, ScaleHealth, ScaleReading } from "../ports/scale.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -9,6 +10,7 @@ import { deviceFault } from "./device-faults.ts";
 import { exactGrams, resolutionOf } from "./grams.ts";
 import { POLL_OF_DIALECT, type PollPlan } from "./polling.ts";
 import { DEFAULT_STABILITY, type StabilityRule, StabilityWindow } from "./stability.ts";
+import { topBitHint, topBitOf } from "./top-bit.ts";
 
 export interface ScaleDriverOptions {
   readonly transport: Transport;
@@ -136,12 +138,18 @@ export class ScaleDriver extends DeviceBase implements Scale {
     this.#seen = { bytesIn, badChecksum, frames };
     const isQuiet = this.#options.clock.mono() - this.#lastGoodMonoMs >= silenceMsMax;
     if (newBad > 2 && newBad >= DAMAGED_SHARE_MIN * (newBad + newFrames)) this.#blame("device-checksums");
-    else if (isQuiet) this.#blame(newBytes === 0 ? "device-silent" : "device-unreadable");
+    else if (isQuiet && newBytes === 0) this.#blame("device-silent");
+    else if (isQuiet) this.#blame("device-unreadable", this.#formatHint());
   }
 
-  #blame(code: Parameters<typeof deviceFault>[0]): void {
+  #blame(code: Parameters<typeof deviceFault>[0], hint?: FaultHint): void {
     this.#window.forget();
-    this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`) });
+    this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`, hint) });
+  }
+
+  #formatHint(): FaultHint | undefined {
+    const topBit = topBitOf(this.line.recentBytes(), this.#codec);
+    return topBit === null ? undefined : topBitHint(topBit, this.#options.dialect.trust.check);
   }
 
   protected override onBegun(): void {

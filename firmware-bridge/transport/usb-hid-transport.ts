@@ -18,6 +18,12 @@ const SET_REPORT_REQUEST = 0x09;
 const OUTPUT_REPORT = 0x0200;
 
 /**
+ * Devices that this process has open. libusb gives one process one handle for a device, however often it is opened: a
+ * second reader would take every other report, and its `close` would close the first.
+ */
+const inUse = new Set<string>();
+
+/**
  * A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open.
  * Not through /dev/hidraw: that leaves a scanner's keystrokes to whatever page has the focus, and a read of it blocks
  * one of the four threads that all file access shares. The kernel's own driver gets the device back at `close`.
@@ -32,10 +38,15 @@ export function usbHidTransport(options: UsbHidTransportOptions): Transport {
       const device = await found(options);
       signal.throwIfAborted();
       if (device === undefined) throw portFault("port-missing", `${label}: no such device`);
+      const address = `${device.busNumber}:${device.deviceAddress}`;
+      if (inUse.has(address)) throw portFault("port-busy", `${label}: open in this program already`);
+      inUse.add(address);
+      const free = (): void => void inUse.delete(address);
       try {
-        return new UsbHidConnection(device, claimed(device, label), label, events);
+        return new UsbHidConnection(device, claimed(device, label), label, events, free);
       } catch (error) {
         closeQuietly(device);
+        free();
         throw usbFault(error, label);
       }
     },
@@ -102,11 +113,19 @@ class UsbHidConnection implements Connection {
   readonly #label: string;
   readonly #events: ConnectionEvents;
   readonly #poll: InputPoll;
+  readonly #free: () => void;
   readonly #out: OutEndpoint | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(device: Device, claimedInterface: ClaimedInterface, label: string, events: ConnectionEvents) {
+  constructor(
+    device: Device,
+    claimedInterface: ClaimedInterface,
+    label: string,
+    events: ConnectionEvents,
+    free: () => void,
+  ) {
     this.#device = device;
+    this.#free = free;
     this.#claimed = claimedInterface;
     const { endpoints } = claimedInterface.hid;
     this.#label = label;
@@ -159,5 +178,6 @@ class UsbHidConnection implements Connection {
     await this.#claimed.hid.releaseAsync().catch(() => {});
     giveBack(this.#claimed);
     closeQuietly(this.#device);
+    this.#free();
   }
 }
