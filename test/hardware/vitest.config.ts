@@ -13,6 +13,7 @@ const failed = (name: string): void => {
 /** The serial console shows how far it is; the host's table comes from the file. */
 const EACH_AS_IT_ENDS: Reporter = {
   onTestCaseReady: (test) => console.log(`guest: begins: ${test.fullName}`),
+  onUserConsoleLog: ({ content }) => console.log(`guest: ${content.trim()}`),
   onTestCaseResult: (test) => {
     const { state, errors } = test.result();
     const seconds = (test.diagnostic()?.duration ?? 0) / 1000;
