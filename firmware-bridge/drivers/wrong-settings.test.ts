@@ -40,7 +40,7 @@ function weights(key: string): readonly Uint8Array[] {
 function talkOf(frames: readonly Uint8Array[], count: number): Uint8Array {
   return Uint8Array.from(
     Buffer.concat(
-      Array.from({ length: count }, (_, turn) => frames[turn % frames.length] ?? frames[0] ?? []),
+      Array.from({ length: count }, (_, turn) => frames[turn % frames.length] ?? new Uint8Array()),
     ),
   );
 }

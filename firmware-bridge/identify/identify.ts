@@ -1,5 +1,5 @@
 import type { BridgeClock } from "../ports/clock.ts";
-import type { SerialSettings } from "../ports/dialect.ts";
+import type { Dialect, SerialSettings } from "../ports/dialect.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type Identified, rankDialects } from "./rank.ts";
 
@@ -8,6 +8,8 @@ export interface IdentifyOptions {
   readonly signal: AbortSignal;
   readonly settings?: readonly SerialSettings[];
   readonly listenMs?: number;
+  /** A USB HID device: it has no serial settings to try, and a report that nobody knows may set something. */
+  readonly hid?: boolean;
   /** After so sure a find the other settings are not tried. */
   readonly sureConfidence?: number;
   readonly progress?: (what: { readonly settings: SerialSettings; readonly bytes: number }) => void;
@@ -52,7 +54,8 @@ const HEARD_BYTES_MAX = 64 * 1024;
 const WRITE_WAIT_MS_MAX = 500;
 
 /**
- * Finds out how a device speaks: listens at each setting, and asks only where it stays silent.
+ * Finds out how a device speaks: listens at each setting, and asks only where it stays silent; listens once to a HID
+ * device, and asks it nothing.
  * @param transportWith  opens the port at these settings.
  * @returns what fits, best first; empty when nothing does.
  * @throws BridgeFault of the port when it can't be opened at all.
@@ -62,15 +65,21 @@ export async function identify(
   options: IdentifyOptions,
 ): Promise<readonly Identified[]> {
   const found: Identified[] = [];
-  for (const tried of options.settings ?? COMMON_SETTINGS) {
+  const isHid = options.hid === true;
+  for (const tried of isHid ? COMMON_SETTINGS.slice(0, 1) : (options.settings ?? COMMON_SETTINGS)) {
     const bytes = await hear(transportWith(tried), options);
     options.progress?.({ settings: tried, bytes: bytes.length });
-    const candidates = rankDialects(bytes).map((candidate) => ({ ...candidate, settings: tried }));
+    const candidates = rankDialects(bytes, isHid ? isForHid : undefined).map((candidate) => ({
+      ...candidate,
+      settings: isHid ? null : tried,
+    }));
     found.push(...candidates);
     if ((candidates[0]?.confidence ?? 0) >= (options.sureConfidence ?? SURE_CONFIDENCE)) break;
   }
   return found.sort((left, right) => right.confidence - left.confidence);
 }
+
+const isForHid = ({ hidReportIds }: Dialect): boolean => hidReportIds !== undefined;
 
 async function hear(transport: Transport, options: IdentifyOptions): Promise<Uint8Array> {
   const chunks: Uint8Array[] = [];
@@ -88,7 +97,7 @@ async function hear(transport: Transport, options: IdentifyOptions): Promise<Uin
   try {
     const listenMs = options.listenMs ?? LISTEN_MS;
     await pause(options, listenMs);
-    for (const question of HARMLESS_QUESTIONS) {
+    for (const question of options.hid === true ? [] : HARMLESS_QUESTIONS) {
       if (heardBytes > 0) break;
       await connection.write(question, { waitMsMax: WRITE_WAIT_MS_MAX });
       await pause(options, listenMs / 3);

@@ -19,7 +19,8 @@ export interface Candidate {
 }
 
 export interface Identified extends Candidate {
-  readonly settings: SerialSettings;
+  /** null for a USB HID device. */
+  readonly settings: SerialSettings | null;
 }
 
 /** Options to try where the wire does not say. */
@@ -54,10 +55,16 @@ const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
 const TERMINATOR_BYTES = 2;
 
-/** @returns the dialects that fit, best first. */
-export function rankDialects(bytes: Uint8Array): readonly Candidate[] {
+/**
+ * @param isPossible  leaves out dialects that cannot come over this way.
+ * @returns the dialects that fit, best first.
+ */
+export function rankDialects(
+  bytes: Uint8Array,
+  isPossible: (dialect: Dialect) => boolean = () => true,
+): readonly Candidate[] {
   if (bytes.length === 0) return [];
-  return DIALECTS.filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
+  return DIALECTS.filter((dialect) => !NOT_IDENTIFIABLE.includes(dialect.key) && isPossible(dialect))
     .flatMap((dialect) =>
       (VARIANTS[dialect.key] ?? [{}]).map((options) => candidate(dialect, options, bytes)),
     )

@@ -7,6 +7,11 @@ import { type UsbIds, usbSerialNumber } from "./usb-tty.ts";
 export interface UsbHidTransportOptions {
   /** With a serial number only that very device, when two of a kind are plugged in. */
   readonly ids: UsbIds;
+  /**
+   * Reports that begin with another byte are left out. It must happen here, where a report is still one piece: in the
+   * stream of bytes behind, the inside of a foreign report may look like a weight.
+   */
+  readonly reportIds?: readonly number[];
   /** Where the kernel's device tree is; only tests set it. */
   readonly sysRoot?: string;
 }
@@ -43,13 +48,24 @@ export function usbHidTransport(options: UsbHidTransportOptions): Transport {
       inUse.add(address);
       const free = (): void => void inUse.delete(address);
       try {
-        return new UsbHidConnection(device, claimed(device, label), label, events, free);
+        const wanted = onlyReports(events, options.reportIds);
+        return new UsbHidConnection(device, claimed(device, label), label, wanted, free);
       } catch (error) {
         closeQuietly(device);
         free();
         throw usbFault(error, label);
       }
     },
+  };
+}
+
+function onlyReports(events: ConnectionEvents, ids: readonly number[] | undefined): ConnectionEvents {
+  if (ids === undefined) return events;
+  return {
+    data: (report) => {
+      if (ids.includes(report[0] ?? -1)) events.data(report);
+    },
+    closed: (fault) => events.closed(fault),
   };
 }
 
