@@ -1,7 +1,7 @@
 import type { BridgeClock } from "../ports/clock.ts";
-import type { Dialect, SerialSettings } from "../ports/dialect.ts";
+import type { SerialSettings } from "../ports/dialect.ts";
 import type { Transport } from "../ports/transport.ts";
-import { type Identified, rankDialects } from "./rank.ts";
+import { type Identified, rankDialects, rankReports } from "./rank.ts";
 
 export interface IdentifyOptions {
   readonly clock: BridgeClock;
@@ -48,6 +48,8 @@ const HARMLESS_QUESTIONS: readonly Uint8Array[] = [
   Uint8Array.from(Buffer.from("W")),
 ];
 
+/** A HID device has none; the transport takes no notice of them. */
+const NO_SETTINGS = settings(9600, 8, "none");
 const LISTEN_MS = 1500;
 const SURE_CONFIDENCE = 0.8;
 const HEARD_BYTES_MAX = 64 * 1024;
@@ -64,24 +66,28 @@ export async function identify(
   transportWith: (settings: SerialSettings) => Transport,
   options: IdentifyOptions,
 ): Promise<readonly Identified[]> {
+  if (options.hid === true) {
+    const reports = await hear(transportWith(NO_SETTINGS), options, []);
+    return rankReports(reports).map((candidate) => ({ ...candidate, settings: null }));
+  }
   const found: Identified[] = [];
-  const isHid = options.hid === true;
-  for (const tried of isHid ? COMMON_SETTINGS.slice(0, 1) : (options.settings ?? COMMON_SETTINGS)) {
-    const bytes = await hear(transportWith(tried), options);
+  for (const tried of options.settings ?? COMMON_SETTINGS) {
+    const chunks = await hear(transportWith(tried), options, HARMLESS_QUESTIONS);
+    const bytes = Uint8Array.from(Buffer.concat(chunks));
     options.progress?.({ settings: tried, bytes: bytes.length });
-    const candidates = rankDialects(bytes, isHid ? isForHid : undefined).map((candidate) => ({
-      ...candidate,
-      settings: isHid ? null : tried,
-    }));
+    const candidates = rankDialects(bytes).map((candidate) => ({ ...candidate, settings: tried }));
     found.push(...candidates);
     if ((candidates[0]?.confidence ?? 0) >= (options.sureConfidence ?? SURE_CONFIDENCE)) break;
   }
   return found.sort((left, right) => right.confidence - left.confidence);
 }
 
-const isForHid = ({ hidReportIds }: Dialect): boolean => hidReportIds !== undefined;
-
-async function hear(transport: Transport, options: IdentifyOptions): Promise<Uint8Array> {
+/** @returns what came, in the pieces in which it came: of a HID device one report each. */
+async function hear(
+  transport: Transport,
+  options: IdentifyOptions,
+  questions: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = [];
   let heardBytes = 0;
   const connection = await transport.open(
@@ -97,7 +103,7 @@ async function hear(transport: Transport, options: IdentifyOptions): Promise<Uin
   try {
     const listenMs = options.listenMs ?? LISTEN_MS;
     await pause(options, listenMs);
-    for (const question of options.hid === true ? [] : HARMLESS_QUESTIONS) {
+    for (const question of questions) {
       if (heardBytes > 0) break;
       await connection.write(question, { waitMsMax: WRITE_WAIT_MS_MAX });
       await pause(options, listenMs / 3);
@@ -105,7 +111,7 @@ async function hear(transport: Transport, options: IdentifyOptions): Promise<Uin
   } finally {
     await connection.close();
   }
-  return Uint8Array.from(Buffer.concat(chunks));
+  return chunks;
 }
 
 function pause({ clock, signal }: IdentifyOptions, waitMs: number): Promise<void> {

@@ -55,16 +55,22 @@ const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
 const TERMINATOR_BYTES = 2;
 
-/**
- * @param isPossible  leaves out dialects that cannot come over this way.
- * @returns the dialects that fit, best first.
- */
+/** @returns the HID dialects that fit their own reports among `reports`, best first. */
+export function rankReports(reports: readonly Uint8Array[]): readonly Candidate[] {
+  return DIALECTS.flatMap((dialect) => {
+    const own = reports.filter((report) => dialect.hidReportIds?.includes(report[0] ?? -1) === true);
+    return rankDialects(Uint8Array.from(Buffer.concat(own)), [dialect]);
+  }).sort((left, right) => right.confidence - left.confidence);
+}
+
+/** @returns those of `dialects` that fit, best first. */
 export function rankDialects(
   bytes: Uint8Array,
-  isPossible: (dialect: Dialect) => boolean = () => true,
+  dialects: readonly Dialect[] = DIALECTS,
 ): readonly Candidate[] {
   if (bytes.length === 0) return [];
-  return DIALECTS.filter((dialect) => !NOT_IDENTIFIABLE.includes(dialect.key) && isPossible(dialect))
+  return dialects
+    .filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
     .flatMap((dialect) =>
       (VARIANTS[dialect.key] ?? [{}]).map((options) => candidate(dialect, options, bytes)),
     )

@@ -39,7 +39,9 @@ describe.skipIf(!hasTool("umockdev-wrapper"))("a USB HID scale", () => {
     );
     try {
       const answer: { readonly found: readonly object[] } = JSON.parse(await stage.until('"found"'));
-      expect(answer.found).toMatchObject([{ protocol: "usb-hid-scale", settings: null }]);
+      expect(answer.found).toMatchObject([
+        { protocol: "usb-hid-scale", settings: null, sample: { value: "100.0" }, invalid: 0 },
+      ]);
       expect(stage.said('"written"')).toEqual([]);
     } finally {
       await stage.stop();
