@@ -210,11 +210,15 @@ function spoken(
   if (dialect === null) throw deviceConfigFault("unknown-protocol", id, protocol);
   if (dialect.device !== wanted) throw deviceConfigFault("wrong-kind", id, protocol);
   const settings = dialect.serial ?? DEFAULT_SETTINGS;
-  return { transport: transportOf(config, settings), dialect, dialectOptions: options };
+  return { transport: transportOf(config, settings, dialect.hidReportIds), dialect, dialectOptions: options };
 }
 
-function transportOf({ port, serial }: DeviceConfig, settings: SerialSettings): Transport {
-  return transportTo(port, serial ?? settings);
+function transportOf(
+  { port, serial }: DeviceConfig,
+  settings: SerialSettings,
+  hidReportIds?: readonly number[],
+): Transport {
+  return transportTo(port, serial ?? settings, hidReportIds);
 }
 
 const HINTS = {

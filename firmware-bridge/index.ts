@@ -70,7 +70,7 @@ export function openScale(options: OpenScaleOptions): Scale {
     clock: systemBridgeClock,
     entropy: systemBridgeEntropy,
     ...rest,
-    transport: transportTo(port, settings),
+    transport: transportTo(port, settings, dialect.hidReportIds),
     dialect,
     dialectOptions,
   });

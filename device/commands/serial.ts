@@ -11,6 +11,7 @@ import type { Reading } from "../../firmware-bridge/ports/reading.ts";
 import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
 import { chunkLine } from "../../firmware-bridge/recording/recording.ts";
 import { Line } from "../../firmware-bridge/transport/line.ts";
+import { parsePortName } from "../../firmware-bridge/transport/port-name.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
 import { monitor } from "./serial-monitor.ts";
 import { type ReplayOptions, replayRecording } from "./serial-replay.ts";
@@ -47,6 +48,10 @@ export function registerSerialCommands(program: Command): void {
     .description("识别设备的协议和串口参数，不改动设备 / find out how a device speaks, without changing it")
     .option("--listen-ms <ms>", "每种参数监听多久 / how long to listen at each setting", wholeNumber, 1500)
     .option("--json", "以 JSON 输出 / print JSON")
+    .addHelpText(
+      "after",
+      "\n串口逐个参数监听，无数据时只发不改动设备的询问；usb: 设备只监听一次，不发送任何数据。\nA serial line is listened to at each setting and, where silent, asked only what changes nothing; a usb: device is listened to once and sent nothing.",
+    )
     .action(identifyDevice);
   withProtocol(serial.command("monitor"))
     .description("在终端上实时显示读数 / live readings, large, with counters")
@@ -80,7 +85,10 @@ export function registerSerialCommands(program: Command): void {
 
 function withPort(command: Command): Command {
   return command
-    .requiredOption("--port <port>", "端口路径或 主机:端口 / a port's path or host:port")
+    .requiredOption(
+      "--port <port>",
+      "端口路径、主机:端口、rfc2217:主机:端口、usb:0922:8003（HID）或 usb-serial:1a86:7523 / a path, host:port, rfc2217:host:port, usb:0922:8003 (HID) or usb-serial:1a86:7523",
+    )
     .option("--serial <settings>", "例如 9600-8N1 / for example 9600-8N1", serialSettings);
 }
 
@@ -130,7 +138,7 @@ function jsonObject(text: string): OptionBag {
 }
 
 function monitorOptions({ port, serial, protocol, options, json }: ProtocolOptions) {
-  const transport = transportTo(port, serial ?? protocol.serial ?? DEFAULT_SETTINGS);
+  const transport = transportTo(port, serial ?? protocol.serial ?? DEFAULT_SETTINGS, protocol.hidReportIds);
   return { transport, dialect: protocol, dialectOptions: options, asJson: json === true };
 }
 
@@ -165,6 +173,7 @@ async function identifyDevice(
       clock: systemBridgeClock,
       signal,
       listenMs: options.listenMs,
+      hid: parsePortName(options.port).kind === "usb-hid",
       ...(options.serial === undefined ? {} : { settings: [options.serial] }),
     });
     if (options.json === true) await print(JSON.stringify({ port: options.port, found }));
@@ -182,9 +191,15 @@ async function printFound(port: string, found: readonly Identified[]): Promise<v
   }
   for (const { protocol, confidence, readings, sample, settings } of found.slice(0, 5))
     await print(
-      `${String(Math.round(confidence * 100)).padStart(3)} %  ${protocol.padEnd(18)} ${settings.baudRate} ${settings.dataBits}${settings.parity.charAt(0).toUpperCase()}${settings.stopBits}  ${readings} ×  ${shortly(sample)}`,
+      `${String(Math.round(confidence * 100)).padStart(3)} %  ${protocol.padEnd(18)} ${inShort(settings)}  ${readings} ×  ${shortly(sample)}`,
     );
   await print(`\n${configStanza(port, best)}`);
+}
+
+function inShort(settings: SerialSettings | null): string {
+  if (settings === null) return "USB HID";
+  const { baudRate, dataBits, parity, stopBits } = settings;
+  return `${baudRate} ${dataBits}${parity.charAt(0).toUpperCase()}${stopBits}`;
 }
 
 function shortly(reading: Reading): string {

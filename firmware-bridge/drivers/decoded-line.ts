@@ -4,6 +4,7 @@ import type { FramingCounters } from "../ports/framing.ts";
 import type { Transport } from "../ports/transport.ts";
 import { type DecodedFrame, DecodingSession } from "../session.ts";
 import { Line, type LineCounters, type LineState, type WriteOutcome } from "../transport/line.ts";
+import { RecentBytes } from "./recent-bytes.ts";
 
 export interface DecodedLineOptions {
   readonly transport: Transport;
@@ -21,6 +22,9 @@ export interface DecodedLineListener {
   state(state: LineState): void;
 }
 
+/** A few frames of any dialect. */
+const RECENT_BYTES_MAX = 512;
+
 /** A line whose bytes are decoded, with a fresh decoder for each connection: half a frame never survives a replug. */
 export class DecodedLine {
   readonly #options: DecodedLineOptions;
@@ -30,6 +34,7 @@ export class DecodedLine {
   #epoch = -1;
   #pastFraming = EMPTY_COUNTERS;
   #silence: BridgeTimer | undefined;
+  readonly #recent = new RecentBytes(RECENT_BYTES_MAX);
 
   constructor(options: DecodedLineOptions, listener: DecodedLineListener) {
     this.#options = options;
@@ -57,6 +62,11 @@ export class DecodedLine {
     return { ...this.#line.counters(), framing: added(this.#pastFraming, this.#session.counters()) };
   }
 
+  /** A copy of the last bytes of this connection. */
+  recentBytes(): Uint8Array {
+    return this.#recent.take();
+  }
+
   async close(): Promise<void> {
     this.#silence?.cancel();
     await this.#line.close();
@@ -72,8 +82,10 @@ export class DecodedLine {
       this.#epoch = epoch;
       this.#pastFraming = added(this.#pastFraming, this.#session.counters());
       this.#session = new DecodingSession(this.#options.codec);
+      this.#recent.clear();
       this.#listener.begun();
     }
+    this.#recent.add(bytes);
     for (const frame of this.#session.push(bytes)) this.#listener.frame(frame);
     const { endAfterSilenceMs, clock } = this.#options;
     if (endAfterSilenceMs === undefined) return;

@@ -2,8 +2,8 @@ import { BridgeFault, type FaultHint } from "../ports/fault.ts";
 
 const HINTS = {
   "device-silent": {
-    zh: "设备没有数据：请检查电源、数据线和输出方式。",
-    en: "The device says nothing: check its power, cable and output mode.",
+    zh: "设备没有数据：请检查电源、数据线、输出方式和波特率。",
+    en: "The device says nothing: check its power, cable, output mode and baud rate.",
   },
   "device-unreadable": {
     zh: "收到的数据无法识别：请检查波特率和协议设置。",
@@ -49,6 +49,7 @@ const HINTS = {
 
 export type DeviceFaultCode = keyof typeof HINTS;
 
-export function deviceFault(code: DeviceFaultCode, message: string): BridgeFault {
-  return new BridgeFault(message, { code, retry: "after-operator", hint: HINTS[code] });
+/** @param hint  where more is known than the code says. */
+export function deviceFault(code: DeviceFaultCode, message: string, hint?: FaultHint): BridgeFault {
+  return new BridgeFault(message, { code, retry: "after-operator", hint: hint ?? HINTS[code] });
 }

@@ -1,5 +1,6 @@
 import type { BridgeClock, BridgeEntropy, BridgeTimer } from "../ports/clock.ts";
 import type { Codec, Dialect, OptionBag } from "../ports/dialect.ts";
+import type { FaultHint } from "../ports/fault.ts";
 import type { Reading, WeightReading } from "../ports/reading.ts";
 import type { Scale, ScaleCommand, ScaleCommandOutcome, ScaleHealth, ScaleReading } from "../ports/scale.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -9,6 +10,7 @@ import { deviceFault } from "./device-faults.ts";
 import { exactGrams, resolutionOf } from "./grams.ts";
 import { POLL_OF_DIALECT, type PollPlan } from "./polling.ts";
 import { DEFAULT_STABILITY, type StabilityRule, StabilityWindow } from "./stability.ts";
+import { topBitHint, topBitOf } from "./top-bit.ts";
 
 export interface ScaleDriverOptions {
   readonly transport: Transport;
@@ -47,6 +49,9 @@ export class ScaleDriver extends DeviceBase implements Scale {
   /** The first frame of a connection may be the tail of one, or a stale report. */
   #distrustsNext = false;
   #lastGoodMonoMs = 0;
+  /** Of this connection, for scales that speak at a key press. */
+  #hasRead = false;
+  #isUnread = false;
   #seen = { bytesIn: 0, badChecksum: 0, frames: 0 };
   #pending: ((outcome: ScaleCommandOutcome) => void) | undefined;
 
@@ -99,9 +104,14 @@ export class ScaleDriver extends DeviceBase implements Scale {
     this.#lastGoodMonoMs = this.#options.clock.mono();
     this.enter({ kind: "connecting" });
     if (this.#plan !== null) this.#poll(this.#plan);
-    const silenceMsMax =
-      this.#options.silenceMsMax === undefined ? SILENCE_MS_MAX : this.#options.silenceMsMax;
-    if (silenceMsMax !== null && this.#options.dialect.trust.stability !== "none") this.#watch(silenceMsMax);
+    this.#hasRead = false;
+    this.#isUnread = false;
+    this.#watch(this.#options.silenceMsMax ?? SILENCE_MS_MAX);
+  }
+
+  /** Silence is no fault of a scale that speaks only at a key press. */
+  get #isTalker(): boolean {
+    return this.#options.silenceMsMax !== null && this.#options.dialect.trust.stability !== "none";
   }
 
   #poll(plan: PollPlan): void {
@@ -136,12 +146,26 @@ export class ScaleDriver extends DeviceBase implements Scale {
     this.#seen = { bytesIn, badChecksum, frames };
     const isQuiet = this.#options.clock.mono() - this.#lastGoodMonoMs >= silenceMsMax;
     if (newBad > 2 && newBad >= DAMAGED_SHARE_MIN * (newBad + newFrames)) this.#blame("device-checksums");
-    else if (isQuiet) this.#blame(newBytes === 0 ? "device-silent" : "device-unreadable");
+    else if (!this.#isTalker) this.#judgeUnread(newBytes);
+    else if (isQuiet && newBytes === 0) this.#blame("device-silent");
+    else if (isQuiet) this.#blame("device-unreadable", this.#formatHint());
   }
 
-  #blame(code: Parameters<typeof deviceFault>[0]): void {
+  /** A print-out has lines around its weight: only when nothing of it is read a whole silence time later, never yet. */
+  #judgeUnread(newBytes: number): void {
+    if (this.#hasRead) return;
+    if (this.#isUnread) this.#blame("device-unreadable", this.#formatHint());
+    this.#isUnread ||= newBytes > 0;
+  }
+
+  #blame(code: Parameters<typeof deviceFault>[0], hint?: FaultHint): void {
     this.#window.forget();
-    this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`) });
+    this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`, hint) });
+  }
+
+  #formatHint(): FaultHint | undefined {
+    const topBit = topBitOf(this.line.recentBytes(), this.#codec);
+    return topBit === null ? undefined : topBitHint(topBit, this.#options.dialect.trust.check);
   }
 
   protected override onBegun(): void {
@@ -202,6 +226,7 @@ export class ScaleDriver extends DeviceBase implements Scale {
   #onWeight(weight: WeightReading, raw: Uint8Array): void {
     const receivedMonoMs = this.#options.clock.mono();
     this.#lastGoodMonoMs = receivedMonoMs;
+    this.#hasRead = true;
     if (weight.notZeroed === true) this.#blame("device-not-zeroed");
     else this.enter({ kind: "live" });
     const reading = this.#readingOf(weight, raw, receivedMonoMs);

@@ -69,42 +69,6 @@ function cut(bytes: Uint8Array, lengths: readonly number[]): Uint8Array[] {
   return [...chunks, bytes.subarray(from)];
 }
 
-describe("ten million random bytes", () => {
-  const CHUNK_BYTES = 1 << 16;
-  const noise = xorshiftBytes(CHUNK_BYTES);
-  // All line dialects share one machine, and a burst keeps nothing: one of each will do.
-  const distinct = SPECS.filter(
-    ([key, spec]) =>
-      (spec.kind !== "line" || key === "mt-sics") && (spec.kind !== "burst" || key === "wiegand26"),
-  );
-
-  it.each(distinct)(
-    "neither throw in the framing of %s nor fill its buffer beyond the maximum",
-    (_key, spec) => {
-      const framer = createFramer(spec);
-      let pushedBytes = 0;
-      for (let turn = 0; pushedBytes < 1e7; turn++) {
-        const chunk = noise.subarray((turn * 7919) % 4096);
-        framer.push(chunk);
-        pushedBytes += chunk.length;
-        if (framer.bufferedBytes > framer.frameBytesMax) expect.fail("the buffer outgrew its maximum");
-      }
-      const { frames, noiseBytes } = framer.counters();
-      expect(frames + noiseBytes).toBeLessThanOrEqual(pushedBytes);
-    },
-  );
-});
-
-function xorshiftBytes(length: number): Uint8Array {
-  let state = 0x2545f491;
-  return Uint8Array.from({ length }, () => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return state & 0xff;
-  });
-}
-
 describe("a line framer", () => {
   const spec: FramingSpec = { kind: "line", terminators: [0x0d, 0x0a], frameBytesMax: 8 };
 

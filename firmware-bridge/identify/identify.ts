@@ -1,13 +1,15 @@
 import type { BridgeClock } from "../ports/clock.ts";
 import type { SerialSettings } from "../ports/dialect.ts";
 import type { Transport } from "../ports/transport.ts";
-import { type Identified, rankDialects } from "./rank.ts";
+import { type Identified, rankDialects, rankReports } from "./rank.ts";
 
 export interface IdentifyOptions {
   readonly clock: BridgeClock;
   readonly signal: AbortSignal;
   readonly settings?: readonly SerialSettings[];
   readonly listenMs?: number;
+  /** A USB HID device: it has no serial settings to try, and a report that nobody knows may set something. */
+  readonly hid?: boolean;
   /** After so sure a find the other settings are not tried. */
   readonly sureConfidence?: number;
   readonly progress?: (what: { readonly settings: SerialSettings; readonly bytes: number }) => void;
@@ -46,13 +48,16 @@ const HARMLESS_QUESTIONS: readonly Uint8Array[] = [
   Uint8Array.from(Buffer.from("W")),
 ];
 
+/** A HID device has none; the transport takes no notice of them. */
+const NO_SETTINGS = settings(9600, 8, "none");
 const LISTEN_MS = 1500;
 const SURE_CONFIDENCE = 0.8;
 const HEARD_BYTES_MAX = 64 * 1024;
 const WRITE_WAIT_MS_MAX = 500;
 
 /**
- * Finds out how a device speaks: listens at each setting, and asks only where it stays silent.
+ * Finds out how a device speaks: listens at each setting, and asks only where it stays silent; listens once to a HID
+ * device, and asks it nothing.
  * @param transportWith  opens the port at these settings.
  * @returns what fits, best first; empty when nothing does.
  * @throws BridgeFault of the port when it can't be opened at all.
@@ -61,9 +66,14 @@ export async function identify(
   transportWith: (settings: SerialSettings) => Transport,
   options: IdentifyOptions,
 ): Promise<readonly Identified[]> {
+  if (options.hid === true) {
+    const reports = await hear(transportWith(NO_SETTINGS), options, []);
+    return rankReports(reports).map((candidate) => ({ ...candidate, settings: null }));
+  }
   const found: Identified[] = [];
   for (const tried of options.settings ?? COMMON_SETTINGS) {
-    const bytes = await hear(transportWith(tried), options);
+    const chunks = await hear(transportWith(tried), options, HARMLESS_QUESTIONS);
+    const bytes = Uint8Array.from(Buffer.concat(chunks));
     options.progress?.({ settings: tried, bytes: bytes.length });
     const candidates = rankDialects(bytes).map((candidate) => ({ ...candidate, settings: tried }));
     found.push(...candidates);
@@ -72,7 +82,12 @@ export async function identify(
   return found.sort((left, right) => right.confidence - left.confidence);
 }
 
-async function hear(transport: Transport, options: IdentifyOptions): Promise<Uint8Array> {
+/** @returns what came, in the pieces in which it came: of a HID device one report each. */
+async function hear(
+  transport: Transport,
+  options: IdentifyOptions,
+  questions: readonly Uint8Array[],
+): Promise<readonly Uint8Array[]> {
   const chunks: Uint8Array[] = [];
   let heardBytes = 0;
   const connection = await transport.open(
@@ -88,7 +103,7 @@ async function hear(transport: Transport, options: IdentifyOptions): Promise<Uin
   try {
     const listenMs = options.listenMs ?? LISTEN_MS;
     await pause(options, listenMs);
-    for (const question of HARMLESS_QUESTIONS) {
+    for (const question of questions) {
       if (heardBytes > 0) break;
       await connection.write(question, { waitMsMax: WRITE_WAIT_MS_MAX });
       await pause(options, listenMs / 3);
@@ -96,7 +111,7 @@ async function hear(transport: Transport, options: IdentifyOptions): Promise<Uin
   } finally {
     await connection.close();
   }
-  return Uint8Array.from(Buffer.concat(chunks));
+  return chunks;
 }
 
 function pause({ clock, signal }: IdentifyOptions, waitMs: number): Promise<void> {

@@ -19,7 +19,8 @@ export interface Candidate {
 }
 
 export interface Identified extends Candidate {
-  readonly settings: SerialSettings;
+  /** null for a USB HID device. */
+  readonly settings: SerialSettings | null;
 }
 
 /** Options to try where the wire does not say. */
@@ -54,10 +55,22 @@ const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
 const TERMINATOR_BYTES = 2;
 
-/** @returns the dialects that fit, best first. */
-export function rankDialects(bytes: Uint8Array): readonly Candidate[] {
+/** @returns the HID dialects that fit their own reports among `reports`, best first. */
+export function rankReports(reports: readonly Uint8Array[]): readonly Candidate[] {
+  return DIALECTS.flatMap((dialect) => {
+    const own = reports.filter((report) => dialect.hidReportIds?.includes(report[0] ?? -1) === true);
+    return rankDialects(Uint8Array.from(Buffer.concat(own)), [dialect]);
+  }).sort((left, right) => right.confidence - left.confidence);
+}
+
+/** @returns those of `dialects` that fit, best first. */
+export function rankDialects(
+  bytes: Uint8Array,
+  dialects: readonly Dialect[] = DIALECTS,
+): readonly Candidate[] {
   if (bytes.length === 0) return [];
-  return DIALECTS.filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
+  return dialects
+    .filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
     .flatMap((dialect) =>
       (VARIANTS[dialect.key] ?? [{}]).map((options) => candidate(dialect, options, bytes)),
     )

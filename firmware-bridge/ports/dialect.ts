@@ -40,6 +40,8 @@ export interface Dialect {
   readonly device: DeviceKind;
   /** The maker's default; null for USB HID and for buses without a serial line. */
   readonly serial: SerialSettings | null;
+  /** USB HID: first bytes of the reports that this dialect means; the device may send others. */
+  readonly hidReportIds?: readonly number[];
   readonly trust: Trust;
   /** Names of the options that `open` understands; a site sets what the wire does not say. */
   readonly optionNames: readonly string[];

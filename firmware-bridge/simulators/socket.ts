@@ -11,6 +11,11 @@ export interface DeviceBay {
   readonly address: string;
   readonly socket: DeviceSocket;
   plug(): Promise<void>;
+  /**
+   * Resolves when the system shows the plugged device to programs, which takes real USB a while: debouncing and
+   * enumeration. Where it is missing `plug` itself has waited for that.
+   */
+  arrived?(): Promise<void>;
   unplug(): Promise<void>;
   /** Pulls the device out for good. */
   close(): Promise<void>;

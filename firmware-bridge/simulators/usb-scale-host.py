@@ -4,11 +4,12 @@
 Usage: umockdev-wrapper python3 usb-scale-host.py PROGRAM ARGUMENT...
 Orders on standard input, one a line: `weight TENTHS-OF-A-GRAM`, `unplug`, `remove`, `plug`. After `unplug` transfers fail
 as they do when the cable is pulled; `remove` takes the device off the bus and says {"host": "removed"} on standard
-output, where the rest is the program's. It may come only when the program has let go of the device: umockdev aborts a
+output, where the rest is the program's, and {"host": "written"} when the program sends anything to the device. It may come only when the program has let go of the device: umockdev aborts a
 program whose request is under way.
 Answers the few usbfs requests that libusb makes: submit, reap and discard of transfers, claim and release.
 """
 import errno
+import json
 import os
 import struct
 import subprocess
@@ -71,8 +72,13 @@ class Scale:
         self.plugged = False
         self.generation = 0
         self.next_report = 0.0
+        self.reports = 0
 
     def report(self):
+        """Every third report is another one, with bytes inside that read as 999.9 g to a program that lost its start."""
+        self.reports += 1
+        if self.reports % 3 == 0:
+            return bytes((4,)) + struct.pack("<BBBbH", 3, 4, 2, -1, 9999)
         return struct.pack("<BBBbH", 3, 4, 2, -1, self.tenths)
 
 
@@ -86,6 +92,11 @@ class Client:
 testbed = UMockdev.Testbed.new()
 scale = Scale()
 clients = {}
+
+
+def say(**event):
+    sys.stdout.write(json.dumps(event) + "\n")
+    sys.stdout.flush()
 
 
 def finish(argument, urb, status, data=b""):
@@ -129,6 +140,8 @@ def answer(client, request, argument):
         urb = argument.resolve(0, URB_BYTES)
         raw = bytes(urb.retrieve())
         client.flying.append((urb, raw[1], struct.unpack_from("<i", raw, URB_LENGTH_AT)[0]))
+        if raw[1] != INPUT_ENDPOINT:
+            say(host="written", endpoint=raw[1])
         return 0, 0
     if request == DISCARD_URB and client.flying:
         client.discarded.append(client.flying.pop(0))
@@ -172,8 +185,7 @@ def remove():
         os.unlink(os.path.join(testbed.get_root_dir(), NODE.lstrip("/")))
     except FileNotFoundError:
         pass
-    sys.stdout.write('{"host": "removed"}\n')
-    sys.stdout.flush()
+    say(host="removed")
 
 
 def obey(order, *arguments):

@@ -64,9 +64,14 @@ function socketAddress(text: string): { readonly host: string; readonly port: nu
 /**
  * The way to the device that `port` names.
  * @param settings  for serial lines; a USB HID device and a raw gateway have none.
+ * @param hidReportIds  of a HID device only these reports, the `hidReportIds` of its dialect.
  * @throws BridgeFault `port-name`.
  */
-export function transportTo(port: string, settings: SerialSettings): Transport {
+export function transportTo(
+  port: string,
+  settings: SerialSettings,
+  hidReportIds?: readonly number[],
+): Transport {
   const name = parsePortName(port);
   switch (name.kind) {
     case "serial":
@@ -74,7 +79,10 @@ export function transportTo(port: string, settings: SerialSettings): Transport {
     case "usb-serial":
       return serialTransport({ address: { kind: "usb", ids: name.ids }, settings });
     case "usb-hid":
-      return usbHidTransport({ ids: name.ids });
+      return usbHidTransport({
+        ids: name.ids,
+        ...(hidReportIds === undefined ? {} : { reportIds: hidReportIds }),
+      });
     case "tcp":
       return tcpTransport({ host: name.host, port: name.port });
     case "rfc2217":

@@ -7,6 +7,11 @@ import { type UsbIds, usbSerialNumber } from "./usb-tty.ts";
 export interface UsbHidTransportOptions {
   /** With a serial number only that very device, when two of a kind are plugged in. */
   readonly ids: UsbIds;
+  /**
+   * Reports that begin with another byte are left out. It must happen here, where a report is still one piece: in the
+   * stream of bytes behind, the inside of a foreign report may look like a weight.
+   */
+  readonly reportIds?: readonly number[];
   /** Where the kernel's device tree is; only tests set it. */
   readonly sysRoot?: string;
 }
@@ -16,6 +21,12 @@ const HID_CLASS = 3;
 const SET_REPORT_TYPE = 0x21;
 const SET_REPORT_REQUEST = 0x09;
 const OUTPUT_REPORT = 0x0200;
+
+/**
+ * Devices that this process has open. libusb gives one process one handle for a device, however often it is opened: a
+ * second reader would take every other report, and its `close` would close the first.
+ */
+const inUse = new Set<string>();
 
 /**
  * A HID device through libusb; each input report is one chunk. It is looked up by its ids at each open.
@@ -32,13 +43,29 @@ export function usbHidTransport(options: UsbHidTransportOptions): Transport {
       const device = await found(options);
       signal.throwIfAborted();
       if (device === undefined) throw portFault("port-missing", `${label}: no such device`);
+      const address = `${device.busNumber}:${device.deviceAddress}`;
+      if (inUse.has(address)) throw portFault("port-busy", `${label}: open in this program already`);
+      inUse.add(address);
+      const free = (): void => void inUse.delete(address);
       try {
-        return new UsbHidConnection(device, claimed(device, label), label, events);
+        const wanted = onlyReports(events, options.reportIds);
+        return new UsbHidConnection(device, claimed(device, label), label, wanted, free);
       } catch (error) {
         closeQuietly(device);
+        free();
         throw usbFault(error, label);
       }
     },
+  };
+}
+
+function onlyReports(events: ConnectionEvents, ids: readonly number[] | undefined): ConnectionEvents {
+  if (ids === undefined) return events;
+  return {
+    data: (report) => {
+      if (ids.includes(report[0] ?? -1)) events.data(report);
+    },
+    closed: (fault) => events.closed(fault),
   };
 }
 
@@ -102,11 +129,19 @@ class UsbHidConnection implements Connection {
   readonly #label: string;
   readonly #events: ConnectionEvents;
   readonly #poll: InputPoll;
+  readonly #free: () => void;
   readonly #out: OutEndpoint | undefined;
   #closed: Promise<void> | undefined;
 
-  constructor(device: Device, claimedInterface: ClaimedInterface, label: string, events: ConnectionEvents) {
+  constructor(
+    device: Device,
+    claimedInterface: ClaimedInterface,
+    label: string,
+    events: ConnectionEvents,
+    free: () => void,
+  ) {
     this.#device = device;
+    this.#free = free;
     this.#claimed = claimedInterface;
     const { endpoints } = claimedInterface.hid;
     this.#label = label;
@@ -159,5 +194,6 @@ class UsbHidConnection implements Connection {
     await this.#claimed.hid.releaseAsync().catch(() => {});
     giveBack(this.#claimed);
     closeQuietly(this.#device);
+    this.#free();
   }
 }

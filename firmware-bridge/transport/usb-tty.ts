@@ -8,6 +8,9 @@ export interface UsbIds {
   readonly serialNumber?: string;
 }
 
+/** Consoles and old-style ptys: a hundred names that no USB device ever has, and each costs a look. */
+const NEVER_USB = /^(?:tty\d*|console|ptmx|ttyS\d+|[pt]ty[p-za-e][0-9a-f])$/;
+
 /** From the tty up to the USB device there are an interface and at most a port in between. */
 const LEVELS_MAX = 6;
 
@@ -18,6 +21,7 @@ const LEVELS_MAX = 6;
 export async function findUsbTty(ids: UsbIds, sysRoot = "/sys"): Promise<string | null> {
   const ttys = join(sysRoot, "class", "tty");
   for (const name of await entriesOf(ttys)) {
+    if (NEVER_USB.test(name)) continue;
     const device = await realpath(join(ttys, name, "device")).catch(() => null);
     if (device !== null && (await belongsTo(device, ids))) return `/dev/${name}`;
   }

@@ -1,40 +1,29 @@
 /** One test of the guest and how it went. */
 export interface Outcome {
   readonly name: string;
+  /** As vitest says it; a skipped test is not "passed". */
   readonly status: string;
   readonly seconds: number;
 }
 
-interface JsonReport {
-  readonly testResults: readonly {
-    readonly name: string;
-    readonly status: string;
-    readonly message: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      readonly duration?: number;
-    }[];
-  }[];
-}
+/** What the guest appends to `results.jsonl`, as it happens: a run that is stopped still tells what passed. */
+export type ResultLine = Outcome | { readonly ended: true };
 
 /**
- * @param json  what vitest's JSON reporter wrote in the guest.
- * @returns each test, and each file that failed without any; a skipped test keeps its status, which is not "passed".
+ * @param jsonl  lines of `ResultLine`; the last may be cut off.
+ * @returns each test, and one that failed when the run came to no end.
  */
-export function readResults(json: string): readonly Outcome[] {
-  const report: JsonReport = JSON.parse(json);
-  return report.testResults.flatMap((file) => {
-    const tests = file.assertionResults.map(({ fullName, status, duration = 0 }) => ({
-      name: fullName,
-      status,
-      seconds: duration / 1000,
-    }));
-    const brokeDown = file.status !== "passed" && tests.every(({ status }) => status === "passed");
-    return brokeDown
-      ? [...tests, { name: `${file.name} ${file.message}`, status: "failed", seconds: 0 }]
-      : tests;
-  });
+export function readResults(jsonl: string): readonly Outcome[] {
+  const lines = jsonl
+    .split("\n")
+    .slice(0, -1)
+    .map((line): ResultLine => JSON.parse(line));
+  const outcomes = lines.filter((line) => "name" in line);
+  if (lines.some((line) => "ended" in line)) return outcomes;
+  return [
+    ...outcomes,
+    { name: "the run came to no end; later tests were not run", status: "failed", seconds: 0 },
+  ];
 }
 
 /** A table for a terminal. */

@@ -39,7 +39,7 @@ async function main(): Promise<number> {
   const kernel = guestKernel(CACHE);
   const initramfs = packInitramfs(kernel.moduleFolder, kernel.modules);
   await boot(kernel.image, initramfs, results);
-  const file = join(results, "results.json");
+  const file = join(results, "results.jsonl");
   if (!existsSync(file)) {
     console.error("The guest wrote no results: what it printed above says why.\n\n0 passed, 1 failed");
     return 1;

@@ -17,7 +17,7 @@ const say = (event: object): void => {
 let connections = 0;
 let last = "";
 const line = new Line(
-  usbHidTransport({ ids: { vendorId: "0922", productId: "8003" } }),
+  usbHidTransport({ ids: { vendorId: "0922", productId: "8003" }, reportIds: [3] }),
   { clock: systemBridgeClock, entropy: systemBridgeEntropy, retryWaitMsMin: 150, retryWaitMsMax: 150 },
   {
     data: (report, epoch) => {

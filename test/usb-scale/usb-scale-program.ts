@@ -1,11 +1,12 @@
 import { ScaleDriver } from "../../firmware-bridge/drivers/scale-driver.ts";
 import { usbHidScale } from "../../firmware-bridge/protocol/usb-hid-scale/usb-hid-scale.ts";
+import { transportTo } from "../../firmware-bridge/transport/port-name.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
-import { usbHidTransport } from "../../firmware-bridge/transport/usb-hid-transport.ts";
 
 /** What the USB test runs under the emulated bus: prints states and readings as JSON lines until it is told to stop. */
+const SETTINGS = { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 } as const;
 const scale = new ScaleDriver({
-  transport: usbHidTransport({ ids: { vendorId: "0922", productId: "8003" } }),
+  transport: transportTo("usb:0922:8003", SETTINGS, usbHidScale.hidReportIds),
   dialect: usbHidScale,
   clock: systemBridgeClock,
   entropy: systemBridgeEntropy,

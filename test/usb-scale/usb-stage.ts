@@ -8,6 +8,7 @@ export class UsbStage {
   readonly #child: ChildProcess;
   readonly #events: string[] = [];
   readonly #all: string[] = [];
+  #isRunning = true;
   readonly #waiters = new Set<() => void>();
 
   /** @param program  a file beside this one. */
@@ -26,7 +27,9 @@ export class UsbStage {
         this.#all.push(line);
         for (const wake of [...this.#waiters]) wake();
       });
-    this.#child.once("exit", () => {
+    // Not at "exit": what it said last may come after that.
+    this.#child.once("close", () => {
+      this.#isRunning = false;
       for (const wake of [...this.#waiters]) wake();
     });
   }
@@ -40,7 +43,7 @@ export class UsbStage {
     return new Promise((resolve, reject) => {
       const wake = (): void => {
         const index = this.#events.findIndex((event) => event.includes(part));
-        if (index < 0 && this.isRunning()) return;
+        if (index < 0 && this.#isRunning) return;
         this.#waiters.delete(wake);
         const [found] = this.#events.splice(0, index + 1).slice(-1);
         if (index < 0 || found === undefined) reject(new Error(`the program ended before it said ${part}`));
@@ -56,15 +59,12 @@ export class UsbStage {
     return this.#all.filter((event) => event.includes(part));
   }
 
-  isRunning(): boolean {
-    return this.#child.exitCode === null && this.#child.signalCode === null;
-  }
-
   async stop(): Promise<void> {
-    if (!this.isRunning()) return;
-    const exited = once(this.#child, "exit");
+    if (!this.#isRunning) return;
+    const closed = once(this.#child, "close");
     // The wrapper and its children are one group, which this stage started.
-    if (this.#child.pid !== undefined) process.kill(-this.#child.pid, "SIGTERM");
-    await exited;
+    if (this.#child.pid !== undefined && this.#child.exitCode === null)
+      process.kill(-this.#child.pid, "SIGTERM");
+    await closed;
   }
 }

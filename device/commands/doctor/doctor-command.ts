@@ -10,6 +10,7 @@ import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
 import { deviceChecks } from "./check-devices.ts";
 import { photosCheck } from "./check-photos.ts";
 import { pageCheck, runtimeCheck, weightsCheck } from "./check-program.ts";
+import { udevChecks } from "./check-udev.ts";
 
 /** In the order in which a person would look. */
 const CHECKS: readonly Check[] = [
@@ -49,7 +50,8 @@ async function doctor(options: ConfigOption & JsonOption, context: CommandContex
   };
   await add({ id: "config", title: { zh: "配置", en: "configuration" }, ...configFinding(config, file) });
   // One after another: a disk that is being measured should have nothing else to do.
-  for (const check of [...CHECKS, ...deviceChecks(subject)]) await add(await runCheck(check, subject));
+  for (const check of [...CHECKS, ...udevChecks(config.devices), ...deviceChecks(subject)])
+    await add(await runCheck(check, subject));
   const failedCount = results.filter(({ status }) => status === "failed").length;
   if (options.json === true) await context.json({ ok: failedCount === 0, checks: results });
   context.end(failedCount === 0 ? EXIT.ok : EXIT.fault);

@@ -12,6 +12,7 @@ export const scannerHidpos: Dialect = {
   title: "HID-POS scanner",
   device: "scanner",
   serial: null,
+  hidReportIds: [2],
   trust: { stability: "none", check: "none", evidence: "captured" },
   optionNames: [],
   open: () => ({

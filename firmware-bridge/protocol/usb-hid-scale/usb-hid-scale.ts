@@ -14,6 +14,7 @@ export const usbHidScale: Dialect = {
   title: "USB HID scale",
   device: "scale",
   serial: null,
+  hidReportIds: [3],
   trust: { stability: "wire", check: "none", evidence: "captured" },
   optionNames: [],
   open: () => ({

@@ -6,6 +6,7 @@ import {
   mkdirSync,
   openSync,
   readdirSync,
+  readFileSync,
   readSync,
   statSync,
   symlinkSync,
@@ -22,6 +23,7 @@ import type { DeviceBay } from "../../../firmware-bridge/simulators/socket.ts";
  * Source: Linux, Documentation/usb/gadget_configfs.rst, Documentation/ABI/testing/configfs-usb-gadget-hid.
  */
 const CONFIGFS = "/sys/kernel/config/usb_gadget";
+const USB_DEVICES = "/sys/bus/usb/devices";
 const READ_EVERY_MS = 5;
 const POLL_MS = 2;
 
@@ -78,6 +80,7 @@ export function hidGadget(options: HidOptions): DeviceBay {
       queue.length = 0;
       timer = setInterval(tick, READ_EVERY_MS);
     },
+    arrived: () => shownBySystem(options),
     unplug: async () => {
       clearInterval(timer);
       if (end !== undefined) closeSync(end);
@@ -119,6 +122,7 @@ export function acmGadget(options: GadgetOptions): DeviceBay {
       });
       end = port;
     },
+    arrived: () => shownBySystem(options),
     unplug: async () => {
       const port = end;
       end = undefined;
@@ -168,6 +172,22 @@ function bind(folder: string, slot: number): void {
 
 function unbind(folder: string): void {
   writeFileSync(join(folder, "UDC"), "\n");
+}
+
+/** Resolves when the kernel has enumerated the device: drivers, node and names follow, and count as ours. */
+async function shownBySystem({ serialNumber, productId }: GadgetOptions): Promise<void> {
+  const isIt = (name: string): boolean =>
+    attribute(name, "serial") === serialNumber && attribute(name, "idProduct") === productId;
+  while (!readdirSync(USB_DEVICES).some(isIt)) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
+
+function attribute(device: string, name: string): string | null {
+  try {
+    return readFileSync(join(USB_DEVICES, device, name), "utf8").trim();
+  } catch {
+    // Not all have all, and it may be going away.
+    return null;
+  }
 }
 
 /** The device's end of a HID function, whose number the kernel gives it when it is bound. */

@@ -1,4 +1,6 @@
-import { readlinkSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync, readlinkSync } from "node:fs";
 import { afterEach, describe, expect, it } from "vitest";
 import { ScaleDriver } from "../../../firmware-bridge/drivers/scale-driver.ts";
 import { ScannerDriver } from "../../../firmware-bridge/drivers/scanner-driver.ts";
@@ -21,6 +23,8 @@ const ANY_REPORT = bytes(
   "06 00ff 0901 a101 0901 1500 26ff00 7508 9540 8102 0902 7508 9540 9102 c0".replaceAll(" ", ""),
 );
 const SCALE_REPORT = bytes("058d0920a1018503097015 0026ff00750895058102c0".replaceAll(" ", ""));
+/** One input report, 2, of 63 bytes on the page of bar code scanners. Source: HID Point of Sale Usage Tables 1.02. */
+const SCANNER_REPORT = bytes("058c0902a101850209fe150026ff007508953f8102c0");
 /** Boot keyboard. Source: USB HID 1.11, appendix B.1. */
 const KEYBOARD_REPORT = bytes(
   "05010906a101050719e029e71500250175019508810295017508810195067508150025650507190029658100c0",
@@ -83,6 +87,9 @@ function closing<T extends { close(): Promise<void> }>(each: T): T {
   opened.push(each);
   return each;
 }
+const EVENTS = { data: () => {}, closed: () => {} };
+const BUSY = { code: "port-busy", hint: { zh: expect.stringContaining("占用") } };
+const NOBODY = 65_534;
 const noSignal = (): { readonly signal: AbortSignal } => ({ signal: new AbortController().signal });
 
 describe("a HID scale on real USB", () => {
@@ -112,31 +119,51 @@ describe("a HID scale on real USB", () => {
     clearInterval(sending);
   });
 
-  it("is busy for a second reader, and free again when the first has closed", async () => {
+  it("is busy for a second reader in the same program, and free again when the first has closed", async () => {
     const bay = closing(scaleGadget(0, "ONE"));
     await bay.plug();
     const transport = transportTo(bay.address, SETTINGS);
-    const events = { data: () => {}, closed: () => {} };
-    const first = await openWhenThere(() => transport.open(events, noSignal()));
-    await expect(transport.open(events, noSignal())).rejects.toMatchObject({
-      code: "port-busy",
-      hint: { zh: expect.stringContaining("占用") },
-    });
-    await first.close();
-    await (await transport.open(events, noSignal())).close();
+    const first = await openWhenThere(() => transport.open(EVENTS, noSignal()));
+    try {
+      await expect(transport.open(EVENTS, noSignal())).rejects.toMatchObject(BUSY);
+    } finally {
+      await first.close();
+    }
+    await (await transport.open(EVENTS, noSignal())).close();
+  });
+
+  it("is busy while another program reads it, and free again when that one has ended", async () => {
+    const bay = closing(scaleGadget(0, "ONE"));
+    await bay.plug();
+    const program = new URL("./usb-reader-program.ts", import.meta.url).pathname;
+    const other = spawn(process.execPath, [program, bay.address], { stdio: ["ignore", "pipe", "inherit"] });
+    await once(other.stdout, "data");
+    const transport = transportTo(bay.address, SETTINGS);
+    try {
+      await expect(transport.open(EVENTS, noSignal())).rejects.toMatchObject(BUSY);
+    } finally {
+      other.kill("SIGKILL");
+      await once(other, "exit");
+    }
+    await (await transport.open(EVENTS, noSignal())).close();
   });
 
   it("is refused to a user without the right, with a hint", async () => {
     const bay = closing(scaleGadget(0, "ONE"));
     await bay.plug();
     const transport = transportTo(bay.address, SETTINGS);
-    const events = { data: () => {}, closed: () => {} };
-    await (await openWhenThere(() => transport.open(events, noSignal()))).close();
-    process.seteuid?.(65_534);
+    await (await openWhenThere(() => transport.open(EVENTS, noSignal()))).close();
+    const groups = process.getgroups?.() ?? [];
+    // The node is writable for root's group too.
+    process.setgroups?.([]);
+    process.setegid?.(NOBODY);
+    process.seteuid?.(NOBODY);
     try {
-      await expect(transport.open(events, noSignal())).rejects.toMatchObject({ code: "port-permission" });
+      await expect(transport.open(EVENTS, noSignal())).rejects.toMatchObject({ code: "port-permission" });
     } finally {
       process.seteuid?.(0);
+      process.setegid?.(0);
+      process.setgroups?.(groups);
     }
   });
 });
@@ -153,8 +180,31 @@ async function openWhenThere<T>(open: () => Promise<T>): Promise<T> {
   }
 }
 
+/** A scanner on `bay` that is live, and its first scan. */
+async function scannerOn(
+  bay: DeviceBay,
+  key: string,
+): Promise<{ readonly scanned: Promise<ScanEvent>; readonly scanner: ScannerDriver }> {
+  const scanner = closing(
+    new ScannerDriver({ transport: transportTo(bay.address, SETTINGS), dialect: dialect(key), ...TIME }),
+  );
+  const scanned = new Promise<ScanEvent>((resolve) => scanner.onScan(resolve));
+  const live = new Promise<void>((resolve) => {
+    scanner.onState(({ kind }) => {
+      if (kind === "live") resolve();
+    });
+  });
+  scanner.open(noSignal());
+  await bay.plug();
+  await live;
+  return { scanned, scanner };
+}
+
 describe("a HID keyboard scanner on real USB", () => {
-  it("is read by the bridge alone: its keys reach no console and no page", async () => {
+  const typesAsKeyboard = (): boolean =>
+    readFileSync("/proc/bus/input/devices", "utf8").includes("Canteen Scanner");
+
+  it("is read by the bridge alone: while it is open the system has no such keyboard, and afterwards again", async () => {
     const bay = closing(
       hidGadget({
         slot: 3,
@@ -168,30 +218,47 @@ describe("a HID keyboard scanner on real USB", () => {
         protocol: 1,
       }),
     );
-    const scanner = closing(
-      new ScannerDriver({
-        transport: transportTo(bay.address, SETTINGS),
-        dialect: dialect("scanner-hidkbd"),
-        ...TIME,
-      }),
-    );
-    const scanned = new Promise<ScanEvent>((resolve) => scanner.onScan(resolve));
-    const live = new Promise<void>((resolve) => {
-      scanner.onState(({ kind }) => {
-        if (kind === "live") resolve();
-      });
-    });
-    scanner.open(noSignal());
-    await bay.plug();
-    await live;
+    const { scanned, scanner } = await scannerOn(bay, "scanner-hidkbd");
     // 4 2 Enter, each pressed and released.
     for (const key of [0x21, 0x1f, 0x28]) {
       bay.socket.send(Uint8Array.of(0, 0, key, 0, 0, 0, 0, 0));
       bay.socket.send(new Uint8Array(8));
     }
     expect(await scanned).toMatchObject({ text: "42" });
+    expect(typesAsKeyboard()).toBe(false);
+    await scanner.close();
+    expect(typesAsKeyboard()).toBe(true);
   });
 });
+
+describe("a HID-POS scanner on real USB", () => {
+  it("gives a code that comes in two reports as one, with its symbology", async () => {
+    const bay = closing(
+      hidGadget({
+        slot: 3,
+        vendorId: "0c2e",
+        productId: "0b61",
+        product: "POS Scanner",
+        serialNumber: "P1",
+        reportDescriptor: SCANNER_REPORT,
+        reportBytesMax: 64,
+      }),
+    );
+    const { scanned } = await scannerOn(bay, "scanner-hidpos");
+    const code = `https://canteen.example/${"0123456789".repeat(4)}`;
+    bay.socket.send(scannerReport(code.slice(0, 56), true));
+    bay.socket.send(scannerReport(code.slice(56), false));
+    expect(await scanned).toMatchObject({ text: code });
+  });
+});
+
+/** `02 length ]Q1 data … more`, 64 bytes. Source: reports of a Honeywell Voyager. */
+function scannerReport(data: string, more: boolean): Uint8Array {
+  const report = new Uint8Array(64);
+  report.set([2, data.length, ...Buffer.from(`]Q1${data}`, "latin1")]);
+  report[63] = more ? 1 : 0;
+  return report;
+}
 
 describe("a CDC-ACM scale that comes back under another name", () => {
   it("is found again, because another device has taken its tty meanwhile", async () => {
