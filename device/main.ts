@@ -22,7 +22,6 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
-import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
@@ -176,7 +175,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    limits: enrolmentLimits(config.face, engine.bounds.thresholds(engine.engine.model)),
+    limits: enrolmentLimits(config.face, engine),
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
@@ -310,7 +309,7 @@ function expectDiners(
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */
 function enrolmentLimits(
   face: Config["face"],
-  { similarityMin }: Pick<MatchThresholds, "similarityMin">,
+  { bounds, engine }: Pick<TerminalEngine, "bounds" | "engine">,
 ): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
@@ -321,10 +320,10 @@ function enrolmentLimits(
     qualityMin: face.enrolQualityMin,
     livenessMin: face.livenessMin,
     secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: similarityMin,
+    samePersonSimilarityMin: bounds.thresholds(engine.model).similarityMin,
     shotCountMin: 3,
     shotCountMax: 5,
-    duplicateSimilarityMin: similarityMin,
+    duplicateSimilarityMin: (model) => bounds.lookAlikeMin(model),
     sessionCountMax: 16,
     sessionIdleMsMax: 600_000,
   };

@@ -22,7 +22,7 @@ export interface AnalysisOptions {
   readonly limits: PictureLimits;
 }
 
-export interface Analysis extends ImageAnalysis {
+export interface Analysis extends Omit<ImageAnalysis, "otherSearches"> {
   /** Faces found beyond `faceCountMax`. */
   readonly faceCountDropped: number;
   /** For each face what the side packs make of it. */
