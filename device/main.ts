@@ -22,7 +22,6 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
-import type { MatchThresholds } from "./roster/identity-bounds-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -177,7 +176,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     clock,
     ids: store.ids,
     logger,
-    limits: enrolmentLimits(config.face, engine.bounds.thresholds(engine.engine.model)),
+    limits: enrolmentLimits(config.face, engine),
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
@@ -311,7 +310,7 @@ function expectDiners(
 /** Stricter than at the till: a template is compared a thousand times, a frame once. */
 function enrolmentLimits(
   face: Config["face"],
-  { similarityMin }: Pick<MatchThresholds, "similarityMin">,
+  { bounds, engine }: Pick<TerminalEngine, "bounds" | "engine">,
 ): EnrolmentLimits {
   return {
     eyeDistancePxMin: 40,
@@ -323,10 +322,10 @@ function enrolmentLimits(
     // An operator stands beside an enrolment: a low score alone is no reason to send a child away.
     livenessMin: livenessSettings(face).level === "strict" ? LIVENESS_DEFAULTS.scoreMin : 0,
     secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: similarityMin,
+    samePersonSimilarityMin: bounds.thresholds(engine.model).similarityMin,
     shotCountMin: 3,
     shotCountMax: 5,
-    duplicateSimilarityMin: similarityMin,
+    duplicateSimilarityMin: (model) => bounds.lookAlikeMin(model),
     sessionCountMax: 16,
     sessionIdleMsMax: 600_000,
   };

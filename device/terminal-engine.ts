@@ -3,6 +3,7 @@ import { calibrate } from "../models/calibration/gallery-calibrator.ts";
 import {
   disputedSimilarityMax,
   errorRateOf,
+  samePersonMin,
   targetOf,
   uncalibratedThresholds,
 } from "../models/calibration/pack-bounds.ts";
@@ -18,7 +19,7 @@ import type { Clock } from "./platform/clock.ts";
 import type { Entropy } from "./platform/entropy.ts";
 import type { Logger } from "./platform/logger.ts";
 import { GalleryCalibrationLoop } from "./roster/gallery-calibration.ts";
-import type { RecognitionStatus } from "./roster/gallery-calibration-port.ts";
+import type { RecognitionStatus, ShownPair } from "./roster/gallery-calibration-port.ts";
 import { GalleryBounds, NO_DISPUTES } from "./roster/identity-bounds.ts";
 import type { DisputeBook } from "./roster/identity-bounds-port.ts";
 import { LiveGallery } from "./roster/live-gallery.ts";
@@ -147,7 +148,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       thresholds: bounds.thresholds(engine.model),
       fpirMax: settings.fpirMax,
       calibration: bounds.calibration(engine.model),
-      lookAlikes: bounds.pairs(engine.model),
+      lookAlikes: shownPairs(bounds, [engine.model, ...engine.sideModels]),
       state: loop.state(),
       errorRate: errorRateOf(engine.model),
     }),
@@ -160,4 +161,20 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       await engine.close();
     },
   };
+}
+
+/** A pair that several packs find is shown once, as the first of them sees it. */
+function shownPairs(bounds: GalleryBounds, models: readonly string[]): readonly ShownPair[] {
+  const shown = new Map<string, ShownPair>();
+  for (const model of models) {
+    for (const pair of bounds.pairs(model)) {
+      const key = JSON.stringify(pair.personIds);
+      const isProbablySame = pair.similarity >= samePersonMin(model);
+      if (!shown.has(key)) shown.set(key, { ...pair, isProbablySame });
+    }
+  }
+  const [same, alike] = [true, false].map((wanted) =>
+    [...shown.values()].filter(({ isProbablySame }) => isProbablySame === wanted),
+  );
+  return [...(same ?? []), ...(alike ?? [])];
 }

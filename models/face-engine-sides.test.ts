@@ -91,6 +91,16 @@ describe("two packs side by side", () => {
     expect(other?.search.runnerUp?.personId).toBe("bob");
   });
 
+  test("a photo names its nearest in the side galleries too, for somebody may be enrolled with an older pack only", async () => {
+    await engine.loadGallery([template("ann", sidePack), stranger("bob", sidePack, 1)]);
+    const { faces, otherSearches } = await engine.analyze(image());
+    expect(otherSearches).toHaveLength(faces.length);
+    expect(otherSearches[0]).toMatchObject([{ model: sidePack, search: { best: { personId: "ann" } } }]);
+    expect(otherSearches[0]?.[0]?.search.best?.similarity).toBeGreaterThan(0.9);
+    await engine.loadGallery([template("ann", primaryPack)]);
+    expect((await engine.analyze(image())).otherSearches).toEqual(faces.map(() => []));
+  });
+
   test("a side pack that finds landmarks its own way embeds as it does alone", async () => {
     await engine.loadGallery([template("ann", lookingSidePack)]);
     const [other] = (await observedFace()).face.otherSearches;

@@ -128,13 +128,15 @@ class FaceWorker {
       liveness: true,
       limits: photoLimits,
     };
+    const sides = this.sidePacks.opened(this.galleries.sidesInUse());
     const {
       faceCountDropped: _,
-      sideEmbeddings: __,
-      grey: ___,
+      sideEmbeddings,
+      grey: __,
       ...analysis
-    } = await analyzeImage(this.models, bytes, options);
-    return analysis;
+    } = await analyzeImage(this.models, bytes, options, sides);
+    const otherSearches = sideEmbeddings.map((ofFace) => this.galleries.searchSides(ofFace));
+    return { ...analysis, otherSearches };
   }
 
   private takeEmbedding(observationId: string, faceIndex: number): TakenEmbedding | null {

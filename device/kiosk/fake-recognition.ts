@@ -34,7 +34,7 @@ export function fakeRecognition(change: Partial<RecognitionStatus> = {}): Recogn
       tookMs: 2900,
       cpuMs: 1,
     },
-    lookAlikes: [{ personIds: ["p1", "p2"], similarity: 0.79 }],
+    lookAlikes: [{ personIds: ["p1", "p2"], similarity: 0.79, isProbablySame: true }],
     state: { kind: "idle", finishedAtMs: Date.UTC(2026, 8, 1, 4), tookMs: 3100, failure: null },
     errorRate: null,
     ...change,

@@ -34,9 +34,10 @@ export function recognitionRoutes(
       state,
       calibration: calibration === null ? null : calibrationShown(calibration),
       lookAlikeCount: lookAlikes.length,
-      lookAlikes: named.map(({ personIds: [a, b], similarity }) => ({
+      lookAlikes: named.map(({ personIds: [a, b], similarity, isProbablySame }) => ({
         people: [shown(a), shown(b)],
         similarity,
+        isProbablySame,
       })),
       errorRate,
     };

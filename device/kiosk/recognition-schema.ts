@@ -32,7 +32,16 @@ export const recognitionAnswerSchema = z.object({
     .nullable(),
   lookAlikeCount: z.int(),
   /** The nearest, by name, for those who see the list of people; empty for others. */
-  lookAlikes: z.array(z.object({ people: z.tuple([person, person]), similarity: z.number() })).readonly(),
+  lookAlikes: z
+    .array(
+      z.object({
+        people: z.tuple([person, person]),
+        similarity: z.number(),
+        /** Likelier one person under two ids, or twins, than two who look alike. */
+        isProbablySame: z.boolean(),
+      }),
+    )
+    .readonly(),
   errorRate: bilingual.nullable(),
 });
 export type RecognitionShown = z.output<typeof recognitionAnswerSchema>;

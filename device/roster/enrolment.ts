@@ -1,4 +1,4 @@
-import type { FaceEngine, ImageAnalysis } from "../../models/face-engine-port.ts";
+import type { FaceEngine, ImageAnalysis, OtherSearch } from "../../models/face-engine-port.ts";
 import type { Journal } from "../journal/journal-port.ts";
 import { present } from "../platform/assert.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
@@ -12,8 +12,8 @@ import { checkShot, type ShotLimits } from "./shot-check.ts";
 export interface EnrolmentLimits extends ShotLimits {
   readonly shotCountMin: number;
   readonly shotCountMax: number;
-  /** From here on someone else counts as a look-alike. */
-  readonly duplicateSimilarityMin: number;
+  /** From here on someone else counts as a look-alike, by model pack; asked at each shot, for it follows the gallery. */
+  readonly duplicateSimilarityMin: (model: string) => number;
   /** Beyond this the session idle longest ends. */
   readonly sessionCountMax: number;
   readonly sessionIdleMsMax: number;
@@ -92,7 +92,10 @@ class EnrolmentAtTerminal implements Enrolment {
       return this.#progress(session);
     }
     const accepted = this.#take(session, analysis);
-    if (accepted !== undefined) await this.#lookForDuplicate(session, accepted);
+    if (accepted !== undefined) {
+      const others = analysis.otherSearches[0] ?? [];
+      await this.#lookForDuplicate(session, accepted, others);
+    }
     return this.#progress(session);
   }
 
@@ -172,11 +175,23 @@ class EnrolmentAtTerminal implements Enrolment {
     return embedding;
   }
 
-  async #lookForDuplicate(session: Session, embedding: Float32Array): Promise<void> {
+  /** Also among those who have templates of an older pack only: two ids of one face must not hide in two galleries. */
+  async #lookForDuplicate(
+    session: Session,
+    embedding: Float32Array,
+    others: readonly OtherSearch[],
+  ): Promise<void> {
     const { engine, limits } = this.#options;
-    const { best } = await engine.search(Float32Array.from(embedding), { excludePersonId: session.personId });
-    if (best === null || best.similarity < limits.duplicateSimilarityMin) return;
-    if (best.similarity > (session.duplicateOf?.similarity ?? -1)) session.duplicateOf = best;
+    const { personId } = session;
+    const search = await engine.search(Float32Array.from(embedding), { excludePersonId: personId });
+    for (const { model, search: found } of [{ model: engine.model, search }, ...others]) {
+      // Who is enrolled anew is the nearest to themselves in the older gallery.
+      const nearest = found.best?.personId === personId ? found.runnerUp : found.best;
+      if (nearest === null || !(nearest.similarity >= limits.duplicateSimilarityMin(model))) continue;
+      // Similarities of two packs are not comparable; the newer one's answer is the surer.
+      if (model !== engine.model && session.duplicateOf !== null) continue;
+      if (nearest.similarity > (session.duplicateOf?.similarity ?? -1)) session.duplicateOf = nearest;
+    }
   }
 
   /** The enrolment is on the disk already: an engine that fails now gets it with its next full load. */

@@ -13,6 +13,12 @@ export interface CalibrationState {
   readonly failure: string | null;
 }
 
+/** Two people whom the thresholds do not separate, as `/admin` shows them. */
+export interface ShownPair extends LookAlikePair {
+  /** So alike that it is likelier one person under two ids, or twins, than two people who look alike. */
+  readonly isProbablySame: boolean;
+}
+
 /** What `/admin` shows of it; the pairs are ids, for the roster to name. */
 export interface RecognitionStatus {
   readonly thresholds: MatchThresholds;
@@ -20,8 +26,8 @@ export interface RecognitionStatus {
   readonly fpirMax: number;
   /** Null until the first one is done. */
   readonly calibration: GalleryCalibration | null;
-  /** Those of the calibration and what single changes brought since, nearest first. */
-  readonly lookAlikes: readonly LookAlikePair[];
+  /** Of all packs: those of the calibration and what single changes brought since; probably the same first, then nearest. */
+  readonly lookAlikes: readonly ShownPair[];
   readonly state: CalibrationState;
   /** How often the pack errs, in its own words; null where nobody wrote it down. */
   readonly errorRate: { readonly zh: string; readonly en: string } | null;

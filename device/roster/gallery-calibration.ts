@@ -167,7 +167,7 @@ export class GalleryCalibrationLoop {
   async #search(personId: string, templates: readonly StoredTemplate[]): Promise<void> {
     const { engine, bounds, logger } = this.#options;
     const { model } = engine;
-    const level = bounds.calibration(model)?.lookAlikeMin ?? bounds.thresholds(model).similarityMin;
+    const level = bounds.lookAlikeMin(model);
     try {
       for (const { modelId, embedding } of templates) {
         if (modelId !== model || this.#closing.signal.aborted) continue;

@@ -65,6 +65,11 @@ export class GalleryBounds implements IdentityBounds {
     for (const pair of calibration.lookAlikes) this.addPair(calibration.model, pair);
   }
 
+  /** From this similarity on two people of this model's gallery are look-alikes. */
+  lookAlikeMin(model: string): number {
+    return this.#calibrations.get(model)?.lookAlikeMin ?? this.thresholds(model).similarityMin;
+  }
+
   calibration(model: string): GalleryCalibration | null {
     return this.#calibrations.get(model) ?? null;
   }

@@ -8,6 +8,8 @@ import type { CalibrationTarget } from "./calibration-port.ts";
 export interface PackBounds extends Omit<CalibrationTarget, "fpirMax"> {
   /** Used until the gallery was calibrated. */
   readonly uncalibrated: { readonly similarityMin: number; readonly marginMin: number };
+  /** Two ids whose fused templates are this alike are one person, or twins: somebody has to look. */
+  readonly samePersonMin: number;
 }
 
 /** FNIR of the development set at FPIR 1 %, three photos and one (README.md, the pack's card). */
@@ -18,7 +20,10 @@ const errorRateByPack: Readonly<Record<string, { readonly zh: string; readonly e
   },
 };
 
-/** fr-feature and MobileFaceNet joined: strangers 0.01 ± 0.11, the enrolled 0.78 (5 % of them under 0.59). */
+/**
+ * fr-feature and MobileFaceNet joined: strangers 0.01 ± 0.11, the enrolled 0.78 (5 % of them under 0.59). Of one person's
+ * means of three and three photos 95 % are over 0.755, two strangers' means at most 0.49, twins' 0.70 and 0.79.
+ */
 const joined: PackBounds = {
   similarityFloor: 0.52,
   similarityCap: 0.66,
@@ -27,6 +32,7 @@ const joined: PackBounds = {
   lookAlikeSlackMax: 0.08,
   assumed: { mean: 0.02, deviation: 0.12 },
   uncalibrated: { similarityMin: 0.58, marginMin: 0.1 },
+  samePersonMin: 0.75,
 };
 
 const boundsByPack: Readonly<Record<string, PackBounds>> = {
@@ -48,6 +54,7 @@ const boundsByPack: Readonly<Record<string, PackBounds>> = {
     similarityCap: 0.74,
     assumed: { mean: 0.02, deviation: 0.155 },
     uncalibrated: { similarityMin: 0.66, marginMin: 0.1 },
+    samePersonMin: 0.8,
   },
   /** Strangers 0.84 ± 0.03, the enrolled 0.965: a narrow place between, and most of the target is missed. */
   "face-api-128": {
@@ -58,6 +65,7 @@ const boundsByPack: Readonly<Record<string, PackBounds>> = {
     lookAlikeSlackMax: 0.015,
     assumed: { mean: 0.845, deviation: 0.034 },
     uncalibrated: { similarityMin: 0.965, marginMin: 0.02 },
+    samePersonMin: 0.98,
   },
 };
 
@@ -67,6 +75,7 @@ const unknownPack: PackBounds = {
   similarityFloor: 0.66,
   similarityCap: 0.975,
   uncalibrated: { similarityMin: 0.975, marginMin: 0.1 },
+  samePersonMin: 0.98,
 };
 
 export function hasPackBounds(model: string): boolean {
@@ -86,7 +95,7 @@ export interface WrittenBounds {
 
 /** What to calibrate for: the pack's bounds with the configured floors in them. */
 export function targetOf(model: string, written: WrittenBounds): CalibrationTarget {
-  const { uncalibrated: _, ...bounds } = packBounds(model);
+  const { uncalibrated: _, samePersonMin: __, ...bounds } = packBounds(model);
   const similarityFloor = Math.max(bounds.similarityFloor, written.similarityMin ?? 0);
   const marginFloor = Math.max(bounds.marginFloor, written.marginMin ?? 0);
   return {
@@ -110,6 +119,8 @@ export function uncalibratedThresholds(
     marginMin: Math.max(uncalibrated.marginMin, written.marginMin ?? 0),
   };
 }
+
+export const samePersonMin = (model: string): number => packBounds(model).samePersonMin;
 
 /** Nobody's bar is raised above this by disputes, or a few of them would keep somebody from ever paying by face. */
 export function disputedSimilarityMax(model: string): number {

@@ -26,7 +26,7 @@ export interface AnalysisOptions {
   readonly limits: PictureLimits;
 }
 
-export interface Analysis extends ImageAnalysis {
+export interface Analysis extends Omit<ImageAnalysis, "otherSearches"> {
   /** Faces found beyond `faceCountMax`. */
   readonly faceCountDropped: number;
   /** For the next frame's motion; null where nobody asked for liveness. */

@@ -337,7 +337,7 @@ export const en: Texts = {
       "Whenever one of them looks into the camera the terminal asks once more (card, PIN or the name) and never charges straight away.",
     lookAlikesHidden: "Cashiers and managers see the names.",
     lookAlikesMore: "{count} more pairs are not listed.",
-    sameTwice: "Nearly identical: check whether one person was enrolled twice.",
+    sameTwice: "Probably the same person, enrolled twice, or twins: please check.",
   },
   reason: { label: "Reason", other: "Another reason" },
 };

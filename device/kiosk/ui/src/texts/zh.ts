@@ -318,7 +318,7 @@ export const zh = {
     lookAlikesHow: "这些人刷脸时，终端一定会再问一次（刷卡、密码或选名字），不会直接扣款。",
     lookAlikesHidden: "名字只有收银员和管理员能看。",
     lookAlikesMore: "还有 {count} 对没有列出。",
-    sameTwice: "几乎一样：请核对是不是同一个人录入了两次。",
+    sameTwice: "很可能是同一个人录入了两次（也可能是双胞胎），请核对。",
   },
   reason: { label: "原因", other: "其他原因" },
 };
