@@ -65,7 +65,7 @@ async function showAtTill(
 async function photoOf(terminal: Terminal): Promise<FloatPicture> {
   const [bytes] = photosOf(NUMBER);
   if (bytes === undefined) throw new Error(`no photo of ${NUMBER}`);
-  const { faces, widthPx, heightPx } = await terminal.engine.engine.analyze({ bytes });
+  const { faces, widthPx, heightPx } = await terminal.engine.engine.analyze({ bytes: bytes.slice() });
   const [face] = faces;
   if (face === undefined) throw new Error("the photo shows a face");
   const [x, y, width, height] = face.box;
