@@ -137,7 +137,10 @@ async function benchStarts(
   }
 }
 
-async function watch(url: string, watchMs: number): Promise<Omit<TerminalRow, "enrolled" | "startUpMs">> {
+async function watch(
+  url: string,
+  watchMs: number,
+): Promise<Omit<TerminalRow, "enrolled" | "liveness" | "startUpMs">> {
   const scrape = async () => sampleValues(await (await fetch(new URL("/metrics", url))).text());
   await delay(WARM_UP_MS);
   // Reading the event loop's delay resets it.

@@ -365,7 +365,7 @@ async function main(): Promise<void> {
     process.exitCode = 2;
     return;
   }
-  const half = values.half;
+  const half: Half = values.half;
   const options = { half, people, seed, withCandidates: values.candidates };
   if (values.share !== undefined) {
     // Ends with its parent.

@@ -104,8 +104,8 @@ export const en: Texts = {
     "more-light": "Too dark, please move",
     "hold-still": "Hold still, please",
     blink: "Blink, please",
-    "turn-left": "Turn your head to your left, please",
-    "turn-right": "Turn your head to your right, please",
+    "turn-left": "Turn your head left, please",
+    "turn-right": "Turn your head right, please",
   },
   sync: {
     online: "online",
