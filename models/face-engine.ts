@@ -66,6 +66,8 @@ const picturesInWorkerMax = 2;
  * probably because a buffer of under 128 KiB does not make glibc raise its threshold for giving memory back.
  */
 const templatesPerChunk = 32;
+/** With one, each thread waits for the other's waking up; more would keep this thread from its events for longer. */
+const chunksUnderWayMax = 4;
 
 /**
  * Starts the engine: checks the hash of every weight, opens the models, and is ready for the first frame.
@@ -208,16 +210,22 @@ class WorkerFaceEngine implements FaceEngine {
       const peopleCount = options.peopleCount ?? (Array.isArray(templates) ? templates.length : 0);
       await this.ask({ kind: "gallery-begin", peopleCount });
       const loads: GalleryLoad[] = [];
-      // One part is in the worker while the next comes from the disk.
-      let underWay: Promise<GalleryLoad> = Promise.resolve({ accepted: 0, refused: [] });
+      // Some parts are in the worker while the next comes from the disk.
+      const underWay: Promise<GalleryLoad>[] = [];
       for (const part of partsOf(templates, templatesPerChunk)) {
         const { chunks, refused } = this.packed(part);
-        loads.push(await underWay, { accepted: 0, refused });
-        underWay = this.ask({ kind: "gallery-append", chunks }, buffersOf(chunks));
-        // It is awaited a turn later, or never where the next part can't be read.
-        underWay.catch(() => undefined);
+        loads.push({ accepted: 0, refused });
+        const [oldest] = underWay;
+        if (oldest !== undefined && underWay.length >= chunksUnderWayMax) {
+          loads.push(await oldest);
+          underWay.shift();
+        }
+        const append = this.ask({ kind: "gallery-append", chunks }, buffersOf(chunks));
+        // It is awaited some turns later, or never where the next part can't be read.
+        append.catch(() => undefined);
+        underWay.push(append);
       }
-      loads.push(await underWay);
+      loads.push(...(await Promise.all(underWay)));
       await this.ask({ kind: "gallery-commit" });
       return joinedLoads(loads);
     });

@@ -40,7 +40,7 @@ import {
 } from "../models/liveness/pad-figures.ts";
 import { packOf, readManifest } from "../models/manifest.ts";
 import { analyzeImage } from "../models/pipeline/analyze.ts";
-import { decodeImage } from "../models/pipeline/decode.ts";
+import { decodeImage, frameLimits } from "../models/pipeline/decode.ts";
 import { measureTexture } from "../models/pipeline/liveness.ts";
 import type { GreyPicture } from "../models/pipeline/motion.ts";
 import { type FaceModels, openModels } from "../models/pipeline/sessions.ts";
@@ -182,7 +182,8 @@ async function measureVisit(
   const faces: (LivenessFace | null)[] = [];
   let previous: GreyPicture | null = null;
   for (const bytes of frames) {
-    const options = { faceCountMax: 1, smallFaces: false, liveness: true, previous };
+    const limits = frameLimits;
+    const options = { faceCountMax: 1, smallFaces: false, liveness: true, previous, limits };
     const analysis = await analyzeImage(measures.models, bytes, options);
     previous = analysis.grey;
     const [face] = analysis.faces;
