@@ -38,7 +38,7 @@ export default defineConfig({
     include: ["test/hardware/guest/*.guest.ts"],
     pool: "forks",
     fileParallelism: false,
-    testTimeout: 60_000,
+    testTimeout: 240_000,
     hookTimeout: 60_000,
     teardownTimeout: 60_000,
     reporters: [EACH_AS_IT_ENDS],
