@@ -29,6 +29,8 @@ export function benchConfig(options: BenchConfigOptions): Config {
   const { camera } = config;
   return {
     ...config,
+    // Each visit is a still photo over and over: a check must ask it to blink, and it cannot.
+    face: { ...config.face, liveness: "off" },
     camera: camera.kind === "folder" ? { ...camera, framePeriodMs: 100, photoHoldMs: 1500 } : camera,
     servingLine: { ...config.servingLine, shownMsMin: SHOWN_MS_MIN },
   };
