@@ -54,7 +54,9 @@ function axes(): string {
   }
   for (const fnir of [0.001, 0.01, 0.1, 1]) {
     lines.push(gridLine(left, yOf(fnir), width - right, yOf(fnir)));
-    lines.push(`<text x="${left - 8}" y="${yOf(fnir) + 4}" text-anchor="end">${fnir === fnirRange[0] ? "≤ " : ""}${fnir * 100} %</text>`);
+    lines.push(
+      `<text x="${left - 8}" y="${yOf(fnir) + 4}" text-anchor="end">${fnir === fnirRange[0] ? "≤ " : ""}${fnir * 100} %</text>`,
+    );
   }
   lines.push(`<text x="${(left + width - right) / 2}" y="${height - 10}" text-anchor="middle">FPIR</text>`);
   lines.push(
