@@ -17,7 +17,8 @@ export function detCurveSvg(title: string, scenarios: readonly Scenario[]): stri
   const curves = scenarios.map((scenario, i) => curveOf(scenario, colours[i % colours.length] ?? "black", i));
   const targets = fpirTargets.map(
     (target) =>
-      `<line x1="${xOf(target)}" x2="${xOf(target)}" y1="${top}" y2="${height - bottom}" stroke="#999" stroke-dasharray="4"/>`,
+      `<line x1="${xOf(target)}" x2="${xOf(target)}" y1="${top}" y2="${height - bottom}" stroke="#999" stroke-dasharray="4"/>
+<text x="${xOf(target) + 4}" y="${top + 14}" fill="#666">${Number((target * 100).toFixed(2))} %</text>`,
   );
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
 <rect width="${width}" height="${height}" fill="white"/>
@@ -53,7 +54,9 @@ function axes(): string {
   }
   for (const fnir of [0.001, 0.01, 0.1, 1]) {
     lines.push(gridLine(left, yOf(fnir), width - right, yOf(fnir)));
-    lines.push(`<text x="${left - 8}" y="${yOf(fnir) + 4}" text-anchor="end">${fnir * 100} %</text>`);
+    lines.push(
+      `<text x="${left - 8}" y="${yOf(fnir) + 4}" text-anchor="end">${fnir === fnirRange[0] ? "≤ " : ""}${fnir * 100} %</text>`,
+    );
   }
   lines.push(`<text x="${(left + width - right) / 2}" y="${height - 10}" text-anchor="middle">FPIR</text>`);
   lines.push(

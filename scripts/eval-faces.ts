@@ -13,13 +13,9 @@ import { detCurveSvg } from "../models/det-curve.ts";
 import {
   type EvaluationProtocol,
   evaluate,
-  fnirAt,
-  fpirAt,
   leaveOneOutImpostors,
   type Rate,
   type Scenario,
-  similarityMinFor,
-  type Trial,
 } from "../models/evaluation.ts";
 import { EvaluationProtocolError, parseProtocol } from "../models/evaluation-protocol.ts";
 import {
@@ -28,13 +24,11 @@ import {
   type SiblingFinding,
   templatesOf,
 } from "../models/evaluation-siblings.ts";
+import { fpirDefault, suggestThresholds, type ThresholdSuggestion } from "../models/evaluation-thresholds.ts";
 import { embedFiles } from "../models/face-embed.ts";
 import { createFaceEngine } from "../models/face-engine.ts";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { artifactsFolderDefault, cacheFolderDefault, prepareModels } from "./prepare-models.ts";
-
-/** Target of the terminal's default thresholds, per visit. */
-const fpirDefault = 0.001;
 
 export interface FaceEvaluation {
   readonly pack: string;
@@ -57,15 +51,6 @@ export interface SiblingReport {
   /** Pairs from this similarity on always get a question. */
   readonly lookAlikeMin: number;
   readonly pairs: readonly SiblingFinding[];
-}
-
-export interface ThresholdSuggestion {
-  readonly fpirTarget: number;
-  readonly impostorTrials: number;
-  readonly similarityMin: number;
-  readonly marginMin: number;
-  readonly fpir: Rate;
-  readonly fnir: Rate;
 }
 
 /** Runs the protocol of `set` with one pack. */
@@ -177,27 +162,6 @@ async function embedPhotos(
     if (embeddings.size % 250 === 0) console.error(`${embeddings.size}/${photos.length} photos`);
   }
   return embeddings;
-}
-
-/**
- * The threshold for the target alone, then the margin that costs at most a tenth of a point of the people who would
- * be accepted: the margin is there for look-alikes, whom this set hardly has.
- */
-function suggestThresholds(scenarios: readonly Scenario[], strangers: readonly Trial[]): ThresholdSuggestion {
-  const genuine = scenarios[0]?.genuine ?? [];
-  const similarityMin = Math.ceil(similarityMinFor(strangers, fpirDefault) * 100) / 100;
-  const base = fnirAt(genuine, similarityMin).value;
-  let marginMin = 0;
-  while (fnirAt(genuine, similarityMin, marginMin + 0.01).value <= base + 0.001) marginMin += 0.01;
-  marginMin = Math.round(marginMin * 100) / 100;
-  return {
-    fpirTarget: fpirDefault,
-    impostorTrials: strangers.length,
-    similarityMin,
-    marginMin,
-    fpir: fpirAt(strangers, similarityMin, marginMin),
-    fnir: fnirAt(genuine, similarityMin, marginMin),
-  };
 }
 
 function percent({ value, low, high }: Rate): string {
