@@ -284,6 +284,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     expect(await text("sign-in")).toContain("Operator sign-in");
     await signIn("m1");
     await part("tab-status").click();
+    await part("recognition").waitFor();
     expect(await text("terminal-status")).toContain("Least similarity");
   });
 });
