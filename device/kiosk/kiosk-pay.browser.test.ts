@@ -136,7 +136,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
         const [question, picture] = await Promise.all(
           ["look-hint", "camera-stage"].map((part) => page.getByTestId(part).boundingBox()),
         );
-        expect(question?.height ?? Number.NaN).toBeLessThan((picture?.height ?? 0) / 3);
+        expect(question?.height ?? Number.NaN).toBeLessThan((picture?.height ?? 0) / 2);
         expect(question?.width).toBe(picture?.width);
       }
     }
