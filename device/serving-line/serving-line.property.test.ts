@@ -272,7 +272,7 @@ function expectAllIsWell(fixture: LineFixture): void {
   const served = charges.filter(
     (charge) => charge.businessDate === businessDate && charge.periodId === mealPeriod?.id,
   );
-  expect(servedCount).toBe(served.length);
+  expect(servedCount, "meals served").toBe(served.length);
   for (const charge of charges) {
     // Of those who cannot be told apart, nobody pays on the camera's word.
     if (
@@ -357,6 +357,7 @@ describe("whatever happens at the till, in any order", () => {
       { numRuns: 300, endOnFailure: true },
     );
     expect(details.failed).toBe(true);
-    expect(String(details.errorInstance)).toMatch(/two charges for one (claim|meal)/);
+    // A double that was voided again shows only in the count.
+    expect(String(details.errorInstance)).toMatch(/two charges for one (claim|meal)|meals served/);
   });
 });
