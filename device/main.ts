@@ -105,8 +105,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("disk guard", () => disk.close());
 
+  const face = { ...config.face, sidePacks: [...store.sidePacks(config.face.sidePacks)] };
   const engine = await startTerminalEngine({
-    settings: config.face,
+    settings: face,
     templates: store.templates,
     disputes: store.disputes,
     onCalibrated: ({ fpir, lookAlikes, ...found }) =>
@@ -150,7 +151,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   payWithCards(devices, servingLine, logger);
 
   const renewal = startTemplateRenewal({
-    settings: config.face,
+    settings: face,
     engine: engine.engine,
     store,
     frames,

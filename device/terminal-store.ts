@@ -71,6 +71,11 @@ export interface TerminalStore {
   /** The cloud's last usable plan, else the configured one. */
   mealPlan(): MealPlan;
   templateCount(personId: string): number;
+  /**
+   * The configured side packs, and each pack that people here are enrolled with and that is no longer the default: a
+   * release with another default must not make the terminal forget everybody.
+   */
+  sidePacks(configured: readonly string[]): readonly string[];
   /** The cloud's clock came with a receipt. */
   takeCloudTime(time: { readonly cloudNowMs: number; readonly roundTripMs: number }): void;
   /** An operator read the clock and says that it is right. On record before it counts. */
@@ -91,11 +96,11 @@ const NTP_SYNCHRONIZED_FILE = "/run/systemd/timesync/synchronized";
  * @throws CanteenError `data-folder-in-use`, `database-newer`, `database-damaged`, `key-file-…`, or of the disk.
  */
 export async function openTerminalStore(options: TerminalStoreOptions): Promise<TerminalStore> {
-  const { packs } = await readManifest();
+  const { packs, defaultPack } = await readManifest();
   const embeddingLengths = new Map(packs.map(({ id, embeddingLength }) => [id, embeddingLength]));
   const teardown = new Teardown();
   try {
-    return open(options, embeddingLengths, teardown);
+    return open(options, { embeddingLengths, defaultPack }, teardown);
   } catch (error) {
     await teardown.run().catch(() => {});
     throw error;
@@ -104,7 +109,10 @@ export async function openTerminalStore(options: TerminalStoreOptions): Promise<
 
 function open(
   { config, clock, entropy, logger, ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE }: TerminalStoreOptions,
-  embeddingLengths: ReadonlyMap<string, number>,
+  {
+    embeddingLengths,
+    defaultPack,
+  }: { readonly embeddingLengths: ReadonlyMap<string, number>; readonly defaultPack: string },
   teardown: Teardown,
 ): TerminalStore {
   const lock = lockDataFolder(config.dataFolder);
@@ -194,6 +202,11 @@ function open(
       openTemplateRenewalStore({ ...settings, db, journal, store: templates, clock, ids }),
     mealPlan: () => mealPlans.load() ?? configured,
     templateCount: (personId) => templates.vault.count(personId),
+    sidePacks: (configured) => {
+      const stored = templates.vault.models();
+      const older = stored.filter((model) => model !== defaultPack && embeddingLengths.has(model));
+      return [...new Set([...configured, ...older])];
+    },
     takeCloudTime: ({ cloudNowMs, roundTripMs }) => {
       const before = timeTrust.current();
       timeTrust.reportReference(cloudNowMs, roundTripMs);

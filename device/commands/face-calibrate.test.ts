@@ -15,7 +15,7 @@ import { databaseFile } from "../terminal-database.ts";
 import { openTerminalStore } from "../terminal-store.ts";
 import { runCaptured } from "./captured-io.ts";
 
-const model = "frf512-mfn192-flip";
+const model = "frf512-mfn192-flip-look2";
 let folder: string;
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "canteen-calibrate-"));

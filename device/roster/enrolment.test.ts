@@ -1,3 +1,4 @@
+// Over 400 lines because all of an enrolment shares one made-up engine and one set of shots.
 import { describe, expect, it } from "vitest";
 import type {
   Face,

@@ -115,6 +115,14 @@ export class TemplateVault {
     return prepared<[string]>(this.#options.db, sql).get(personId) !== undefined;
   }
 
+  /** The packs of which there are templates. */
+  models(): readonly string[] {
+    const sql = "SELECT DISTINCT model_id FROM template ORDER BY model_id";
+    return prepared<[], { model_id: string }>(this.#options.db, sql)
+      .all()
+      .map(({ model_id }) => model_id);
+  }
+
   count(personId: string): number {
     const sql = "SELECT count(*) AS count FROM template WHERE person_id = ?";
     return prepared<[string], { count: number }>(this.#options.db, sql).get(personId)?.count ?? 0;
