@@ -2,7 +2,7 @@ import { assertNever } from "../platform/assert.ts";
 import type { MonoMs } from "../platform/units.ts";
 import { ask, identify, show, stay, to, wait } from "./checkout-moves.ts";
 import type { Checkout, CheckoutSettings, InputOf, Offer, PhaseOf, Step } from "./checkout-types.ts";
-import { type Verdict, weighFrame } from "./identity-decision.ts";
+import { type Evidence, type Verdict, weighFrame } from "./identity-decision.ts";
 
 /** What a camera frame means in each phase that looks at them. */
 export function onFrame(checkout: Checkout, input: InputOf<"frame">, settings: CheckoutSettings): Step {
@@ -38,13 +38,7 @@ function frameWhileIdle(
 ): Step {
   // Looking without a press is agreed for fixed prices only; a plan could have changed since.
   if (settings.activation === "touch" || input.offer.period?.pricing.kind !== "fixed") return stay(checkout);
-  const { evidence, verdict } = weighFrame(
-    phase.evidence,
-    input,
-    input.atMono,
-    settings.identity,
-    input.bounds,
-  );
+  const { evidence, verdict } = weighed(phase, input, settings);
   if (verdict.kind === "stale") return stay(checkout);
   if (verdict.kind === "unusable" || isAbsent(verdict)) return to(checkout, { ...phase, evidence });
   return judgeLook(
@@ -64,19 +58,21 @@ function frameWhileIdle(
   );
 }
 
+function weighed(
+  { evidence }: { readonly evidence: Evidence },
+  frame: InputOf<"frame">,
+  { identity }: CheckoutSettings,
+): ReturnType<typeof weighFrame> {
+  return weighFrame(evidence, frame, frame.atMono, identity, frame.bounds);
+}
+
 function frameWhileLooking(
   checkout: Checkout,
   phase: PhaseOf<"looking">,
   input: InputOf<"frame">,
   settings: CheckoutSettings,
 ): Step {
-  const { evidence, verdict } = weighFrame(
-    phase.evidence,
-    input,
-    input.atMono,
-    settings.identity,
-    input.bounds,
-  );
+  const { evidence, verdict } = weighed(phase, input, settings);
   if (verdict.kind === "stale") return stay(checkout);
   return judgeLook(checkout, { ...phase, evidence }, verdict, input.atMono, settings);
 }
@@ -132,13 +128,7 @@ function frameWhileAsking(
   input: InputOf<"frame">,
   settings: CheckoutSettings,
 ): Step {
-  const { evidence, verdict } = weighFrame(
-    phase.evidence,
-    input,
-    input.atMono,
-    settings.identity,
-    input.bounds,
-  );
+  const { evidence, verdict } = weighed(phase, input, settings);
   if (verdict.kind === "stale") return stay(checkout);
   const { matchedPersonId, lookAlikeIds } = phase.question;
   const asked = [matchedPersonId, ...lookAlikeIds];
@@ -158,13 +148,7 @@ function frameWhileConfirming(
   settings: CheckoutSettings,
 ): Step {
   if (phase.identity.method !== "face") return stay(checkout);
-  const { evidence, verdict } = weighFrame(
-    phase.evidence,
-    input,
-    input.atMono,
-    settings.identity,
-    input.bounds,
-  );
+  const { evidence, verdict } = weighed(phase, input, settings);
   const { personId, activation } = phase.identity;
   if (isNaming(verdict) && verdict.personId !== personId)
     return nameOrAsk(
@@ -187,13 +171,7 @@ function frameWhileCoolingDown(
   input: InputOf<"frame">,
   settings: CheckoutSettings,
 ): Step {
-  const { evidence, verdict } = weighFrame(
-    phase.evidence,
-    input,
-    input.atMono,
-    settings.identity,
-    input.bounds,
-  );
+  const { evidence, verdict } = weighed(phase, input, settings);
   if (verdict.kind === "stale") return stay(checkout);
   const absentFrames = isAbsent(verdict) ? phase.absentFrames + 1 : 0;
   if (absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
