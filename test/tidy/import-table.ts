@@ -14,7 +14,14 @@ interface ImportRow {
 }
 
 const CAPABILITY = {
-  may: ["device/journal", "device/roster", "device/security", "device/photos", "device/platform"],
+  may: [
+    "device/journal",
+    "device/roster",
+    "device/security",
+    "device/photos",
+    "device/signatures",
+    "device/platform",
+  ],
   mayPorts: ["firmware-bridge", "models"],
 };
 
@@ -38,7 +45,16 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
     may: ["device/journal", "device/security", "device/platform"],
     mayPortTypes: ["models"],
   },
-  { folder: "device/photos", may: ["device/journal", "device/platform"] },
+  {
+    folder: "device/photos",
+    may: ["device/journal", "device/platform"],
+    mayPorts: ["firmware-bridge", "models"],
+  },
+  {
+    folder: "device/signatures",
+    may: ["device/journal", "device/roster", "device/security", "device/platform"],
+    mayPorts: ["models"],
+  },
   { folder: "device/sync", may: ["device/journal", "device/roster", "device/security", "device/platform"] },
   { folder: "device/serving-line", ...CAPABILITY },
   { folder: "device/receiving", ...CAPABILITY },
