@@ -204,6 +204,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
     },
+    checkpointCode: () => store.checkpoints.latestCode(),
     health: {
       journal: () => journalHealth(store),
       engine: () => engine.health(),
