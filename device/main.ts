@@ -27,6 +27,7 @@ import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-che
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
+import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
 
@@ -36,6 +37,7 @@ import { createTerminalDevices } from "./terminal-devices.ts";
 
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -65,6 +67,7 @@ export interface Terminal extends RunningTerminal {
   readonly engine: TerminalEngine;
   readonly enrolment: Enrolment;
   readonly servingLine: ServingLineControl;
+  readonly signatures: SignatureDesk;
   readonly sync: Sync;
 }
 
@@ -146,6 +149,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("serving line", () => servingLine.close());
 
+  const signingFrames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
+  teardown.add("signing frames", () => signingFrames.close());
+  const signatures = createTerminalSignatures({
+    operators: store.operators,
+    servingLine,
+    frames: signingFrames,
+    bounds: engine.bounds,
+    identity: servingLineSettings(config).checkout.identity,
+    templateCount: (personId) => store.templateCount(personId),
+    clock,
+  });
+  teardown.add("signatures", () => signatures.close());
+
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
@@ -225,7 +241,17 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
-  return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
+  return {
+    urls,
+    notes: [],
+    store,
+    engine,
+    enrolment,
+    servingLine,
+    signatures,
+    sync,
+    close: () => teardown.run(),
+  };
 }
 
 /** What runs now goes on record before anything happens under it. */

@@ -26,7 +26,7 @@ import { openTemplateSharing, type TemplateSharing } from "./roster/template-sha
 import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
 import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
 import { openOperators } from "./security/operators.ts";
-import type { Operators } from "./security/operators-port.ts";
+import type { OperatorSigners, Operators } from "./security/operators-port.ts";
 import { createPinHasher } from "./security/pin-hash.ts";
 import { SiteSealing } from "./security/site-key.ts";
 import { createLedger, type Ledger } from "./serving-line/ledger.ts";
@@ -53,7 +53,7 @@ export interface TerminalStore {
   readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
-  readonly operators: Operators;
+  readonly operators: Operators & OperatorSigners;
   readonly pinVerifier: PinVerifier;
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
