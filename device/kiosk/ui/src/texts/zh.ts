@@ -1,3 +1,5 @@
+import { receiveZh } from "./receive-zh.ts";
+
 /** Chinese texts of the page. Refusals of the serving line have theirs in device/serving-line/refusal-text.ts. */
 export const zh = {
   common: {
@@ -18,9 +20,12 @@ export const zh = {
     lead: "请选择",
     pay: "付款",
     payMore: "刷脸、刷卡、扫码或密码付款",
+    receive: "收货",
+    receiveMore: "称重、拍照、验收、签字，断网也能用",
     admin: "管理",
     adminMore: "录入人脸、撤销付款、查看状态",
   },
+  ...receiveZh,
   pay: {
     connecting: "正在连接终端",
     connectingMore: "终端程序没有回应，会自动重试",
