@@ -10,7 +10,7 @@ import { SampleScale } from "./sample-scale.ts";
 import { SampleViews } from "./sample-view.ts";
 import type { LabelView, Samples, SamplesView } from "./samples-port.ts";
 
-const TICK_MS = 15_000;
+const TICK_MS = 60_000;
 const SEIZED_SHOWN_MAX = 50;
 const HISTORY_MAX = 500;
 
@@ -121,7 +121,13 @@ class TerminalSamples implements Samples {
     this.#ticking.cancel();
     this.#counter.close();
     this.#scale?.close();
-    this.#sampleClock.save();
+    try {
+      this.#sampleClock.save();
+    } catch (error) {
+      // A disk that failed before: the minute that is not saved only keeps samples longer.
+      if (!isFault(error)) throw error;
+      this.#options.logger.warn({ code: error.code }, "the running time was not saved");
+    }
   }
 
   async #left(leaving: ReturnType<Samples["dispose"]>): ReturnType<Samples["dispose"]> {
