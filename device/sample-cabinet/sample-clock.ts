@@ -127,7 +127,7 @@ export class SampleClock {
   }
 
   /**
-   * Saves how far it has counted; and is also called in the transaction that writes `ranMs` into an
+   * Saves how far it has counted. Also called in the transaction that writes `ranMs` into an
    * entry: after a crash the count must not fall behind what is on record. @throws CanteenError of the disk.
    */
   save(now: Moment = this.now()): void {
