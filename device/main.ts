@@ -13,7 +13,6 @@ import type {
 } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
-import { DiskGuard } from "./platform/disk-guard.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
 import { type Hint, isFault } from "./platform/errors.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
@@ -27,6 +26,7 @@ import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-che
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
+import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
 
@@ -34,8 +34,10 @@ import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts"
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
+import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -65,10 +67,10 @@ export interface Terminal extends RunningTerminal {
   readonly engine: TerminalEngine;
   readonly enrolment: Enrolment;
   readonly servingLine: ServingLineControl;
+  readonly signatures: SignatureDesk;
   readonly sync: Sync;
 }
 
-const DISK_CHECK_PERIOD_MS = 5000;
 const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
@@ -98,10 +100,11 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
-  const disk = new DiskGuard(clock, {
+  const disk = watchTerminalDisk({
     folder: config.dataFolder,
     freeBytesMin: config.storage.freeBytesMin,
-    checkPeriodMs: DISK_CHECK_PERIOD_MS,
+    photos: store.photos,
+    ...{ clock, logger },
   });
   teardown.add("disk guard", () => disk.close());
 
@@ -145,6 +148,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     diskSafe: () => disk.safe(),
   });
   teardown.add("serving line", () => servingLine.close());
+
+  const signingFrames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
+  teardown.add("signing frames", () => signingFrames.close());
+  const signatures = createTerminalSignatures({
+    operators: store.operators,
+    servingLine,
+    frames: signingFrames,
+    bounds: engine.bounds,
+    identity: servingLineSettings(config).checkout.identity,
+    templateCount: (personId) => store.templateCount(personId),
+    clock,
+  });
+  teardown.add("signatures", () => signatures.close());
 
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
@@ -204,6 +220,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
     },
+    checkpointCode: () => store.checkpoints.latestCode(),
     health: {
       journal: () => journalHealth(store),
       engine: () => engine.health(),
@@ -225,7 +242,17 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
-  return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
+  return {
+    urls,
+    notes: [],
+    store,
+    engine,
+    enrolment,
+    servingLine,
+    signatures,
+    sync,
+    close: () => teardown.run(),
+  };
 }
 
 /** What runs now goes on record before anything happens under it. */
