@@ -101,6 +101,26 @@ const mealPeriodSchema = z.strictObject({
       guest: fenAmount.default(0).describe("As student."),
     })
     .prefault({}),
+  dishes: z
+    .array(
+      z.strictObject({
+        id: identifier.describe("Stable: samples record it."),
+        name: bilingual,
+        dates: z
+          .array(z.iso.date())
+          .max(62)
+          .exactOptional()
+          .describe("Cooked on these dates only; without it by the weekdays."),
+        weekdays: z
+          .array(z.int().min(1).max(7))
+          .max(7)
+          .exactOptional()
+          .describe("Cooked on these only, 1 Monday to 7 Sunday; without it each day."),
+      }),
+    )
+    .max(1000)
+    .exactOptional()
+    .describe("What is cooked for this meal: each dish leaves a sample in the cabinet."),
 });
 
 const mealPlanSchema = z.strictObject({
