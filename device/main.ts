@@ -13,7 +13,6 @@ import type {
 } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { Clock } from "./platform/clock.ts";
-import { DiskGuard } from "./platform/disk-guard.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
 import { type Hint, isFault } from "./platform/errors.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
@@ -35,6 +34,7 @@ import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts"
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
+import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { createTerminalSignatures } from "./terminal-signatures.ts";
@@ -71,7 +71,6 @@ export interface Terminal extends RunningTerminal {
   readonly sync: Sync;
 }
 
-const DISK_CHECK_PERIOD_MS = 5000;
 const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
@@ -101,10 +100,11 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
-  const disk = new DiskGuard(clock, {
+  const disk = watchTerminalDisk({
     folder: config.dataFolder,
     freeBytesMin: config.storage.freeBytesMin,
-    checkPeriodMs: DISK_CHECK_PERIOD_MS,
+    photos: store.photos,
+    ...{ clock, logger },
   });
   teardown.add("disk guard", () => disk.close());
 
@@ -220,6 +220,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
     },
+    checkpointCode: () => store.checkpoints.latestCode(),
     health: {
       journal: () => journalHealth(store),
       engine: () => engine.health(),

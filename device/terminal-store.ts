@@ -1,8 +1,9 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { readManifest } from "../models/manifest.ts";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { Config } from "./config/schema.ts";
+import { type Checkpoints, startCheckpoints } from "./journal/checkpoint-writer.ts";
 import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
@@ -28,6 +29,7 @@ import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
 import { openOperators } from "./security/operators.ts";
 import type { OperatorSigners, Operators } from "./security/operators-port.ts";
 import { createPinHasher } from "./security/pin-hash.ts";
+import { loadOrCreateSigningKey } from "./security/signing-key.ts";
 import { SiteSealing } from "./security/site-key.ts";
 import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
@@ -49,6 +51,7 @@ export interface TerminalStore {
   readonly ids: IdSource;
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
+  readonly checkpoints: Checkpoints;
   readonly ledger: Ledger;
   readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
@@ -151,16 +154,21 @@ function open(
   const { security, servingLine } = config;
   const attempts = { attemptsMax: security.pinAttemptsMax, lockMs: security.pinLockMs };
   const hasher = createPinHasher({ entropy });
+  const deviceKeyFile = security.deviceKeyFile ?? join(config.dataFolder, "device.key");
+  const deviceKey = loadOrCreateDeviceKey(deviceKeyFile, entropy);
+  const checkpoints = startCheckpoints({
+    journal,
+    signer: loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy),
+    ...{ site: config.site, device: config.device, clock, ids, logger },
+  });
+  teardown.add("checkpoints", () => checkpoints.close());
   const templates = openTemplateStore({
     db,
     journal,
     clock,
     ids,
     entropy,
-    deviceKey: loadOrCreateDeviceKey(
-      security.deviceKeyFile ?? join(config.dataFolder, "device.key"),
-      entropy,
-    ),
+    deviceKey,
     embeddingLengths,
     sharing: security.shareTemplates,
   });
@@ -171,6 +179,7 @@ function open(
     ids,
     timeTrust,
     journal,
+    checkpoints,
     ledger: createLedger(db),
     disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),

@@ -137,6 +137,8 @@ export interface KioskServerOptions {
   /** How sure a match must be here, and how that came about. */
   readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
+  /** The journal's newest signed checkpoint as a line of text; null before the first. */
+  readonly checkpointCode: () => string | null;
   readonly health: HealthProbes;
   readonly metrics: Metrics;
   readonly clock: Clock;

@@ -267,6 +267,9 @@ export const en: Texts = {
     refresh: "Refresh",
   },
   status: {
+    checkpoint: "Code of the day",
+    checkpointUse: "Keep a photo of it: it proves later that nothing recorded before now was changed.",
+    checkpointNone: "There is no code yet",
     clock: "Clock",
     clockTrust: { synced: "set by the cloud or NTP", held: "believed", unknown: "not known to be right" },
     clockAsk:

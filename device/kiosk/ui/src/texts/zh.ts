@@ -256,6 +256,9 @@ export const zh = {
     refresh: "刷新",
   },
   status: {
+    checkpoint: "当日校验码",
+    checkpointUse: "拍照留存：以后凭它可以证明，此刻以前的流水没有被改动过。",
+    checkpointNone: "还没有校验码",
     clock: "时钟",
     clockTrust: { synced: "已校准", held: "可信", unknown: "还不能确定" },
     clockAsk: "没有网络，终端不知道现在几点，暂停收款。请对照手表：这个时间对吗？",
