@@ -216,7 +216,15 @@ export type PhotoRecord =
     }
   | {
       readonly kind: "none";
-      readonly why: "camera-lost" | "no-frame" | "no-camera" | "photo-space-full" | "nothing-to-show";
+      readonly why:
+        | "camera-lost"
+        | "no-frame"
+        | "picture-unreadable"
+        | "photo-space-full"
+        /** The terminal has none. */
+        | "no-camera"
+        /** Nothing came, so nothing can be shown. */
+        | "nothing-to-show";
     };
 
 export type WeighInKind = "accepted" | "rejected" | "issued";
