@@ -25,7 +25,14 @@ const NEEDED: Readonly<Record<string, string>> = {
   udevadm: "udev",
 };
 
-process.exitCode = await main();
+const HELP = `npm run test:hardware: the bridge on a real USB stack (HID and CDC-ACM gadgets) in a QEMU guest.
+Takes minutes; needs QEMU, no root. What it downloads and prints is described in test/README.md.
+
+  CANTEEN_REPLUGS=1000        replugs in a row for each kind of device (50)
+  CANTEEN_GUEST_MINUTES=120   ends the guest after so long (30)`;
+
+if (process.argv.includes("--help")) console.log(HELP);
+else process.exitCode = await main();
 
 async function main(): Promise<number> {
   const problem = whatIsMissing();
