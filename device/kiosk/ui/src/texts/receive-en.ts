@@ -339,7 +339,6 @@ export const receiveEn: typeof receiveZh = {
       "lines-open": "Some lines have no decision yet",
       "goods-already-taken": "Goods were taken: strike them before refusing the delivery",
       "nothing-received": "Nothing was weighed: “it did not come”, or reject it",
-      "delivery-empty": "Nothing was weighed: “it did not come”, or reject it",
       "product-unknown": "There is no such product",
       "scale-unknown": "There is no such scale",
       "weight-not-ready": "This weight cannot be taken: {gate}",

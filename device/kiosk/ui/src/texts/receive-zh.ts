@@ -337,7 +337,6 @@ export const receiveZh = {
       "lines-open": "还有货品没有处理",
       "goods-already-taken": "已有收下的货：先作废，再整单拒收",
       "nothing-received": "还没有称重：请选“没有送到”或退回",
-      "delivery-empty": "还没有称重：请选“没有送到”或退回",
       "product-unknown": "没有这种货品",
       "scale-unknown": "没有这台秤",
       "weight-not-ready": "这个重量不能记录：{gate}",
