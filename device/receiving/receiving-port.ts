@@ -216,7 +216,13 @@ export type PhotoRecord =
     }
   | {
       readonly kind: "none";
-      readonly why: "camera-lost" | "no-frame" | "no-camera" | "photo-space-full" | "nothing-to-show";
+      readonly why:
+        | "camera-lost"
+        | "no-frame"
+        | "no-camera"
+        | "photo-space-full"
+        | "picture-unreadable"
+        | "nothing-to-show";
     };
 
 export type WeighInKind = "accepted" | "rejected" | "issued";
