@@ -23,6 +23,7 @@ import { Teardown } from "./platform/teardown.ts";
 import type { Receiving } from "./receiving/receiving-port.ts";
 import { openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -31,7 +32,7 @@ import { servingLineSettings } from "./serving-line/settings.ts";
 import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
-
+import { alarmSource, createTerminalCabinets } from "./terminal-cabinets.ts";
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
@@ -75,6 +76,7 @@ export interface Terminal extends RunningTerminal {
   readonly signatures: SignatureDesk;
   readonly receiving: Receiving;
   readonly studio: PhotoStudio;
+  readonly cabinets: CabinetsControl;
   readonly sync: Sync;
 }
 
@@ -171,6 +173,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
+  const cabinets = createTerminalCabinets(config, store, devices, { clock, logger });
+  teardown.add("cabinets", () => cabinets.close());
 
   const renewal = startTemplateRenewal({
     settings: face,
@@ -185,7 +189,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("template renewal", () => renewal?.close());
 
-  const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
+  const sync = makeSync(options, store, servingLine, cabinets, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
   const photos = startTerminalPhotos({
@@ -278,6 +282,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     receiving,
     signatures: signatures.desk,
     studio: photos.studio,
+    cabinets,
     sync,
     close: () => teardown.run(),
   };
@@ -303,6 +308,7 @@ function makeSync(
   { config }: TerminalOptions,
   store: TerminalStore,
   servingLine: ServingLineControl,
+  cabinets: CabinetsControl,
   world: { readonly clock: Clock; readonly entropy: Entropy; readonly logger: Logger },
 ): Sync {
   const { mqtt, site, device } = config;
@@ -319,6 +325,7 @@ function makeSync(
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
     photos: store.photos,
     orders: store.orders,
+    alarms: alarmSource(cabinets),
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {
