@@ -256,6 +256,14 @@ const storageSchema = z.strictObject({
     .max(1e12)
     .default(50_000_000)
     .describe("Below this free space sales stop before anything could be lost."),
+  backupBytesMax: z
+    .int()
+    .min(1_000_000)
+    .max(1e12)
+    .default(1_000_000_000)
+    .describe(
+      "Both hourly copies of the database together. Where two do not fit one is kept; where none fits, none.",
+    ),
   photoBytesMax: z
     .int()
     .min(10_000_000)

@@ -4,6 +4,7 @@ import { SystemClock } from "../../platform/system-clock.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "../command-context.ts";
 import { type ConfigOption, whichConfig, withConfigOption } from "../which-config.ts";
 import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts";
+import { backupsCheck } from "./check-backups.ts";
 import { clockCheck } from "./check-clock.ts";
 import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
@@ -19,6 +20,7 @@ const CHECKS: readonly Check[] = [
   pageCheck,
   diskCheck,
   databaseCheck,
+  backupsCheck,
   photosCheck,
   keyCheck,
   clockCheck,
