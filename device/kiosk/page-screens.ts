@@ -51,6 +51,8 @@ export class ScreenPage {
   /** Of whoever had signed in with this browser when the page was opened. */
   readonly sessionToken: string | undefined;
   wantsScreen = false;
+  /** Whether pictures of the terminal's own camera are any use to it now. */
+  wantsPictures = true;
   isAlive = true;
   commandsRunning = 0;
   wrongMessages = 0;
@@ -255,7 +257,13 @@ export class PageScreens<Received> {
   /** The terminal's own camera, for people to see where to look. Pictures of the browser it shows itself. */
   #showPicture(jpeg: Uint8Array): void {
     const page = this.#active;
-    if (page === undefined || !page.isLocal || this.#options.camera.kind() === "browser") return;
+    if (
+      page === undefined ||
+      !page.isLocal ||
+      !page.wantsPictures ||
+      this.#options.camera.kind() === "browser"
+    )
+      return;
     const nowMs = this.#options.clock.mono();
     if (nowMs - this.#lastPreviewMonoMs < FRAME_PERIOD_MS / 2) return;
     if (page.isBehind) return;

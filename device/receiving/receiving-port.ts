@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because it is one contract: what the page shows, what a person may do and why the answer is no are
+ * read together, and most of it is names with a sentence each.
+ */
+
 import type { ScaleCommand, ScaleCommandOutcome } from "../../firmware-bridge/ports/scale.ts";
 import type { TimeTrust } from "../journal/journal-port.ts";
 import type { TakenPhoto } from "../photos/studio-port.ts";
@@ -53,7 +58,7 @@ export const MISMATCHES = [
   "temperature-missing",
   /** Outgoing goods: more than the balance has. */
   "more-than-stock",
-  /** The camera was lost and nobody had allowed to go on without photos. */
+  /** No photo could be taken (camera lost, disk at its budget), and nobody had allowed to go on without. */
   "photo-missing",
 ] as const;
 export type Mismatch = (typeof MISMATCHES)[number];
@@ -79,7 +84,8 @@ export const RECEIVING_REFUSALS = [
   "lines-open",
   /** Refusing a whole delivery of which something was taken: strike that first. */
   "goods-already-taken",
-  "delivery-empty",
+  /** Accepting a line of which nothing was weighed; it is `missing`, or rejected. */
+  "nothing-received",
   "product-unknown",
   "scale-unknown",
   /** The weight is not to be taken: `gate` says why. */
@@ -92,13 +98,13 @@ export const RECEIVING_REFUSALS = [
   /** No measurement, an old one, or the probe's fault. */
   "temperature-not-read",
   "reason-unknown",
-  /** Rejecting, and a decision on a line, need a photo, and none could be taken. */
+  /** Refusing a delivery needs a photo: get the camera back, or have photos waived. */
   "camera-lost",
   "no-frame",
   "photo-space-full",
   "weigh-in-unknown",
   "already-struck",
-  /** A line taken whole though it does not match is not for "accept in part"; use accept with an override. */
+  /** "Accept in part" where nothing went back and nothing is short: that is accepted, whole. */
   "nothing-in-part",
   /** A scanned code whose check digit is wrong: read it again or type it. */
   "code-check-digit",
@@ -208,7 +214,18 @@ export type PhotoRecord =
       /** Over 300 ms from the stable moment. */
       readonly isOff: boolean;
     }
-  | { readonly kind: "none"; readonly why: "camera-lost" | "no-frame" | "no-camera" | "nothing-to-show" };
+  | {
+      readonly kind: "none";
+      readonly why:
+        | "camera-lost"
+        | "no-frame"
+        | "picture-unreadable"
+        | "photo-space-full"
+        /** The terminal has none. */
+        | "no-camera"
+        /** Nothing came, so nothing can be shown. */
+        | "nothing-to-show";
+    };
 
 export type WeighInKind = "accepted" | "rejected" | "issued";
 
@@ -316,7 +333,7 @@ export interface StockRow {
 }
 
 /** What a question is about. */
-export type AskedFor = "take" | "finish-line" | "issue";
+export type AskedFor = "take" | "reject" | "finish-line" | "issue";
 
 export type Activity =
   | { readonly kind: "none" }

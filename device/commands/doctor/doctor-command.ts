@@ -5,8 +5,9 @@ import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "../c
 import { type ConfigOption, whichConfig, withConfigOption } from "../which-config.ts";
 import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts";
 import { backupsCheck } from "./check-backups.ts";
+import { cameraCheck, captionFontCheck, goodsCameraCheck } from "./check-cameras.ts";
 import { clockCheck } from "./check-clock.ts";
-import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
+import { brokerCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
 import { deviceChecks } from "./check-devices.ts";
 import { photosCheck } from "./check-photos.ts";
@@ -25,6 +26,8 @@ const CHECKS: readonly Check[] = [
   keyCheck,
   clockCheck,
   cameraCheck,
+  goodsCameraCheck,
+  captionFontCheck,
   brokerCheck,
   terminalCheck,
 ];

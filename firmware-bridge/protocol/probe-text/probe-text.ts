@@ -1,6 +1,7 @@
 import type { Decoder, Dialect } from "../../ports/dialect.ts";
 import type { InvalidFrame, Reading } from "../../ports/reading.ts";
-import { textOf } from "../ascii.ts";
+import { bytesOf, textOf } from "../ascii.ts";
+import { hasEvenParity } from "../checks.ts";
 import { decimalOf, negated } from "../decimal.ts";
 import { ignored, invalid, textLines } from "../message.ts";
 
@@ -42,6 +43,7 @@ const decoder: Decoder = {
     if (text.trim() === "") return [];
     if (DATE.test(text)) return [ignored("date line")];
     if (TIME.test(text)) return [ignored("time line")];
+    if (isSevenBit(text)) return [invalid("parity")];
     const [found, ...others] = [...text.matchAll(CELSIUS)];
     if (others.length > 0) return [invalid("several temperatures")];
     const celsius = found === undefined ? null : celsiusBehind(text.slice(0, found.index), found[1] ?? "");
@@ -59,6 +61,19 @@ const decoder: Decoder = {
     return [reading];
   },
 };
+
+const KNOWN_HIGH =
+  /(?:[\xf8\xb0\xba\xdf]|\xc2[\xb0\xba]|\xa1\xe3)(?= ?C)|\xa1\xe6|\xe2\x84\x83|\xe2\x88\x92/g;
+
+/**
+ * Whether the line is one of 7 bits that is read as 8N1: of `24.7 C` with odd parity the point has its top bit set, and
+ * what is left reads as 7 °C. High bytes that mean something do not count; labels of Chinese text follow no parity.
+ */
+function isSevenBit(text: string): boolean {
+  const rest = bytesOf(text.replace(KNOWN_HIGH, ""));
+  if (!rest.some((byte) => byte > 0x7f)) return false;
+  return rest.every(hasEvenParity) || !rest.some(hasEvenParity);
+}
 
 /** @returns the number with its sign, or why that is not certain: a lost minus thaws a cold store on paper. */
 function celsiusBehind(before: string, number: string): string | InvalidFrame | null {
