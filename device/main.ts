@@ -42,6 +42,7 @@ import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { enrolmentLimits } from "./terminal-enrolment.ts";
 import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
+import { recoverTerminal } from "./terminal-recovery.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
@@ -53,6 +54,8 @@ export interface TerminalOptions {
   readonly entropy?: Entropy;
   readonly logger?: Logger;
   readonly ntpSynchronizedFile?: string;
+  /** Ends a start that waits for the cloud after the database was damaged. */
+  readonly signal?: AbortSignal;
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
@@ -81,6 +84,7 @@ export interface Terminal extends RunningTerminal {
 }
 
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
+const NEVER = new AbortController().signal;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
 /**
@@ -105,6 +109,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const metrics = createMetrics();
   teardown.add("metrics", () => metrics.close());
 
+  await recoverTerminal({ config, clock, entropy, logger, signal: options.signal ?? NEVER });
   const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
