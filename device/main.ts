@@ -21,6 +21,7 @@ import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -29,7 +30,7 @@ import { servingLineSettings } from "./serving-line/settings.ts";
 import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
-
+import { alarmSource, createTerminalCabinets } from "./terminal-cabinets.ts";
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
@@ -68,6 +69,7 @@ export interface Terminal extends RunningTerminal {
   readonly enrolment: Enrolment;
   readonly servingLine: ServingLineControl;
   readonly signatures: SignatureDesk;
+  readonly cabinets: CabinetsControl;
   readonly sync: Sync;
 }
 
@@ -165,6 +167,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
+  const cabinets = createTerminalCabinets(config, store, devices, { clock, logger });
+  teardown.add("cabinets", () => cabinets.close());
 
   const renewal = startTemplateRenewal({
     settings: face,
@@ -179,7 +183,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("template renewal", () => renewal?.close());
 
-  const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
+  const sync = makeSync(options, store, servingLine, cabinets, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
   const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
@@ -250,6 +254,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     enrolment,
     servingLine,
     signatures,
+    cabinets,
     sync,
     close: () => teardown.run(),
   };
@@ -275,6 +280,7 @@ function makeSync(
   { config }: TerminalOptions,
   store: TerminalStore,
   servingLine: ServingLineControl,
+  cabinets: CabinetsControl,
   world: { readonly clock: Clock; readonly entropy: Entropy; readonly logger: Logger },
 ): Sync {
   const { mqtt, site, device } = config;
@@ -291,6 +297,7 @@ function makeSync(
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
     photos: store.photos,
     orders: store.orders,
+    alarms: alarmSource(cabinets),
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {

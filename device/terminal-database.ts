@@ -6,6 +6,7 @@ import { photoMigrations } from "./photos/photo-tables.ts";
 import { receivingMigrations } from "./receiving/order-book.ts";
 import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
+import { alarmProjection } from "./sample-cabinet/alarm-projection.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
 import { mealPlanMigrations } from "./serving-line/meal-plan-store.ts";
@@ -33,4 +34,8 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
-export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [
+  ledgerProjection,
+  disputeProjection,
+  alarmProjection,
+];
