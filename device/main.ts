@@ -1,3 +1,4 @@
+/** Over 400 lines: the composition root is one list of parts, in the order in which they start. */
 import { fileURLToPath } from "node:url";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
@@ -12,6 +13,7 @@ import type {
   PartHealth,
 } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
+import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
 import { type Hint, isFault } from "./platform/errors.ts";
@@ -22,6 +24,7 @@ import { Teardown } from "./platform/teardown.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
+import type { Samples } from "./sample-cabinet/samples-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -37,8 +40,10 @@ import { createTerminalDevices } from "./terminal-devices.ts";
 
 import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
-import { createTerminalSignatures } from "./terminal-signatures.ts";
+import { createTerminalSamples } from "./terminal-samples.ts";
+import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -70,10 +75,11 @@ export interface Terminal extends RunningTerminal {
   readonly servingLine: ServingLineControl;
   readonly signatures: SignatureDesk;
   readonly cabinets: CabinetsControl;
+  readonly studio: PhotoStudio;
+  readonly samples: Samples;
   readonly sync: Sync;
 }
 
-const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
@@ -151,16 +157,16 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("serving line", () => servingLine.close());
 
-  const signingFrames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
-  teardown.add("signing frames", () => signingFrames.close());
-  const signatures = createTerminalSignatures({
+  const signatures = openTerminalSignatures({
     operators: store.operators,
     servingLine,
-    frames: signingFrames,
+    camera: seen.camera,
+    engine: watched.engine,
     bounds: engine.bounds,
     identity: servingLineSettings(config).checkout.identity,
     templateCount: (personId) => store.templateCount(personId),
     clock,
+    logger,
   });
   teardown.add("signatures", () => signatures.close());
 
@@ -186,8 +192,24 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const sync = makeSync(options, store, servingLine, cabinets, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
-  const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
-  teardown.add("photo retention", () => tidying.cancel());
+  const photos = startTerminalPhotos({
+    settings: config.receiving.camera,
+    camera: seen.camera,
+    engine: watched.engine,
+    photos: store.photos,
+    clock,
+    entropy,
+    logger,
+  });
+  teardown.add("photos", () => photos.close());
+  const samples = createTerminalSamples(config, store, {
+    ...{ clock, logger, devices },
+    studio: photos.studio,
+    signatures: signatures.desk,
+    alarms: cabinets,
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("samples", () => samples.close());
 
   const enrolment = openEnrolment({
     engine: watched.engine,
@@ -253,8 +275,10 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     engine,
     enrolment,
     servingLine,
-    signatures,
     cabinets,
+    signatures: signatures.desk,
+    studio: photos.studio,
+    samples,
     sync,
     close: () => teardown.run(),
   };
@@ -310,18 +334,6 @@ function makeSync(
     commands: { log: store.commandLog, handlers: {} },
     onCloudTime: (time) => store.takeCloudTime(time),
   });
-}
-
-function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
-  photos.tidy().then(
-    ({ deletedCount }) => {
-      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
-    },
-    (error: unknown) => {
-      if (!isFault(error)) throw error;
-      logger.error({ code: error.code }, "photos could not be tidied");
-    },
-  );
 }
 
 /** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
