@@ -1,4 +1,4 @@
-/** Over 400 lines: the composition root is one list of parts, in the order in which they start. */
+/** Over 400 lines because the composition root is one list of parts, in the order in which they start. */
 import { fileURLToPath } from "node:url";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";

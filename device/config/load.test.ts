@@ -276,7 +276,7 @@ describe("device/config/canteen.example.yaml", () => {
 
   it("is valid with every commented default switched on", () => {
     const uncommented = example
-      .replace(/# (camera|devices):\n(#.*\n)+/g, "")
+      .replace(/# (camera|devices|cabinets):\n(#.*\n)+/g, "")
       .replace(/^(\s*)# (\s*\w+:( \S+)?)$/gm, "$1$2")
       .replace(/^ {2}siteKeyFile:.*$/m, "");
     mkdirSync(join(folder, "secrets"));
