@@ -144,7 +144,12 @@ const cabinetSchema = z.strictObject({
   relay: identifier.optional().describe("Id of the relay on a bus in `devices` that sounds."),
   alarms: alarmsSchema.prefault({}),
   defrost: z
-    .array(z.strictObject({ from: timeOfDay, to: timeOfDay }))
+    .array(
+      z.strictObject({
+        from: timeOfDay.describe("Start, in the school's time zone."),
+        to: timeOfDay.describe("End; before the start it is on the next day."),
+      }),
+    )
     .max(24)
     .default([])
     .describe("Local times at which it is warm by design: high and fast-rising alarms are suppressed."),
