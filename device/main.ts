@@ -1,3 +1,4 @@
+/** Over 400 lines because the composition root is one list of parts, in the order in which they start. */
 import { fileURLToPath } from "node:url";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
@@ -24,6 +25,7 @@ import type { Receiving } from "./receiving/receiving-port.ts";
 import { openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
+import type { Samples } from "./sample-cabinet/samples-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -44,6 +46,7 @@ import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { recoverTerminal } from "./terminal-recovery.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalSamples } from "./terminal-samples.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
@@ -59,7 +62,7 @@ export interface TerminalOptions {
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
-  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "cabinet">;
 }
 
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
@@ -80,6 +83,7 @@ export interface Terminal extends RunningTerminal {
   readonly receiving: Receiving;
   readonly studio: PhotoStudio;
   readonly cabinets: CabinetsControl;
+  readonly samples: Samples;
   readonly sync: Sync;
 }
 
@@ -207,6 +211,14 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     logger,
   });
   teardown.add("photos", () => photos.close());
+  const samples = createTerminalSamples(config, store, {
+    ...{ clock, logger, devices },
+    studio: photos.studio,
+    signatures: signatures.desk,
+    alarms: cabinets,
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("samples", () => samples.close());
 
   const receiving = startTerminalReceiving({
     config,
@@ -288,6 +300,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     signatures: signatures.desk,
     studio: photos.studio,
     cabinets,
+    samples,
     sync,
     close: () => teardown.run(),
   };

@@ -10,6 +10,7 @@ import { createLogger, type Logger } from "../platform/logger.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { Teardown } from "../platform/teardown.ts";
 import { createEmbeddedBroker, type EmbeddedBroker } from "../sync/embedded-broker.ts";
+import { startDemoCabinet } from "./demo-cabinet.ts";
 import { PROGRAM_FOLDER } from "./which-config.ts";
 
 export interface DemoSystemOptions extends Omit<DemoOptions, "mqttUrl"> {
@@ -40,10 +41,12 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
     const { broker, mqttUrl } = await startBroker(logger, teardown);
     const cloudUrl = await startCloud(options, mqttUrl, teardown);
     options.onProgress("正在启动终端… / starting the terminal…");
+    const cabinet = await startDemoCabinet(new SystemClock(), teardown);
     const terminal = await startTerminal({
-      config: demoConfig({ ...options, mqttUrl }),
+      config: demoConfig({ ...options, mqttUrl, cabinetPort: cabinet.port }),
       logger,
       demo: {
+        cabinet: cabinet.controls,
         isOnline: () => broker.listening,
         setOnline: async (online) => {
           if (online) await broker.start();

@@ -14,7 +14,12 @@ export interface DemoOptions {
   readonly photoHoldMs?: number;
   /** Default presence: the sample camera shows person after person and nobody is there to press. */
   readonly activation?: "presence" | "touch";
+  /** Where the simulated cabinet's line is; left out, the demo has no cabinet. */
+  readonly cabinetPort?: string;
 }
+
+/** Modbus addresses on the simulated cabinet's line: air and food, and the module with door and buzzer. */
+export const DEMO_CABINET_UNITS = { probes: [1, 2], module: 9 } as const;
 
 /**
  * The demo's configuration, through the same schema as a file. Its three meals cover the whole day, so that a
@@ -42,6 +47,7 @@ export function demoConfig(options: DemoOptions): Config {
         : { kind: "folder", folder: cameraFolder, photoHoldMs: options.photoHoldMs ?? 6000 },
     // A folder of photos is what a liveness check is there to refuse: it cannot blink. A webcam shows people.
     face: { liveness: cameraFolder === null ? "assist" : "off" },
+    ...(options.cabinetPort === undefined ? {} : demoCabinet(options.cabinetPort)),
     servingLine: {
       activation,
       mealPlan: {
@@ -64,4 +70,52 @@ export function demoConfig(options: DemoOptions): Config {
     },
   };
   return requireConfig(checkConfig(raw, { folder: dataFolder }));
+}
+
+/** Delays of seconds instead of minutes: a visitor opens the door and sees what happens. */
+function demoCabinet(port: string): object {
+  const fields = [
+    { name: "temperature", scale: "0.1" },
+    { name: "humidity", scale: "0.1" },
+  ];
+  const [air, food] = DEMO_CABINET_UNITS.probes;
+  const { module: unit } = DEMO_CABINET_UNITS;
+  return {
+    devices: [
+      {
+        id: "cabinet-line",
+        kind: "modbus-bus",
+        port,
+        pollEveryMs: 1000,
+        replyWaitMsMax: 200,
+        probes: [
+          { id: "cabinet-air", unit: air, fields },
+          { id: "cabinet-food", unit: food, fields },
+        ],
+        relays: [{ id: "cabinet-buzzer", unit, coil: 0 }],
+        inputs: [{ id: "cabinet-door", unit, input: 0 }],
+      },
+    ],
+    cabinets: [
+      {
+        id: "cabinet-1",
+        name: { zh: "一号留样柜", en: "Cabinet 1" },
+        slots: 24,
+        probes: [
+          { probe: "cabinet-air", name: { zh: "柜内空气", en: "Air" }, silenceMsMax: 5000 },
+          { probe: "cabinet-food", name: { zh: "样品", en: "Samples" }, silenceMsMax: 5000 },
+        ],
+        door: { input: "cabinet-door" },
+        relay: "cabinet-buzzer",
+        alarms: {
+          high: { delayMs: 10_000 },
+          doorOpen: { delayMs: 10_000 },
+          probeFault: { delayMs: 5000 },
+          lineLost: { delayMs: 5000 },
+          risingFast: { isOn: false },
+        },
+        escalateAfterMs: { general: 120_000, major: 60_000, critical: 60_000 },
+      },
+    ],
+  };
 }

@@ -68,6 +68,21 @@ export interface DemoControls {
   };
   /** Undefined where no simulated scale stands behind the demo. */
   readonly goods?: DemoGoods;
+  /** Undefined where no simulated cabinet stands behind the demo. */
+  readonly cabinet?: DemoCabinet;
+}
+
+/** The demo's sample cabinet: what a visitor may do to it. */
+export interface DemoCabinet {
+  condition(): DemoCabinetCondition;
+  set(change: Partial<DemoCabinetCondition>): void;
+}
+
+export interface DemoCabinetCondition {
+  readonly isDoorOpen: boolean;
+  readonly isCompressorOn: boolean;
+  /** The probe among the samples. */
+  readonly isProbeUnplugged: boolean;
 }
 
 /** The demo's pan and scanner: they speak bytes to the terminal as real ones do. */
