@@ -20,7 +20,7 @@ const PLAUSIBLE_MILLI_C = { min: -45_000, max: 60_000 };
 /** The configured cabinets on the terminal's devices. @throws CanteenError of the disk. */
 export function createTerminalCabinets(
   config: Config,
-  store: TerminalStore,
+  store: Pick<TerminalStore, "db" | "journal" | "ids">,
   devices: TerminalDevices,
   world: { readonly clock: Clock; readonly logger: Logger },
 ): CabinetsControl {
