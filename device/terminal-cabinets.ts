@@ -82,7 +82,8 @@ function namesOf(device: DeviceConfig): readonly string[] {
   }
 }
 
-function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSettings {
+/** A configured cabinet as plain values. */
+export function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSettings {
   const { id, name, slots, probes, door, relay, defrost, ...rest } = cabinet;
   return {
     ...rest,
