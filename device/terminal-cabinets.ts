@@ -20,7 +20,7 @@ const PLAUSIBLE_MILLI_C = { min: -45_000, max: 60_000 };
 /** The configured cabinets on the terminal's devices. @throws CanteenError of the disk. */
 export function createTerminalCabinets(
   config: Config,
-  store: TerminalStore,
+  store: Pick<TerminalStore, "db" | "journal" | "ids">,
   devices: TerminalDevices,
   world: { readonly clock: Clock; readonly logger: Logger },
 ): CabinetsControl {
@@ -82,7 +82,8 @@ function namesOf(device: DeviceConfig): readonly string[] {
   }
 }
 
-function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSettings {
+/** A configured cabinet as plain values. */
+export function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSettings {
   const { id, name, slots, probes, door, relay, defrost, ...rest } = cabinet;
   return {
     ...rest,

@@ -170,7 +170,6 @@ export interface CabinetFixture {
   /** What each probe says every 5 s from now on; a string is a fault, null is silence. */
   readonly says: Record<string, number | string | null | (() => number)>;
   door: boolean | null;
-  /** `kill`: nothing is written on the way out. */
   restart(how?: { readonly offMs?: number; readonly settings?: CabinetSettings }): Promise<void>;
   /** Kinds of the entries so far, those of the summaries left out. */
   kinds(): readonly string[];
@@ -203,7 +202,13 @@ export function cabinetFixture(
       relayOfChannel: () => relay,
     });
   let cabinets = build(settings);
-  onTestFinished(() => cabinets.close());
+  const closed = new Set<CabinetsControl>();
+  const close = async (): Promise<void> => {
+    if (closed.has(cabinets)) return;
+    closed.add(cabinets);
+    await cabinets.close();
+  };
+  onTestFinished(close);
   const fixture: CabinetFixture = {
     clock,
     get kept() {
@@ -216,13 +221,15 @@ export function cabinetFixture(
     says: { air: 4000, food: 4000 },
     door: false,
     restart: async ({ offMs = 0, settings: changed = settings } = {}) => {
-      await cabinets.close();
+      await close();
       const paused = { ...fixture.says };
       for (const probe of Object.keys(fixture.says)) fixture.says[probe] = null;
       await clock.advance(offMs);
       Object.assign(fixture.says, paused);
       kept = kept.reopen();
       cabinets = build(changed);
+      // Before the reopened database is closed.
+      onTestFinished(close);
     },
     kinds: () =>
       kept.journal

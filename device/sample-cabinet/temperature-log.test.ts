@@ -171,6 +171,13 @@ describe("the log of temperatures", () => {
     ).toContainEqual([4000, 9000, 6]);
   });
 
+  it("starts again and again without a record in between", async () => {
+    let log = openLog();
+    for (let start = 0; start < 3; start++) log = reopen(log);
+    await record(log, constant(4000, 3));
+    expect(countOf(log, "reading")).toBe(3);
+  });
+
   it("keeps readings for seven days of running time, also when the clock is set far ahead", async () => {
     const log = openLog();
     await record(log, constant(4000, 12));

@@ -286,7 +286,10 @@ export class TemperatureLog {
     const { clock } = this.#options;
     const intoMinuteMs = clock.now() % MINUTE_MS;
     const wallStartMs = clock.now() - intoMinuteMs;
-    const logStartMs = (Math.floor(lastLogMs / MINUTE_MS) + 1) * MINUTE_MS;
+    // A run before this one may have ended without a record.
+    const lastStartMs = this.db.prepare<[], number | null>("SELECT max(log_start_ms) FROM run").pluck().get();
+    const lastMs = Math.max(lastLogMs, lastStartMs ?? -1);
+    const logStartMs = (Math.floor(lastMs / MINUTE_MS) + 1) * MINUTE_MS;
     this.db
       .prepare("INSERT INTO run (log_start_ms, wall_start_ms) VALUES (?, ?)")
       .run(logStartMs, wallStartMs);
