@@ -43,6 +43,7 @@ function start(fixture: JournalFixture) {
       return { kind: "acked" };
     },
     mayGo: () => true,
+    chunkBytesMin: PHOTO_CHUNK_BYTES,
     clock,
     entropy: seededEntropy(5),
     logger: silentLogger,

@@ -33,6 +33,8 @@ export interface PhotoUplinkOptions {
   readonly clock: Clock;
   readonly entropy: Entropy;
   readonly logger: Logger;
+  /** For tests: chunks of one size, whatever the line. */
+  readonly chunkBytesMin?: number;
   /** For tests: the shortest wait for a receipt. */
   readonly receiptWaitMsMin?: number;
 }
@@ -58,7 +60,7 @@ export class PhotoUplink {
   readonly #unsubscribe: () => void;
   #backoff: Backoff;
   #connected = false;
-  readonly #pace = new LanePace(PHOTO_CHUNK_BYTES);
+  readonly #pace: LanePace;
   #reading = false;
   #closed = false;
   #sending: Sending | null = null;
@@ -66,6 +68,11 @@ export class PhotoUplink {
 
   constructor(options: PhotoUplinkOptions) {
     this.#options = options;
+    const { chunkBytesMin } = options;
+    this.#pace = new LanePace(
+      PHOTO_CHUNK_BYTES,
+      chunkBytesMin === undefined ? {} : { bytesMin: chunkBytesMin },
+    );
     this.#backoff = this.#freshBackoff();
     this.#unsubscribe = options.source.onPending(() => this.go());
   }

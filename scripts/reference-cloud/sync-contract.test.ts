@@ -224,7 +224,8 @@ describe.each(KINDS)("sync contract on $kind", ({ start, tools }) => {
       bytes: Buffer.byteLength(text),
     }));
     expect(seen).toHaveLength(4);
-    expect(Math.max(...seen.map(({ bytes }) => bytes))).toBeLessThanOrEqual(128 * 1024);
-    expect(Math.min(...seen.map(({ count }) => count))).toBeGreaterThan(100);
+    // Nothing is known of the line yet, so they are small.
+    expect(Math.max(...seen.map(({ bytes }) => bytes))).toBeLessThanOrEqual(16 * 1024);
+    expect(Math.min(...seen.map(({ count }) => count))).toBeGreaterThan(0);
   });
 });

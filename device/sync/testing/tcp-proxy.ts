@@ -1,6 +1,9 @@
 import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
+import type { Timer } from "../../platform/clock.ts";
+import { SystemClock } from "../../platform/system-clock.ts";
 
+const clock = new SystemClock();
 const TRICKLE_PERIOD_MS = 10;
 
 /** A line between terminal and broker that can be cut, or go dead without a word. */
@@ -80,16 +83,16 @@ export class TcpProxy {
 
   #trickleInto(far: Socket): (chunk: Buffer, bytesPerSecond: number) => void {
     let queued = Buffer.alloc(0);
-    let timer: NodeJS.Timeout | null = null;
-    far.on("close", () => clearInterval(timer ?? undefined));
+    let timer: Timer | null = null;
+    far.on("close", () => timer?.cancel());
     return (chunk, bytesPerSecond) => {
       queued = Buffer.concat([queued, chunk]);
       this.#queuedBytesMax = Math.max(this.#queuedBytesMax, queued.length);
-      timer ??= setInterval(() => {
+      timer ??= clock.every(TRICKLE_PERIOD_MS, () => {
         const count = Math.ceil((bytesPerSecond * TRICKLE_PERIOD_MS) / 1000);
         if (queued.length > 0) far.write(queued.subarray(0, count));
         queued = queued.subarray(count);
-      }, TRICKLE_PERIOD_MS);
+      });
     };
   }
 }
