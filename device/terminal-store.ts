@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { Config } from "./config/schema.ts";
@@ -42,6 +43,8 @@ export interface TerminalStoreOptions {
   readonly logger: Logger;
   /** Exists when NTP has set the clock; a test names one that does not. */
   readonly ntpSynchronizedFile?: string;
+  /** For the simulation: puts something between the journal and everything that uses it. */
+  readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -108,7 +111,14 @@ export async function openTerminalStore(options: TerminalStoreOptions): Promise<
 }
 
 function open(
-  { config, clock, entropy, logger, ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE }: TerminalStoreOptions,
+  {
+    config,
+    clock,
+    entropy,
+    logger,
+    ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
+    wrapJournal = (journal) => journal,
+  }: TerminalStoreOptions,
   {
     embeddingLengths,
     defaultPack,
@@ -131,7 +141,7 @@ function open(
       });
     },
   });
-  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const journal = wrapJournal(openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS }), db);
   resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();
   teardown.add("clock watch", () => steps.cancel());
