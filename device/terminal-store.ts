@@ -232,7 +232,10 @@ function open(
   };
 }
 
-/** What was trusted before, or NTP says now; else the clock is unknown until the cloud or an operator speaks. */
+/**
+ * What was trusted before and not set since, or NTP says now; else the clock is unknown until the cloud or an operator
+ * speaks.
+ */
 function resumeClock(
   timeTrust: TimeTrustTracker,
   journal: Journal,
@@ -246,6 +249,8 @@ function resumeClock(
   const { seq: headSeq } = journal.head();
   for (let seq = headSeq; seq > Math.max(0, headSeq - LOOK_BACK_MAX); seq--) {
     const entry = journal.entryBySeq(seq);
+    // Set to a time that nobody vouched for: starting again does not make it any truer.
+    if (entry?.kind === "device.clock-stepped" && entry.timeTrust === "unknown") return;
     if (entry === undefined || entry.timeTrust === "unknown") continue;
     timeTrust.resume(entry, OFF_MS_MAX);
     return;

@@ -1,4 +1,4 @@
-import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
+import type { CheckoutView, Receipt } from "../../device/serving-line/serving-line-port.ts";
 import type { Chance } from "./chance.ts";
 import { type MealOfDay, PIN } from "./school.ts";
 import type { SchoolModel } from "./school-model.ts";
@@ -28,10 +28,20 @@ export class Canteen {
   readonly #chance: Chance;
   /** Who stands at which till. */
   readonly visitors = new Map<string, string>();
+  /** What the present visitor was shown. */
+  readonly #receipts = new Map<string, Receipt>();
+  readonly #former = new Set<string>();
 
   constructor(options: CanteenOptions) {
     this.#options = options;
     this.#chance = options.chance;
+  }
+
+  /** A screen changed: whoever stands before it sees that they have paid, or reads on. */
+  seen(device: string, view: CheckoutView): void {
+    const isMine = view.kind === "paid" && view.receipt.personId === this.visitors.get(device);
+    if (isMine && !this.#former.has(view.receipt.chargeId)) this.#receipts.set(device, view.receipt);
+    if (isMine) this.#former.add(view.receipt.chargeId);
   }
 
   /** One diner comes, tries to pay, and goes. */
@@ -43,12 +53,14 @@ export class Canteen {
     const way = this.#chance.pick<Way>(["face", "face", "face", "card", "pin"]);
     world.trace.add(`${personId} at ${terminal.device} by ${way}`);
     count(world, "visits");
+    this.#receipts.delete(terminal.device);
     await this.#present(terminal, life, personId, way);
     await this.#answer(terminal, life);
+    const receipt = this.#receipts.get(terminal.device);
     const view = this.#view(terminal, life);
-    if (view?.kind === "paid") {
+    if (receipt !== undefined) {
       count(world, "meals");
-      await this.#afterPaying(terminal, life, personId, meal, view);
+      if (view !== null) await this.#afterPaying(terminal, life, meal, receipt);
     } else if (view !== null) count(world, `not paid: ${view.kind === "refused" ? view.reason : view.kind}`);
     await this.#leave(terminal, life);
     this.visitors.delete(terminal.device);
@@ -85,7 +97,7 @@ export class Canteen {
   async #answer(terminal: SimulatedTerminal, life: TerminalLife): Promise<void> {
     const { advance } = this.#options;
     for (let press = 0; press < 2; press++) {
-      await advance(this.#chance.between(1, 800));
+      await advance(this.#chance.between(1, 500));
       const view = this.#view(terminal, life);
       if (view?.kind === "confirm")
         await life.line.command({ kind: this.#chance.happens(0.95) ? "confirm" : "cancel" });
@@ -97,10 +109,10 @@ export class Canteen {
   async #afterPaying(
     terminal: SimulatedTerminal,
     life: TerminalLife,
-    personId: string,
     meal: MealOfDay,
-    { receipt }: Extract<CheckoutView, { kind: "paid" }>,
+    receipt: Receipt,
   ): Promise<void> {
+    const { personId } = receipt;
     const { world, advance } = this.#options;
     if (this.#chance.happens(0.01) && receipt.method === "face") {
       world.trace.add(`${personId} says that it is not them`);
@@ -157,7 +169,7 @@ export class Canteen {
 
   async #leave(terminal: SimulatedTerminal, life: TerminalLife): Promise<void> {
     const { advance } = this.#options;
-    await advance(this.#chance.between(1500, 4000));
+    await advance(this.#chance.between(600, 2500));
     if (terminal.life !== life) return;
     const { kind } = life.line.status().view;
     if (kind !== "idle" && kind !== "closed") await life.line.command({ kind: "cancel" });

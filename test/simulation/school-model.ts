@@ -1,12 +1,19 @@
 import type { Database } from "better-sqlite3";
 import { prepared } from "../../device/journal/prepared.ts";
 import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
+import { BATCH_BYTES_MAX, MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
+import type { OutgoingMessage } from "../../device/sync/mqtt-connection.ts";
 import { type Charge, JournalModel } from "./journal-model.ts";
 import { LIMITS, MEALS, type MealOfDay, mealAt } from "./school.ts";
 import { broken } from "./violation.ts";
 
 /** Meals begin and end by clocks that may be off by seconds, and whoever began before the end is served. */
 const MEAL_EDGE_MS = 60_000;
+
+/** QoS 1 messages without PUBACK. */
+const IN_FLIGHT_MAX = 16;
+/** A line that loses one message in ten needs some; a terminal that sends the same for ever needs more. */
+const BATCHES_IN_VAIN_MAX = 300;
 
 interface CloudEntry {
   readonly arrival: number;
@@ -32,7 +39,11 @@ export class SchoolModel {
   readonly #databases = new Map<string, Database>();
   /** By device: the charge whose receipt its screen shows. */
   readonly #receiptShown = new Map<string, string>();
+  /** By device: batches handed over since the receipt moved. */
+  readonly #batches = new Map<string, { readonly ackedSeq: number; readonly sentCount: number }>();
   #cloudArrival = 0;
+  #cloudSeen: Database | null = null;
+  #cloudChangesSeen = 0;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -67,10 +78,29 @@ export class SchoolModel {
     this.#operatorIntents.set(key, (this.#operatorIntents.get(key) ?? 0) + 1);
   }
 
+  /** A client hands a message to the broker. */
+  sent(clientId: string, { topic, payload }: OutgoingMessage, inFlightCount: number): void {
+    const bytes = Buffer.byteLength(payload);
+    if (bytes > MESSAGE_BYTES_MAX || inFlightCount > IN_FLIGHT_MAX)
+      throw broken("line-budget", `${clientId} sends ${bytes} bytes, ${inFlightCount} in flight`);
+    const [, device] = /^canteen\/v1\/[^/]+\/([^/]+)\/up\/journal$/.exec(topic) ?? [];
+    if (device === undefined || typeof payload !== "string" || payload.endsWith('"entries":[]}')) return;
+    if (bytes > BATCH_BYTES_MAX) throw broken("line-budget", `${clientId} sends a batch of ${bytes} bytes`);
+    const { ackedSeq } = this.#journal(device);
+    const before = this.#batches.get(device);
+    const sentCount = before?.ackedSeq === ackedSeq ? before.sentCount + 1 : 1;
+    if (sentCount > BATCHES_IN_VAIN_MAX)
+      throw broken("line-budget", `${device} has sent ${sentCount} batches since its last receipt`);
+    this.#batches.set(device, { ackedSeq, sentCount });
+  }
+
   /** After each turn. */
   observe(cloud: Database): void {
     for (const journal of this.journals.values()) journal.observe();
-    this.#observeCloud(cloud);
+    const changes = Number(prepared<[], { n: number }>(cloud, "SELECT total_changes() AS n").get()?.n);
+    if (cloud !== this.#cloudSeen || changes !== this.#cloudChangesSeen) this.#observeCloud(cloud);
+    this.#cloudSeen = cloud;
+    this.#cloudChangesSeen = changes;
     for (const [device, journal] of this.journals) {
       if (journal.ackedSeq > (this.#cloudHadSeq.get(device) ?? 0))
         throw broken("receipt-too-high", `${device} believes ${journal.ackedSeq} to be in the cloud`);

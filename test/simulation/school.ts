@@ -47,7 +47,7 @@ export const LIMITS = {
   perDayFenMax: 10_000,
   overdraftFenMax: 500,
   offlinePerPersonFenMax: 6000,
-  offlineTotalFenMax: 400_000,
+  offlineTotalFenMax: 60_000,
   offlineDaysMax: 3,
   offlineEntriesMax: 100_000,
 } as const;
@@ -65,6 +65,7 @@ export function terminalConfig(device: string, dataFolder: string, activation: "
     face: { liveness: "off" },
     servingLine: {
       activation,
+      shownMsMin: 500,
       limits: LIMITS,
       mealPlan: {
         zone: "Asia/Shanghai",

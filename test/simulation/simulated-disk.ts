@@ -42,6 +42,7 @@ export class SimulatedDisk {
   /** What is surely on the platter, where commits are not synced one by one. */
   #synced: Image | null = null;
   #backfilled = 0;
+  #full = true;
 
   /** @param fileName the database's, within `folder`. */
   constructor(root: string, fileName: string, chance: Chance) {
@@ -63,7 +64,8 @@ export class SimulatedDisk {
   /** A process has opened the database: from here on its commits are followed. */
   opened(db: Database): void {
     this.#db = db;
-    this.#synced = this.#isFull() ? null : this.#image();
+    this.#full = this.#isFull();
+    this.#synced = this.#full ? null : this.#image();
     this.#backfilled = this.#backfill();
   }
 
@@ -74,7 +76,7 @@ export class SimulatedDisk {
 
   /** After each transaction: without FULL only a checkpoint has synced the log. */
   committed(): void {
-    if (this.#isFull()) return;
+    if (this.#full) return;
     const backfilled = this.#backfill();
     if (backfilled === this.#backfilled) return;
     this.#backfilled = backfilled;
@@ -88,6 +90,7 @@ export class SimulatedDisk {
   cut(before: Image | null): void {
     const from = this.folder;
     const now = this.#image();
+    // Asked again: a connection that was made weaker meanwhile has not synced since then, to be on the strict side.
     const base = this.#isFull() ? before : (this.#synced ?? before);
     const left = base === null ? now : this.#torn(base, now);
     this.#life += 1;

@@ -75,6 +75,7 @@ export class SimulatedTerminal {
   #restartWanted = false;
   #full = false;
   #guardNoticed = false;
+  #batteryClockAheadMs = 0;
 
   constructor(world: World, watch: TerminalWatch, device: string, root: string) {
     this.#world = world;
@@ -162,6 +163,12 @@ export class SimulatedTerminal {
     }
   }
 
+  /** Sets the clock, now and for the next start: the battery-backed one keeps what the system's was set to. */
+  setClock(aheadMs: number): void {
+    this.#batteryClockAheadMs = aheadMs;
+    this.#life?.clock.setWall(aheadMs);
+  }
+
   setDiskFull(full: boolean): void {
     this.#full = full;
     this.#guardNoticed = full && !this.#chance.happens(this.#world.shares.fullUnnoticed);
@@ -185,7 +192,11 @@ export class SimulatedTerminal {
     const { time, shares, ntp, faultsOn } = this.#world;
     const dead = faultsOn && !ntp && this.#chance.happens(shares.deadRtc);
     const driftPpm = this.#chance.between(-shares.driftPpmMax, shares.driftPpmMax);
-    return new MachineClock(time, { wallAheadMs: dead ? -time.trueEpochMs : 0, driftPpm });
+    if (ntp) this.#batteryClockAheadMs = 0;
+    return new MachineClock(time, {
+      wallAheadMs: dead ? -time.trueEpochMs : this.#batteryClockAheadMs,
+      driftPpm,
+    });
   }
 
   #build(config: Config, clock: MachineClock, db: Database, store: TerminalStore): TerminalLife {

@@ -4,7 +4,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { verifyJournal } from "../../device/journal/verify.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
-import { BATCH_BYTES_MAX, MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import { TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
 import { Canteen } from "./canteen.ts";
 import { Chance } from "./chance.ts";
@@ -48,15 +47,8 @@ const MS_PER_MINUTE = 60_000;
 const CALM_WITHOUT_PROGRESS_MS_MAX = 11 * MS_PER_MINUTE;
 const CALM_STEP_MS = 30_000;
 const CALM_GRAIN_MS = 2000;
-const OUTAGE_MS = { least: 2000, most: 20 * MS_PER_MINUTE };
-const DISHONEST_CLOCK_MS = [
-  -3 * MS_PER_DAY,
-  -2 * MS_PER_HOUR,
-  -300_000,
-  300_000,
-  5 * MS_PER_HOUR,
-  MS_PER_DAY,
-];
+const OUTAGE_MS = { least: 2000, most: 6 * MS_PER_MINUTE };
+const WRONG_CLOCK_MS = [-3 * MS_PER_DAY, -2 * MS_PER_HOUR, -300_000, 300_000, 5 * MS_PER_HOUR, MS_PER_DAY];
 
 /** Runs one school for some days under the faults that its seed draws. @returns what it found; never throws for that. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -118,13 +110,8 @@ class Run {
     this.trace = new Trace(() => this.#time.nowMs);
     const shares = options.shares ?? drawFaults(this.#chance.branch());
     const broker = new SimulatedBroker(this.#time, this.#chance.branch(), shares.message, {
-      sent: (clientId, { payload }, inFlight) => {
-        const bytes = Buffer.byteLength(payload);
-        if (bytes > MESSAGE_BYTES_MAX || inFlight > 16)
-          throw broken("line-budget", `${clientId} sends ${bytes} bytes, ${inFlight} in flight`);
-      },
+      sent: (...of) => this.#checked(() => this.#model.sent(...of)),
     });
-    void BATCH_BYTES_MAX;
     this.#world = {
       time: this.#time,
       chance: this.#chance.branch(),
@@ -158,12 +145,13 @@ class Run {
   async begin(): Promise<void> {
     const hasher = createPinHasher({ entropy: this.#chance.entropy, cost: { n: 2, r: 1, p: 1 } });
     this.#pinHash = await hasher.hash(PIN);
-    const peopleCount = this.#chance.pick([30, 80, 150]);
+    const peopleCount = this.#chance.pick([30, 100, 250]);
     for (let number = 1; number <= peopleCount; number++) this.#enrol(number);
     // Time 0 is midnight; the terminals are set up before breakfast and get their people.
     await this.#advance(6 * MS_PER_HOUR, 60_000);
     for (const terminal of this.#terminals) await terminal.powerOn();
     await this.#calm("set-up");
+    this.#cloud.backUp();
   }
 
   async day(): Promise<void> {
@@ -195,7 +183,10 @@ class Run {
     mkdirSync(root);
     const watch = {
       shown: (view: Parameters<SchoolModel["shown"]>[1]) =>
-        this.#checked(() => this.#model.shown(device, view, this.#canteen.visitors.get(device) ?? null)),
+        this.#checked(() => {
+          this.#model.shown(device, view, this.#canteen.visitors.get(device) ?? null);
+          this.#canteen.seen(device, view);
+        }),
       opened: (...of: Parameters<SchoolModel["opened"]> extends [string, ...infer Rest] ? Rest : never) =>
         this.#checked(() => this.#model.opened(device, ...of)),
       off: (committedSeq: number) => this.#checked(() => this.#model.off(device, committedSeq)),
@@ -228,7 +219,7 @@ class Run {
 
   #enrol(number: number): void {
     const record = personRecord(number, this.#pinHash);
-    const openingFen = this.#chance.pick([0, 800, 3000, 20_000, 100_000]);
+    const openingFen = this.#chance.pick([0, 2000, 20_000, 100_000, 100_000, 100_000]);
     this.#people.push(record.personId);
     this.#model.paidIn(`opening-${record.personId}`, record.personId, openingFen);
     this.#doInOffice(() => this.#cloud.people.put(record, openingFen));
@@ -285,7 +276,7 @@ class Run {
       else this.#outages.push(outage);
     }
     const during = (what: string, begin: () => void, end: () => void): void => {
-      count(this.#world, what);
+      count(this.#world, what.replace(/ of .*/, " wrong"));
       this.trace.add(what);
       begin();
       const untilMs = this.#time.nowMs + this.#chance.between(OUTAGE_MS.least, OUTAGE_MS.most);
@@ -328,7 +319,15 @@ class Run {
       );
     }
     if (comes(shares.cloudRestartPerHour)) this.#restartCloud();
-    if (comes(shares.clockStepPerHour)) this.#stepClock(terminal);
+    if (comes(shares.cloudRestoredPerHour)) this.#restoreCloud();
+    if (!this.#world.ntp && comes(shares.clockStepPerHour)) {
+      const byMs = this.#chance.pick(WRONG_CLOCK_MS);
+      during(
+        `clock of ${terminal.device} wrong by ${byMs / 1000} s`,
+        () => terminal.setClock(byMs),
+        () => terminal.setClock(0),
+      );
+    }
   }
 
   #restartCloud(): void {
@@ -337,13 +336,12 @@ class Run {
     this.#cloud.restart();
   }
 
-  #stepClock(terminal: SimulatedTerminal): void {
-    const byMs = this.#chance.pick(DISHONEST_CLOCK_MS);
-    const { life } = terminal;
-    if (life === null || this.#world.ntp) return;
-    count(this.#world, "clock stepped");
-    this.trace.add(`${terminal.device}: the clock is set wrong by ${byMs / 1000} s`);
-    life.clock.setWall(byMs);
+  #restoreCloud(): void {
+    if (!this.#cloud.restore()) return;
+    count(this.#world, "cloud restored");
+    this.trace.add("the cloud is put back from its copy");
+    this.#model.cloudRestored();
+    for (const work of this.#office) work();
   }
 
   #workInOffice(): void {
@@ -394,7 +392,7 @@ class Run {
       for (const terminal of this.#terminals) {
         if (terminal.restartWanted) terminal.cutPower();
         if (!(await terminal.powerOn())) throw broken("stuck", `${terminal.device} does not start`);
-        terminal.life?.clock.setWall(0);
+        terminal.setClock(0);
       }
       await this.#advance(CALM_STEP_MS, CALM_GRAIN_MS);
     }
@@ -437,15 +435,9 @@ class Run {
     }
   }
 
-  /** Terminals are switched off, one way or the other; the cloud may be put back from its copy. */
+  /** Terminals are switched off, or stay on. */
   async #night(): Promise<void> {
     for (const terminal of this.#terminals) if (this.#chance.happens(0.8)) terminal.cutPower();
-    if (this.#chance.happens(this.#world.shares.cloudRestored) && this.#cloud.restore()) {
-      count(this.#world, "cloud restored");
-      this.trace.add("the cloud is put back from its copy");
-      this.#model.cloudRestored();
-      for (const work of this.#office) work();
-    }
     const nextDayMs = (Math.floor(this.#time.nowMs / MS_PER_DAY) + 1) * MS_PER_DAY;
     await this.#advance(nextDayMs - this.#time.nowMs, 300_000);
   }

@@ -22,8 +22,8 @@ export interface FaultShares {
   readonly brokerDownPerHour: number;
   readonly networkDownPerHour: number;
   readonly cloudRestartPerHour: number;
-  /** Of all nights: the cloud is put back from its last backup. */
-  readonly cloudRestored: number;
+  /** It is put back from its last backup. */
+  readonly cloudRestoredPerHour: number;
   readonly cameraLostPerHour: number;
   readonly message: {
     readonly acknowledgeThenLose: number;
@@ -65,7 +65,7 @@ const QUIET: FaultShares = {
   brokerDownPerHour: 0,
   networkDownPerHour: 0,
   cloudRestartPerHour: 0,
-  cloudRestored: 0,
+  cloudRestoredPerHour: 0,
   cameraLostPerHour: 0,
   message: { acknowledgeThenLose: 0, duplicate: 0, delay: 0, loseAcknowledgement: 0, cutConnection: 0 },
 };
@@ -89,7 +89,7 @@ export function drawFaults(chance: Chance): FaultShares {
     brokerDownPerHour: maybe(0.2, 5),
     networkDownPerHour: maybe(0.2, 5),
     cloudRestartPerHour: maybe(0.1, 2),
-    cloudRestored: chance.happens(0.4) ? 0.3 : 0,
+    cloudRestoredPerHour: maybe(0.05, 0.5),
     cameraLostPerHour: maybe(0.2, 2),
     message: {
       acknowledgeThenLose: maybe(0.001, 0.1),
