@@ -12,21 +12,23 @@ import type {
   PartHealth,
 } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
+import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
-import { DiskGuard } from "./platform/disk-guard.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
 import { type Hint, isFault } from "./platform/errors.ts";
 import { createLogger, type Logger } from "./platform/logger.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
-import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
+import type { Receiving } from "./receiving/receiving-port.ts";
+import { openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
-import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
+import { livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
+import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
 
@@ -34,8 +36,13 @@ import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts"
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
+import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { enrolmentLimits } from "./terminal-enrolment.ts";
+import { startTerminalPhotos } from "./terminal-photos.ts";
+import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -65,11 +72,12 @@ export interface Terminal extends RunningTerminal {
   readonly engine: TerminalEngine;
   readonly enrolment: Enrolment;
   readonly servingLine: ServingLineControl;
+  readonly signatures: SignatureDesk;
+  readonly receiving: Receiving;
+  readonly studio: PhotoStudio;
   readonly sync: Sync;
 }
 
-const DISK_CHECK_PERIOD_MS = 5000;
-const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
@@ -98,10 +106,11 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
-  const disk = new DiskGuard(clock, {
+  const disk = watchTerminalDisk({
     folder: config.dataFolder,
     freeBytesMin: config.storage.freeBytesMin,
-    checkPeriodMs: DISK_CHECK_PERIOD_MS,
+    photos: store.photos,
+    ...{ clock, logger },
   });
   teardown.add("disk guard", () => disk.close());
 
@@ -146,6 +155,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("serving line", () => servingLine.close());
 
+  const signatures = openTerminalSignatures({
+    operators: store.operators,
+    servingLine,
+    camera: seen.camera,
+    engine: watched.engine,
+    bounds: engine.bounds,
+    identity: servingLineSettings(config).checkout.identity,
+    templateCount: (personId) => store.templateCount(personId),
+    clock,
+    logger,
+  });
+  teardown.add("signatures", () => signatures.close());
+
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
@@ -166,8 +188,28 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
-  const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
-  teardown.add("photo retention", () => tidying.cancel());
+  const photos = startTerminalPhotos({
+    settings: config.receiving.camera,
+    camera: seen.camera,
+    engine: watched.engine,
+    photos: store.photos,
+    clock,
+    entropy,
+    logger,
+  });
+  teardown.add("photos", () => photos.close());
+
+  const receiving = startTerminalReceiving({
+    config,
+    store,
+    devices,
+    studio: photos.studio,
+    desk: signatures.desk,
+    operatorAtPage: () => kiosk?.operatorAtTill() ?? null,
+    clock,
+    logger,
+  });
+  teardown.add("receiving", () => receiving.close());
 
   const enrolment = openEnrolment({
     engine: watched.engine,
@@ -204,6 +246,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
       current: () => store.timeTrust.current(),
       confirm: (operatorId) => store.confirmClock(operatorId),
     },
+    checkpointCode: () => store.checkpoints.latestCode(),
     health: {
       journal: () => journalHealth(store),
       engine: () => engine.health(),
@@ -225,7 +268,19 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   devices.open();
   sync.start();
   const urls = [{ label: { zh: "终端", en: "Terminal" }, url }];
-  return { urls, notes: [], store, engine, enrolment, servingLine, sync, close: () => teardown.run() };
+  return {
+    urls,
+    notes: [],
+    store,
+    engine,
+    enrolment,
+    servingLine,
+    receiving,
+    signatures: signatures.desk,
+    studio: photos.studio,
+    sync,
+    close: () => teardown.run(),
+  };
 }
 
 /** What runs now goes on record before anything happens under it. */
@@ -278,18 +333,6 @@ function makeSync(
   });
 }
 
-function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
-  photos.tidy().then(
-    ({ deletedCount }) => {
-      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
-    },
-    (error: unknown) => {
-      if (!isFault(error)) throw error;
-      logger.error({ code: error.code }, "photos could not be tidied");
-    },
-  );
-}
-
 /** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
 function expectDiners(
   expected: ExpectedDiners | null,
@@ -306,30 +349,6 @@ function expectDiners(
     if (!isFault(error)) throw error;
     logger.warn({ code: error.code }, "the engine could not be told who eats now");
   });
-}
-
-/** Stricter than at the till: a template is compared a thousand times, a frame once. */
-function enrolmentLimits(
-  face: Config["face"],
-  { bounds, engine }: Pick<TerminalEngine, "bounds" | "engine">,
-): EnrolmentLimits {
-  return {
-    eyeDistancePxMin: 40,
-    angleDegMax: 35,
-    brightnessMin: 50,
-    brightnessMax: 215,
-    sharpnessMin: 25,
-    qualityMin: face.enrolQualityMin,
-    // An operator stands beside an enrolment: a low score alone is no reason to send a child away.
-    livenessMin: livenessSettings(face).level === "strict" ? LIVENESS_DEFAULTS.scoreMin : 0,
-    secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: bounds.thresholds(engine.model).similarityMin,
-    shotCountMin: 3,
-    shotCountMax: 5,
-    duplicateSimilarityMin: (model) => bounds.lookAlikeMin(model),
-    sessionCountMax: 16,
-    sessionIdleMsMax: 600_000,
-  };
 }
 
 function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {

@@ -1,9 +1,10 @@
 import { existsSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { Config } from "./config/schema.ts";
+import { type Checkpoints, startCheckpoints } from "./journal/checkpoint-writer.ts";
 import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
@@ -16,6 +17,7 @@ import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { createGoodsLedger, type GoodsLedger } from "./receiving/goods-ledger.ts";
 import { SqliteOrderBook } from "./receiving/order-book.ts";
 import type { OrderBook } from "./receiving/order-port.ts";
 import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
@@ -27,8 +29,9 @@ import { openTemplateSharing, type TemplateSharing } from "./roster/template-sha
 import { openTemplateStore, type SqliteTemplateStore } from "./roster/template-store.ts";
 import { loadOrCreateDeviceKey, loadSiteKey } from "./security/key-file.ts";
 import { openOperators } from "./security/operators.ts";
-import type { Operators } from "./security/operators-port.ts";
+import type { OperatorSigners, Operators } from "./security/operators-port.ts";
 import { createPinHasher } from "./security/pin-hash.ts";
+import { loadOrCreateSigningKey } from "./security/signing-key.ts";
 import { SiteSealing } from "./security/site-key.ts";
 import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
@@ -52,16 +55,19 @@ export interface TerminalStore {
   readonly ids: IdSource;
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
+  readonly checkpoints: Checkpoints;
   readonly ledger: Ledger;
   readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
   readonly templates: SqliteTemplateStore;
-  readonly operators: Operators;
+  readonly operators: Operators & OperatorSigners;
   readonly pinVerifier: PinVerifier;
   readonly mealPlans: MealPlanStore;
   readonly commandLog: CommandLog;
   readonly photos: PhotoStore;
   readonly orders: OrderBook;
+  /** What was weighed in and out, and the stock that follows. */
+  readonly goods: GoodsLedger;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
   /** Steps from older model packs to the engine's. */
@@ -161,16 +167,21 @@ function open(
   const { security, servingLine } = config;
   const attempts = { attemptsMax: security.pinAttemptsMax, lockMs: security.pinLockMs };
   const hasher = createPinHasher({ entropy });
+  const deviceKeyFile = security.deviceKeyFile ?? join(config.dataFolder, "device.key");
+  const deviceKey = loadOrCreateDeviceKey(deviceKeyFile, entropy);
+  const checkpoints = startCheckpoints({
+    journal,
+    signer: loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy),
+    ...{ site: config.site, device: config.device, clock, ids, logger },
+  });
+  teardown.add("checkpoints", () => checkpoints.close());
   const templates = openTemplateStore({
     db,
     journal,
     clock,
     ids,
     entropy,
-    deviceKey: loadOrCreateDeviceKey(
-      security.deviceKeyFile ?? join(config.dataFolder, "device.key"),
-      entropy,
-    ),
+    deviceKey,
     embeddingLengths,
     sharing: security.shareTemplates,
   });
@@ -181,6 +192,7 @@ function open(
     ids,
     timeTrust,
     journal,
+    checkpoints,
     ledger: createLedger(db),
     disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
@@ -197,6 +209,7 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    goods: createGoodsLedger(db),
     orders: new SqliteOrderBook({ db, journal, clock, ids, priceFree: config.receiving.priceFree }),
     photos: openPhotoStore({
       db,

@@ -22,6 +22,9 @@ export interface DemoSystemOptions extends Omit<DemoOptions, "mqttUrl"> {
 /** Who may open /admin in the demo. Said on the screen, so it is no secret; a real operator is added by command. */
 export const DEMO_OPERATOR = { operatorId: "demo", pin: "628451" } as const;
 
+/** The second person of a weigh-in. Their face is a teacher's of the sample roster, once somebody enrols it. */
+export const DEMO_KEEPER = { operatorId: "keeper", pin: "407193", staffNumber: "2001" } as const;
+
 const BROKER_PORT = 1883;
 const CLOUD_START_MS_MAX = 20_000;
 const CLOUD_STOP_MS_MAX = 5000;
@@ -49,8 +52,9 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
       },
     });
     teardown.add("terminal", () => terminal.close());
-    await addDemoOperator(terminal);
+    await addDemoOperators(terminal);
     await enrolSamplePeople(terminal, options);
+    linkDemoKeeper(terminal);
     return {
       urls: [
         ...terminal.urls.map(({ label, url }) => ({ label, url: `${url}/pay` })),
@@ -78,6 +82,10 @@ const WHAT_TO_TRY = [
   {
     zh: `管理页面：操作员 ${DEMO_OPERATOR.operatorId}，密码 ${DEMO_OPERATOR.pin}，可登记人脸、作废`,
     en: `admin page: operator ${DEMO_OPERATOR.operatorId}, PIN ${DEMO_OPERATOR.pin}: enrol a face, void a charge`,
+  },
+  {
+    zh: `收货和留样的签字：厨师/仓管 ${DEMO_KEEPER.operatorId}，密码 ${DEMO_KEEPER.pin}；为 ${DEMO_KEEPER.staffNumber} 登记人脸后可刷脸签字`,
+    en: `signing for deliveries and samples: keeper ${DEMO_KEEPER.operatorId}, PIN ${DEMO_KEEPER.pin}; by face once ${DEMO_KEEPER.staffNumber} is enrolled`,
   },
   {
     zh: "在终端页面断开网络再恢复，看云端补齐每一笔",
@@ -159,9 +167,20 @@ async function stopChild(child: ChildProcess): Promise<void> {
   late.cancel();
 }
 
-async function addDemoOperator({ store }: Terminal): Promise<void> {
-  if (store.operators.list().some(({ operatorId }) => operatorId === DEMO_OPERATOR.operatorId)) return;
-  await store.operators.add({ ...DEMO_OPERATOR, displayName: "演示管理员", role: "manager" });
+async function addDemoOperators({ store: { operators } }: Terminal): Promise<void> {
+  const known = new Set(operators.list().map(({ operatorId }) => operatorId));
+  if (!known.has(DEMO_OPERATOR.operatorId))
+    await operators.add({ ...DEMO_OPERATOR, displayName: "演示管理员", role: "manager" });
+  const { operatorId, pin } = DEMO_KEEPER;
+  if (!known.has(operatorId))
+    await operators.add({ operatorId, pin, displayName: "厨师/仓管", role: "keeper" });
+}
+
+/** The roster comes from the cloud: without it there is nobody yet to be linked to. */
+function linkDemoKeeper({ store: { operators, roster } }: Terminal): void {
+  const { operatorId, staffNumber } = DEMO_KEEPER;
+  const person = roster.personByNumber(staffNumber);
+  if (person?.kind === "staff") operators.link({ operatorId, personId: person.personId });
 }
 
 /** Through the same enrolment as at the counter; whoever has templates already is left as they are. */

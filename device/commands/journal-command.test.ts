@@ -1,9 +1,17 @@
+import { createSecretKey } from "node:crypto";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { databaseFile } from "../terminal-database.ts";
+import { startCheckpoints } from "../journal/checkpoint-writer.ts";
+import { openDatabase } from "../journal/database.ts";
+import { openJournal } from "../journal/sqlite-journal.ts";
+import { idSource, seededEntropy } from "../platform/entropy.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import { loadOrCreateSigningKey } from "../security/signing-key.ts";
+import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "../terminal-database.ts";
 import { type CommandOutcome, runCaptured } from "./captured-io.ts";
 
 let folder: string;
@@ -72,6 +80,61 @@ describe("journal verify", () => {
     const json = await run("journal", "verify", "--json");
     expect(json.exitCode).toBe(1);
     expect(JSON.parse(json.stderr)).toMatchObject({ error: { code: "journal-missing" } });
+  });
+});
+
+describe("journal verify --checkpoint", () => {
+  /** What the running terminal does each hour. */
+  async function checkpoint(): Promise<string> {
+    const clock = new VirtualClock();
+    const ids = idSource(clock, seededEntropy(9));
+    const db = openDatabase({
+      file: databaseFile(join(folder, "data")),
+      clock,
+      migrations: TERMINAL_MIGRATIONS,
+    });
+    const timeTrust = { current: () => "synced" as const };
+    const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+    const deviceKey = createSecretKey(Buffer.alloc(32, 7));
+    const signer = loadOrCreateSigningKey(join(folder, "signing.key"), deviceKey, seededEntropy(3));
+    const checkpoints = startCheckpoints({
+      ...{ journal, signer, site: "demo", device: "line-1", clock, ids, logger: silentLogger },
+    });
+    await clock.advance(60_000);
+    checkpoints.close();
+    db.close();
+    return checkpoints.latestCode() ?? "";
+  }
+
+  it("proves what was before a code, given on the line or in a file, with the database and an export", async () => {
+    await addOperators(3);
+    const code = await checkpoint();
+    writeFileSync(join(folder, "code.txt"), `${code}\n`);
+    const proven = { ok: true, checkpoints: { goodCount: 1, given: { seq: 3, proven: true } } };
+    for (const given of [code, "code.txt"]) {
+      const found = await run("journal", "verify", "--checkpoint", given, "--json");
+      expect(found.exitCode).toBe(0);
+      expect(JSON.parse(found.stdout)).toMatchObject(proven);
+    }
+    await run("journal", "export", "--out", "all.jsonl");
+    const plain = await run("journal", "verify", "--export", "all.jsonl", "--checkpoint", code);
+    expect(plain).toMatchObject({ exitCode: 0 });
+    expect(plain.stdout).toContain("与校验码相符：第 1 至 3 条");
+  });
+
+  it("exits with 3 and names the entry that was changed", async () => {
+    await addOperators(3);
+    const code = await checkpoint();
+    tamper(2);
+    const found = await run("journal", "verify", "--checkpoint", code);
+    expect(found.exitCode).toBe(3);
+    expect(found.stdout).toContain("第 2 条 / entry 2: changed");
+  });
+
+  it("exits with 2 for what is no code and no key", async () => {
+    await addOperators(1);
+    expect(await run("journal", "verify", "--checkpoint", "CE1:nothing")).toMatchObject({ exitCode: 2 });
+    expect(await run("journal", "verify", "--public-key", "short")).toMatchObject({ exitCode: 2 });
   });
 });
 

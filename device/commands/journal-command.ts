@@ -1,11 +1,12 @@
 import { createWriteStream, existsSync } from "node:fs";
-import { open, rm } from "node:fs/promises";
+import { open, readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Command, InvalidArgumentError } from "commander";
-import type { JournalVerification } from "../journal/verify.ts";
+import type { CheckpointFindings } from "../journal/checkpoint-walk.ts";
+import type { JournalVerification, VerifyAgainst } from "../journal/verify.ts";
 import { CanteenError, isFault, systemCode } from "../platform/errors.ts";
 import { databaseFile, TERMINAL_PROJECTIONS } from "../terminal-database.ts";
 import { type CommandContext, EXIT, type JsonOption, usageError, withJsonOption } from "./command-context.ts";
@@ -13,6 +14,12 @@ import { type ConfigOption, whichConfig, withConfigOption } from "./which-config
 
 interface FolderOptions extends ConfigOption, JsonOption {
   readonly data?: string;
+}
+
+interface VerifyOptions extends FolderOptions {
+  readonly export?: string;
+  readonly checkpoint?: string;
+  readonly publicKey?: string;
 }
 
 export function addJournalCommand(program: Command, context: CommandContext): void {
@@ -23,8 +30,16 @@ export function addJournalCommand(program: Command, context: CommandContext): vo
       .description(
         "重新计算哈希链和各表，指出第一条错误；终端运行时也可用 / compute the chain and its tables again and name the first bad entry; also beside a running terminal",
       )
-      .option("--export <file>", "改为检查导出的文件 / check an exported file instead"),
-  ).action((options: FolderOptions & { readonly export?: string }) =>
+      .option("--export <file>", "改为检查导出的文件 / check an exported file instead")
+      .option(
+        "--checkpoint <code>",
+        "当日校验码，或存有它的文件 / a code of the day, or a file that holds it: proves what was before it",
+      )
+      .option(
+        "--public-key <key>",
+        "云端登记的本机公钥 / the device's public key as the cloud registered it; default: the first checkpoint's own",
+      ),
+  ).action((options: VerifyOptions) =>
     options.export === undefined
       ? verify(options, context)
       : verifyExported(options.export, options, context),
@@ -71,10 +86,29 @@ function databaseOf(options: FolderOptions, context: CommandContext): string {
   });
 }
 
-async function verify(options: FolderOptions, context: CommandContext): Promise<void> {
+/** The code itself, or the file with the code or with the checkpoint's entry in it. @throws CanteenError `usage`. */
+async function againstOf(options: VerifyOptions, { io }: CommandContext): Promise<VerifyAgainst> {
+  const publicKey = options.publicKey ?? null;
+  if (publicKey !== null && !/^[\w-]{43}$/.test(publicKey)) {
+    throw usageError("--public-key 应为 43 个字符", "--public-key must be 43 characters of base64url");
+  }
+  if (options.checkpoint === undefined) return { publicKey };
+  const { parseCheckpoint } = await import("../journal/checkpoint.ts");
+  const text = await readFile(resolve(io.folder, options.checkpoint), "utf8").catch(
+    () => options.checkpoint ?? "",
+  );
+  const checkpoint = parseCheckpoint(text);
+  if (checkpoint !== undefined) return { checkpoint, publicKey };
+  throw usageError(
+    "--checkpoint 既不是校验码也不是校验文件",
+    "--checkpoint is neither a code nor a file with one",
+  );
+}
+
+async function verify(options: VerifyOptions, context: CommandContext): Promise<void> {
   const file = databaseOf(options, context);
   const { verifyJournal } = await import("../journal/verify.ts");
-  const verification = verifyJournal(file, TERMINAL_PROJECTIONS);
+  const verification = verifyJournal(file, TERMINAL_PROJECTIONS, await againstOf(options, context));
   if (options.json === true) await context.json({ file, ...verification });
   else for (const line of verificationLines(file, verification)) await context.line(line);
   context.end(verification.ok ? EXIT.ok : EXIT.verificationFailed);
@@ -91,6 +125,7 @@ function verificationLines(file: string, found: JournalVerification): string[] {
       `  第一条错误：第 ${firstBad.seq} 条 / first bad entry: ${firstBad.seq} (${firstBad.problem})`,
     );
   }
+  lines.push(...checkpointLines(found.checkpoints));
   for (const difference of projectionDifferences) {
     lines.push(`  与流水不符 / differs from the entries: ${JSON.stringify(difference)}`);
   }
@@ -98,7 +133,30 @@ function verificationLines(file: string, found: JournalVerification): string[] {
   return lines;
 }
 
-async function verifyExported(name: string, options: JsonOption, context: CommandContext): Promise<void> {
+function checkpointLines({ goodCount, provenSeq, publicKey, given, problems }: CheckpointFindings): string[] {
+  const lines =
+    publicKey === null
+      ? []
+      : [
+          `  ${goodCount} 个签名校验点 / signed checkpoints, 公钥 / key ${publicKey}, 第 ${provenSeq} 条以前无改动 / unchanged up to ${provenSeq}`,
+        ];
+  if (given?.proven === true) {
+    lines.push(
+      `  与校验码相符：第 1 至 ${given.seq} 条 / as the code says: entries 1 to ${given.seq} (${given.hash.slice(0, 16)}…)`,
+    );
+  }
+  for (const { seq, problem, between, differences } of problems) {
+    const where = between === null ? `${seq}` : `${between.fromSeq}–${between.toSeq}`;
+    lines.push(`  与签名不符：第 ${where} 条 / not as signed: ${where} (${problem})`);
+    for (const { seq: at, problem: what, otherSeq } of differences) {
+      lines.push(`    第 ${at} 条 / entry ${at}: ${what}${otherSeq === undefined ? "" : ` ↔ ${otherSeq}`}`);
+    }
+  }
+  return lines;
+}
+
+async function verifyExported(name: string, options: VerifyOptions, context: CommandContext): Promise<void> {
+  const against = await againstOf(options, context);
   const file = resolve(context.io.folder, name);
   const { verifyExport } = await import("../journal/journal-export.ts");
   const handle = await open(file).catch((cause: unknown) => {
@@ -111,7 +169,7 @@ async function verifyExported(name: string, options: JsonOption, context: Comman
   });
   try {
     const lines = createInterface({ input: handle.createReadStream(), crlfDelay: Number.POSITIVE_INFINITY });
-    const found = await verifyExport(lines);
+    const found = await verifyExport(lines, against);
     const { ok, entries, head, firstBad } = found;
     if (options.json === true) await context.json({ file, ...found });
     else {
@@ -123,6 +181,7 @@ async function verifyExported(name: string, options: JsonOption, context: Comman
           `  第 ${firstBad.line} 行有误 / line ${firstBad.line} is bad (${firstBad.problem})`,
         );
       }
+      for (const line of checkpointLines(found.checkpoints)) await context.line(line);
     }
     context.end(ok ? EXIT.ok : EXIT.verificationFailed);
   } finally {

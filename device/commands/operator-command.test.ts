@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hasTool } from "../../test/require-tool.ts";
 import { databaseFile } from "../terminal-database.ts";
@@ -66,6 +67,46 @@ describe("operator add", () => {
     const again = await add(`${PIN}\n`, "--json");
     expect(again.exitCode).toBe(1);
     expect(JSON.parse(again.stderr)).toMatchObject({ error: { code: "operator-exists" } });
+  });
+});
+
+describe("operator link", () => {
+  const link = (...more: string[]) =>
+    runCaptured(["operator", "link", "--id", "manager-1", "--json", ...more], { folder, stdin: "" });
+
+  function putPerson(number: string, kind: "staff" | "student"): void {
+    const db = new Database(databaseFile(join(folder, "data")));
+    db.prepare(
+      `INSERT INTO person (person_id, number, display_name, group_name, kind, active, allergens, limits)
+       VALUES (?, ?, 'x', 'x', ?, 1, '[]', '{}')`,
+    ).run(`p-${number}`, number, kind);
+    db.close();
+  }
+
+  it("says which member of staff an operator is, and takes it back", async () => {
+    await add(`${PIN}\n`);
+    putPerson("2001", "staff");
+    const linked = await link("--person", "2001");
+    expect(linked).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(JSON.parse(linked.stdout)).toEqual({ operatorId: "manager-1", personId: "p-2001" });
+    expect(JSON.parse((await link()).stdout)).toEqual({ operatorId: "manager-1", personId: null });
+  });
+
+  it("refuses a pupil's number, and an operator who is not there", async () => {
+    await add(`${PIN}\n`);
+    putPerson("1001", "student");
+    const pupil = await link("--person", "1001");
+    expect(JSON.parse(pupil.stderr)).toMatchObject({ error: { code: "staff-unknown" } });
+    const nobody = await runCaptured(["operator", "link", "--id", "nobody", "--json"], { folder, stdin: "" });
+    expect(JSON.parse(nobody.stderr)).toMatchObject({ error: { code: "operator-unknown" } });
+  });
+
+  it("happens at once with `add --person`, which adds nobody when the person is unknown", async () => {
+    const refused = await add(`${PIN}\n`, "--person", "2001", "--json");
+    expect(JSON.parse(refused.stderr)).toMatchObject({ error: { code: "staff-unknown" } });
+    putPerson("2001", "staff");
+    const added = await add(`${PIN}\n`, "--person", "2001", "--json");
+    expect(JSON.parse(added.stdout)).toMatchObject({ operatorId: "manager-1", personId: "p-2001" });
   });
 });
 

@@ -4,7 +4,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { decodeLines } from "../../firmware-bridge/decode-stream.ts";
 import { identify } from "../../firmware-bridge/identify/identify.ts";
 import type { Identified } from "../../firmware-bridge/identify/rank.ts";
-import { configStanza } from "../../firmware-bridge/identify/stanza.ts";
+import { configStanza, spelled } from "../../firmware-bridge/identify/stanza.ts";
 import { transportTo } from "../../firmware-bridge/index.ts";
 import type { Dialect, OptionBag, SerialSettings } from "../../firmware-bridge/ports/dialect.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
@@ -193,6 +193,11 @@ async function printFound(port: string, found: readonly Identified[]): Promise<v
     await print(
       `${String(Math.round(confidence * 100)).padStart(3)} %  ${protocol.padEnd(18)} ${inShort(settings)}  ${readings} ×  ${shortly(sample)}`,
     );
+  if (best.alike.length > 0)
+    await print(
+      `\n无法区分 / cannot be told apart: ${[best, ...best.alike].map(spelled).join(", ")}\n请对照设备的显示 / compare with the device's display`,
+    );
+  if (best.caution !== null) await print(`\n注意 / note: ${best.caution}`);
   await print(`\n${configStanza(port, best)}`);
 }
 

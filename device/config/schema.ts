@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { cameraSchema } from "./camera-schema.ts";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
 import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 import { faceSchema } from "./face-schema.ts";
+import { receivingSchema } from "./receiving-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -44,38 +46,6 @@ const kioskSchema = z.strictObject({
     .describe("The language of the page at start; the diner may switch."),
 });
 
-const cameraSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z
-      .literal("browser")
-      .describe(
-        "browser: the kiosk browser's webcam. http: a network camera. folder: photos, for demonstrations.",
-      ),
-  }),
-  z.strictObject({
-    kind: z.literal("folder"),
-    folder: filePath.describe("Photos to show one after another, by name."),
-    framePeriodMs: z.int().min(20).max(60_000).default(200).describe("Time between two frames."),
-    photoHoldMs: z.int().min(0).max(600_000).default(4000).describe("How long one photo stays."),
-  }),
-  z.strictObject({
-    kind: z.literal("http"),
-    url: z
-      .url({
-        protocol: /^https?$/,
-        error: "http 或 https 地址 / an http or https URL",
-      })
-      .describe("Address of the stream or of the still picture."),
-    framePeriodMs: z.int().min(20).max(60_000).default(100).describe("Time between two frames."),
-    silenceMsMax: z
-      .int()
-      .min(500)
-      .max(60_000)
-      .default(3000)
-      .describe("Without a frame for this long the camera counts as lost."),
-  }),
-]);
-
 const mealPeriodSchema = z.strictObject({
   id: identifier.describe("Stable: one charge per person, date and this id."),
   name: bilingual,
@@ -101,6 +71,26 @@ const mealPeriodSchema = z.strictObject({
       guest: fenAmount.default(0).describe("As student."),
     })
     .prefault({}),
+  dishes: z
+    .array(
+      z.strictObject({
+        id: identifier.describe("Stable: samples record it."),
+        name: bilingual,
+        dates: z
+          .array(z.iso.date())
+          .max(62)
+          .exactOptional()
+          .describe("Cooked on these dates only; without it by the weekdays."),
+        weekdays: z
+          .array(z.int().min(1).max(7))
+          .max(7)
+          .exactOptional()
+          .describe("Cooked on these only, 1 Monday to 7 Sunday; without it each day."),
+      }),
+    )
+    .max(1000)
+    .exactOptional()
+    .describe("What is cooked for this meal: each dish leaves a sample in the cabinet."),
 });
 
 const mealPlanSchema = z.strictObject({
@@ -252,15 +242,6 @@ const storageSchema = z.strictObject({
     .describe("How long a photo stays here after the cloud has confirmed it."),
 });
 
-const receivingSchema = z.strictObject({
-  priceFree: z
-    .boolean()
-    .default(false)
-    .describe(
-      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
-    ),
-});
-
 /** Each key by itself; rules between keys are in contradictions.ts. */
 export const configStructure = z.strictObject({
   version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("Version of this file's layout."),
@@ -302,6 +283,7 @@ export function readParts(raw: unknown): ConfigParts {
     activation: validFields(servingLineSchema, servingLine).activation,
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
+    goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

@@ -1,9 +1,10 @@
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
+import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
 import { databaseDamaged, databaseFault } from "./database-fault.ts";
 import { canonicalEntry, canonicalJson } from "./entry-hash.ts";
 import type { JournalEntry } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
-import { openSnapshot } from "./verify.ts";
+import { openSnapshot, type VerifyAgainst } from "./verify.ts";
 
 export interface ExportRange {
   /** First entry, from 1. */
@@ -47,6 +48,7 @@ export interface ExportVerification {
   readonly entries: number;
   readonly fromSeq: number | null;
   readonly head: ChainHead | null;
+  readonly checkpoints: CheckpointFindings;
   readonly firstBad: (BadEntry & { readonly line: number }) | null;
 }
 
@@ -57,8 +59,13 @@ export interface ExportVerification {
  */
 export async function verifyExport(
   lines: Iterable<string> | AsyncIterable<string>,
+  { checkpoint = null, publicKey = null }: VerifyAgainst = {},
 ): Promise<ExportVerification> {
-  let walk: ChainWalk | undefined;
+  let walks: { readonly chain: ChainWalk; readonly signed: CheckpointWalk } | undefined;
+  const walksFrom = (row: JournalRow | undefined): NonNullable<typeof walks> => {
+    const chain = new ChainWalk(startBefore(row));
+    return { chain, signed: new CheckpointWalk(chain, checkpoint, publicKey) };
+  };
   let fromSeq: number | null = null;
   let entries = 0;
   let lineNumber = 0;
@@ -67,18 +74,28 @@ export async function verifyExport(
     lineNumber += 1;
     if (line.trim() === "") continue;
     entries += 1;
-    if (firstBad !== null) continue;
     const row = rowOfLine(line);
-    if (walk === undefined) {
+    if (walks === undefined) {
       fromSeq = row?.seq ?? null;
-      walk = new ChainWalk(startBefore(row));
+      walks = walksFrom(row);
     }
-    if (row === undefined) walk.fail("malformed");
-    else walk.visit(row);
-    if (walk.firstBad !== null) firstBad = { ...walk.firstBad, line: lineNumber };
+    if (row === undefined) walks.chain.fail("malformed");
+    else {
+      walks.chain.visit(row);
+      walks.signed.visit(row);
+    }
+    if (walks.chain.firstBad !== null) firstBad ??= { ...walks.chain.firstBad, line: lineNumber };
   }
-  const head = walk === undefined || walk.head.seq < (fromSeq ?? 1) ? null : walk.head;
-  return { ok: firstBad === null && entries > 0, entries, fromSeq, head, firstBad };
+  const { chain, signed } = walks ?? walksFrom(undefined);
+  const checkpoints = signed.findings();
+  return {
+    ok: firstBad === null && checkpoints.problems.length === 0 && entries > 0,
+    entries,
+    fromSeq,
+    head: walks === undefined || chain.head.seq < (fromSeq ?? 1) ? null : chain.head,
+    checkpoints,
+    firstBad,
+  };
 }
 
 /** A range from the middle hangs on its first entry's own word for what was before; the first entry never does. */

@@ -8,6 +8,8 @@ import { exportJournal, verifyExport } from "./journal-export.ts";
 import { type JournalFixture, journalFixture, tallyProjection, temporaryFolder } from "./journal-fixture.ts";
 import { verifyJournal } from "./verify.ts";
 
+const NO_CHECKPOINTS = { goodCount: 0, provenSeq: 0, publicKey: null, given: null, problems: [] };
+
 const projections = [tallyProjection];
 
 /** Five entries: rice, soup, rice, soup, rice. */
@@ -35,6 +37,7 @@ describe("verifyJournal", () => {
     expect(verifyJournal(file, projections)).toEqual({
       ok: true,
       entries: 5,
+      checkpoints: NO_CHECKPOINTS,
       head: journal.head(),
       firstBad: null,
       projectionDifferences: [],
@@ -221,6 +224,7 @@ describe("export", () => {
     expect(await verifyExport(whole)).toEqual({
       ok: true,
       entries: 5,
+      checkpoints: NO_CHECKPOINTS,
       fromSeq: 1,
       head: journal.head(),
       firstBad: null,

@@ -1,6 +1,8 @@
 import type { Database } from "better-sqlite3";
 import Sqlite from "better-sqlite3";
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
 import { databaseFault } from "./database-fault.ts";
 import type { Projection } from "./journal-port.ts";
 import { ENTRY_COLUMNS, type JournalRow, journalMigrations } from "./journal-tables.ts";
@@ -13,10 +15,19 @@ export interface JournalVerification {
   /** The last entry of the unbroken chain. */
   readonly head: ChainHead;
   readonly firstBad: BadEntry | null;
+  /** What the signed checkpoints in the journal, and the given one, say about the entries. */
+  readonly checkpoints: CheckpointFindings;
   /** At most `DIFFERENCES_MAX`, the first ones. */
   readonly projectionDifferences: readonly ProjectionDifference[];
   /** What SQLite's integrity check says, a missing trigger, a file that does not open. */
   readonly databaseProblems: readonly string[];
+}
+
+export interface VerifyAgainst {
+  /** A checkpoint from elsewhere: a code on paper, the cloud's copy. */
+  readonly checkpoint?: Checkpoint | null;
+  /** The device's registered key; without it the first checkpoint's own is believed. */
+  readonly publicKey?: string | null;
 }
 
 /** Enough to see what happened; a ruined database would list every row. */
@@ -28,17 +39,23 @@ const PROBLEMS_MAX = 20;
  * Never throws on damaged data: what it finds is in the result. Entries cut off at the end are found only where
  * the cloud's receipt or a projection knows of them; beyond that the cloud's copy is the witness.
  */
-export function verifyJournal(dbFile: string, projections: readonly Projection[]): JournalVerification {
+export function verifyJournal(
+  dbFile: string,
+  projections: readonly Projection[],
+  against: VerifyAgainst = {},
+): JournalVerification {
   let db: Database | undefined;
   try {
     db = openSnapshot(dbFile);
-    return verifySnapshot(db, projections);
+    return verifySnapshot(db, projections, against);
   } catch (error) {
+    const walk = new ChainWalk();
     return {
       ok: false,
       entries: 0,
-      head: new ChainWalk().head,
+      head: walk.head,
       firstBad: null,
+      checkpoints: new CheckpointWalk(walk, against.checkpoint ?? null, null).findings(),
       projectionDifferences: [],
       databaseProblems: [problemText(error)],
     };
@@ -47,30 +64,42 @@ export function verifyJournal(dbFile: string, projections: readonly Projection[]
   }
 }
 
-function verifySnapshot(db: Database, projections: readonly Projection[]): JournalVerification {
+function verifySnapshot(
+  db: Database,
+  projections: readonly Projection[],
+  { checkpoint = null, publicKey = null }: VerifyAgainst,
+): JournalVerification {
   const walk = new ChainWalk();
-  const entries = walkEntries(db, walk);
+  const signed = new CheckpointWalk(walk, checkpoint, publicKey);
+  const entries = walkEntries(db, walk, signed);
+  const checkpoints = signed.findings();
   checkReceipt(db, walk);
   const firstBad = earlier(walk.firstBad, repeatedId(db));
   const databaseProblems = [...integrityProblems(db), ...schemaProblems(db)];
   const projectionDifferences = compareProjections(db, projections);
   return {
-    ok: firstBad === null && databaseProblems.length === 0 && projectionDifferences.length === 0,
+    ok:
+      firstBad === null &&
+      checkpoints.problems.length === 0 &&
+      databaseProblems.length === 0 &&
+      projectionDifferences.length === 0,
     entries,
     head: walk.head,
     firstBad,
+    checkpoints,
     projectionDifferences,
     databaseProblems,
   };
 }
 
-function walkEntries(db: Database, walk: ChainWalk): number {
+function walkEntries(db: Database, walk: ChainWalk, signed: CheckpointWalk): number {
   let entries = 0;
   try {
     const rows = db.prepare<[], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal ORDER BY seq`);
     for (const row of rows.iterate()) {
       entries += 1;
       walk.visit(row);
+      signed.visit(row);
     }
   } catch {
     walk.fail("unreadable");

@@ -185,6 +185,10 @@ export const terminalAnswerSchema = z.object({
 });
 export type TerminalShown = z.output<typeof terminalAnswerSchema>;
 
+/** The QR code's text and drawing; null before the first checkpoint. */
+export const checkpointAnswerSchema = z.object({ code: z.string().nullable(), svg: z.string().nullable() });
+export type CheckpointShown = z.output<typeof checkpointAnswerSchema>;
+
 export const healthAnswerSchema = z.object({
   status: z.enum(["ok", "degraded", "failed"]),
   parts: z.record(

@@ -121,6 +121,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
       framesToAgree: 3,
     },
     recognition: () => recognition.status,
+    checkpointCode: () => "CE1:s1:t1:41",
     clockTrust: {
       current: () => clockTrust.trust,
       confirm: (operatorId) => {

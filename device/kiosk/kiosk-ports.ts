@@ -1,10 +1,12 @@
 import type { Camera } from "../../firmware-bridge/ports/camera.ts";
 import type { Box } from "../../models/face-engine-port.ts";
+import type { PhotoStore } from "../photos/photo-port.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Metrics } from "../platform/metrics.ts";
 import type { TimeTrust } from "../platform/time-trust.ts";
+import type { Receiving } from "../receiving/receiving-port.ts";
 import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
@@ -12,7 +14,7 @@ import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
 
-export type CameraKind = "browser" | "folder" | "http";
+export type CameraKind = "browser" | "folder" | "http" | "v4l2";
 
 /** The terminal's camera as the kiosk needs it: what it sees, which one it is, and the way in for the browser's pictures. */
 export interface KioskCamera extends Pick<Camera, "state" | "onFrame" | "onState"> {
@@ -64,6 +66,35 @@ export interface DemoControls {
     keepEmpty(isEmpty: boolean): void;
     isKeptEmpty(): boolean;
   };
+  /** Undefined where no simulated scale stands behind the demo. */
+  readonly goods?: DemoGoods;
+}
+
+/** The demo's pan and scanner: they speak bytes to the terminal as real ones do. */
+export interface DemoGoods {
+  scale(): {
+    readonly grams: number;
+    readonly gramsMax: number;
+    readonly isShaken: boolean;
+    readonly isPlugged: boolean;
+  };
+  /** Sets what lies on the pan, boxes included. */
+  put(grams: number): void;
+  /** Keeps the pan moving. */
+  shake(isShaken: boolean): void;
+  plug(isPlugged: boolean): Promise<void>;
+  codes(): readonly { readonly label: string; readonly text: string }[];
+  scan(text: string): void;
+}
+
+/** Receiving, and what its page needs beside it. */
+export interface KioskReceiving {
+  readonly receiving: Receiving;
+  /** The meals that goods may be given out to. */
+  readonly meals: () => readonly {
+    readonly id: string;
+    readonly name: { readonly zh: string; readonly en: string };
+  }[];
 }
 
 /** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */
@@ -91,6 +122,10 @@ export interface KioskServerOptions {
   readonly roster: Roster;
   readonly enrolment: Enrolment;
   readonly operators: Operators;
+  /** Undefined where nothing is received. */
+  readonly receiving?: KioskReceiving;
+  /** Pictures by their hash. */
+  readonly photos?: Pick<PhotoStore, "find" | "read">;
   readonly templateStore: Pick<TemplateStore, "recordConsent" | "withdraw">;
   /** How many templates a person has, without opening them; undefined shows "unknown". */
   readonly templateCount?: (personId: string) => number;
@@ -102,6 +137,8 @@ export interface KioskServerOptions {
   /** How sure a match must be here, and how that came about. */
   readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
+  /** The journal's newest signed checkpoint as a line of text; null before the first. */
+  readonly checkpointCode: () => string | null;
   readonly health: HealthProbes;
   readonly metrics: Metrics;
   readonly clock: Clock;

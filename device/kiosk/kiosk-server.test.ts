@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   chargesAnswerSchema,
+  checkpointAnswerSchema,
   enrolmentProgressSchema,
   healthAnswerSchema,
   peopleAnswerSchema,
@@ -162,6 +163,15 @@ describe("kiosk server: state", () => {
   it("shows thresholds, versions, camera, roster and sync to the operator", async () => {
     const shown = terminalAnswerSchema.parse((await ask("GET", "/api/terminal")).json());
     expect(shown).toMatchObject({ engine: { framesToAgree: 3 }, roster: { version: 7, people: 3 } });
+  });
+
+  it("shows the code of the day and its QR code to whoever is signed in, and to nobody else", async () => {
+    const shown = checkpointAnswerSchema.parse((await ask("GET", "/api/checkpoint")).json());
+    expect(shown.code).toBe("CE1:s1:t1:41");
+    expect(shown.svg).toContain("<svg");
+    expect(codeOf(await ask("GET", "/api/checkpoint", undefined, { authorization: "" }))).toBe(
+      "sign-in-needed",
+    );
   });
 
   it("takes an operator's word for the clock, as it was read, and nobody else's", async () => {

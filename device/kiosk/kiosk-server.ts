@@ -15,6 +15,8 @@ import { PayScreens } from "./pay-screens.ts";
 import { enrolmentRoutes, peopleRoutes } from "./people-routes.ts";
 import { isHttpStatus, problemCodeOf, problemOf, problemOfFault, RequestProblem } from "./problems.ts";
 import { PAGE_FRAME_BYTES_MAX, type StatusMessage } from "./protocol.ts";
+import { demoGoodsRoutes, demoGoodsShown, photoRoutes, receivingRoutes } from "./receiving-routes.ts";
+import { ReceivingScreens } from "./receiving-screens.ts";
 import { recognitionRoutes } from "./recognition-routes.ts";
 import { guardRequests, isLoopback } from "./request-guard.ts";
 import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-routes.ts";
@@ -22,13 +24,14 @@ import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-r
 /** A picture older than this is not what stands before the camera. */
 const PICTURE_AGE_MS_MAX = 2000;
 /** The page's own addresses; all lead to the one built page. */
-const PAGES = ["/", "/pay", "/admin"];
+const PAGES = ["/", "/pay", "/admin", "/receive"];
 
 /** The kiosk's local server: the page, the pay socket, the operator's API, metrics and health. */
 export function createKioskServer(options: KioskServerOptions): KioskServer {
   const { settings, servingLine, sync, camera, operators, metrics, clock, logger } = options;
   const status = (): StatusMessage => statusOf(options);
   const screens = new PayScreens({ servingLine, camera, operators, status, clock, logger });
+  const receivingScreens = makeReceivingScreens(options);
   const server = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -48,10 +51,12 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     sync.onStatus(({ waitingCount }) => {
       metrics.waitingCount(waitingCount);
       screens.statusChanged();
+      receivingScreens?.surroundingsChanged();
     }),
     camera.onState(({ kind }) => {
       metrics.cameraLive(kind === "live");
       screens.cameraChanged();
+      receivingScreens?.cameraChanged();
     }),
     camera.onFrame(({ jpeg }) => {
       picture = { jpeg, atMonoMs: clock.mono() };
@@ -79,7 +84,10 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     chargeRoutes(routes, options);
     terminalRoutes(routes, options, screens, latestPicture);
     recognitionRoutes(server, options);
+    receivingRoutes(routes, options, receivingScreens);
+    photoRoutes(routes, options);
     demoRoutes(routes, options, screens);
+    demoGoodsRoutes(routes, options, receivingScreens);
   });
 
   return {
@@ -92,9 +100,29 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     async close() {
       for (const stop of unlink) stop();
       screens.close();
+      receivingScreens?.close();
       await server.close();
     },
   };
+}
+
+function makeReceivingScreens(options: KioskServerOptions): ReceivingScreens | null {
+  const { receiving: here, sync, settings } = options;
+  if (here === undefined) return null;
+  const { site, device, zone, language } = settings;
+  return new ReceivingScreens({
+    ...options,
+    receiving: here.receiving,
+    surroundings: (operator) => ({
+      type: "surroundings",
+      operator,
+      sync: sync.status(),
+      camera: cameraShown(options),
+      terminal: { site, device, zone, language },
+      meals: here.meals(),
+      demo: demoGoodsShown(options),
+    }),
+  });
 }
 
 function statusOf(options: KioskServerOptions): StatusMessage {

@@ -83,6 +83,9 @@ export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
   ["POST", "/api/clock/confirm"],
   ["POST", "/api/camera"],
   ["GET", "/api/camera/picture.jpg"],
+  ["GET", "/api/receiving/signers"],
+  ["GET", "/api/receiving/stock"],
+  ["GET", `/api/photos/${"0".repeat(64)}`],
 ];
 /** What anybody at the terminal may ask. */
 export const OPEN_ROUTES: readonly (readonly [string, string])[] = [
@@ -92,4 +95,6 @@ export const OPEN_ROUTES: readonly (readonly [string, string])[] = [
   ["POST", "/api/demo/next-person"],
   ["POST", "/api/demo/empty-camera"],
   ["POST", "/api/demo/camera"],
+  ["POST", "/api/demo/scale"],
+  ["POST", "/api/demo/scan"],
 ];

@@ -8,6 +8,8 @@ const TOKEN_LENGTH_MAX = 256;
 
 /** What an operator may do here. Keepers run the kitchen: they neither enrol people nor touch charges. */
 export const COUNTER_ROLES: readonly OperatorRole[] = ["cashier", "manager"];
+/** Who receives goods and keeps samples; whoever takes money does not also let goods in. */
+export const RECEIVING_ROLES: readonly OperatorRole[] = ["keeper", "manager"];
 export const EVERY_ROLE: readonly OperatorRole[] = ["cashier", "keeper", "manager"];
 
 /** The session's token: `Authorization: Bearer …` for programs, an HttpOnly cookie for the page. */

@@ -114,6 +114,37 @@ const TEXTS = {
     message: { zh: "操作太快", en: "Too many commands at once" },
     hint: { zh: "请稍等", en: "Wait a moment" },
   },
+  "receiving-elsewhere": {
+    status: 409,
+    message: { zh: "收货已在另一个窗口进行", en: "Another window is the receiving page" },
+    hint: { zh: "请关闭多余的窗口", en: "Close the other windows" },
+  },
+  "no-receiving-here": {
+    status: 404,
+    message: { zh: "这台终端不收货", en: "This terminal does not receive goods" },
+    hint: { zh: "请在配置 devices 里加上电子秤", en: "Add a scale to devices in the configuration" },
+  },
+  "photo-unknown": {
+    status: 404,
+    message: { zh: "没有这张照片", en: "There is no such photo" },
+    hint: { zh: "照片可能已过保存期", en: "Its time may be over" },
+  },
+  "photo-missing": {
+    status: 410,
+    message: { zh: "照片文件不见了", en: "The photo's file is gone" },
+    hint: {
+      zh: "记录仍然有效，请运行 canteen-edge doctor",
+      en: "The record stands: run canteen-edge doctor",
+    },
+  },
+  "photo-changed": {
+    status: 410,
+    message: { zh: "照片文件被改动过", en: "The photo's file was changed" },
+    hint: {
+      zh: "记录仍然有效，请运行 canteen-edge doctor",
+      en: "The record stands: run canteen-edge doctor",
+    },
+  },
   "not-in-demo": {
     status: 404,
     message: { zh: "只有演示模式才有", en: "Only the demo has this" },

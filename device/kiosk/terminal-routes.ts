@@ -1,6 +1,8 @@
 import type { FastifyInstance } from "fastify";
+import { renderSVG } from "uqr";
 import type { z } from "zod";
 import {
+  type CheckpointShown,
   cameraBodySchema,
   clockBodySchema,
   emptyBodySchema,
@@ -42,7 +44,8 @@ export function terminalRoutes(
   screens: PayScreens,
   latestPicture: () => Uint8Array<ArrayBuffer> | undefined,
 ): void {
-  const { operators, sync, roster, engine, settings, camera, metrics, clock, clockTrust } = options;
+  const { operators, sync, roster, engine, settings, camera, metrics, clock, clockTrust, checkpointCode } =
+    options;
 
   server.get("/api/terminal", async (request): Promise<TerminalShown> => {
     operatorOf(operators, request, EVERY_ROLE);
@@ -82,6 +85,13 @@ export function terminalRoutes(
     const picture = latestPicture();
     if (picture === undefined) throw new RequestProblem("camera-no-picture");
     return reply.type("image/jpeg").send(Buffer.from(picture));
+  });
+
+  /** The code of the day: whoever keeps it can prove later what the journal held now. It names nobody. */
+  server.get("/api/checkpoint", async (request): Promise<CheckpointShown> => {
+    operatorOf(operators, request, EVERY_ROLE);
+    const code = checkpointCode();
+    return { code, svg: code === null ? null : renderSVG(code, { ecc: "L", border: 2 }) };
   });
 
   server.get("/metrics", async (_request, reply) => {

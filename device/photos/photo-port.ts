@@ -50,6 +50,8 @@ export interface PhotoStore {
   /** It cannot be sent because the file is gone or changed: passed over until the file is there again. */
   setAside(sha256: string, problem: PhotoProblem): void;
   usage(): PhotoUsage;
+  /** The disk is nearly full: deletes what the cloud has before its time, oldest first, until so many bytes are free. */
+  free(bytes: number): Promise<{ readonly deletedCount: number }>;
   /** Deletes what is confirmed and past its time, and what nobody claimed. */
   tidy(): Promise<{ readonly deletedCount: number }>;
   /** Called when a photo waits for the cloud that did not before; must not throw. */

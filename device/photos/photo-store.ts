@@ -169,6 +169,23 @@ class PhotosOnDisk implements PhotoStore {
     });
   }
 
+  free(bytes: number): Promise<{ readonly deletedCount: number }> {
+    return this.#inTurn(async () => {
+      let [freed, deletedCount] = [0, 0];
+      while (freed < bytes) {
+        const deletable = this.#deletable();
+        if (deletable.length === 0) break;
+        for (const row of deletable) {
+          if (freed >= bytes) break;
+          await this.#delete(row);
+          freed += row.bytes;
+          deletedCount += 1;
+        }
+      }
+      return { deletedCount };
+    });
+  }
+
   onPending(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => void this.#listeners.delete(listener);
@@ -179,10 +196,7 @@ class PhotosOnDisk implements PhotoStore {
     const { bytesMax } = this.#options.limits;
     let free = bytesMax - this.usage().bytes;
     while (free < bytes) {
-      const deletable = this.#rows(
-        `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms IS NOT NULL ORDER BY acked_at_ms LIMIT ?`,
-        DELETE_ROUND_MAX,
-      );
+      const deletable = this.#deletable();
       if (deletable.length === 0) throw spaceFull(bytesMax);
       for (const row of deletable) {
         if (free >= bytes) break;
@@ -190,6 +204,13 @@ class PhotosOnDisk implements PhotoStore {
         free += row.bytes;
       }
     }
+  }
+
+  #deletable(): readonly PhotoRow[] {
+    return this.#rows(
+      `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms IS NOT NULL ORDER BY acked_at_ms LIMIT ?`,
+      DELETE_ROUND_MAX,
+    );
   }
 
   /** The row goes first: a file without a row is found and removed by name, a row without a file is an alarm. */

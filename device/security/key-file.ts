@@ -49,9 +49,30 @@ export function loadSiteKey(file: string): KeyObject {
 }
 
 function readKey(file: string): KeyObject {
-  let bytes: Buffer;
+  const bytes = readPrivateFile(file, KEY_FILE_BYTES_MAX);
+  const key = parseKey(bytes);
+  bytes.fill(0);
+  if (key === undefined) throw keyFileDamaged(file);
   try {
-    bytes = readPrivateFile(file);
+    return createSecretKey(key);
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** As it is; undefined where there is none. @throws CanteenError `key-file-exposed`, `-damaged`, `-unreadable`. */
+export function readPrivateFileOrNone(file: string, bytesMax: number): Buffer | undefined {
+  try {
+    return readPrivateFile(file, bytesMax);
+  } catch (error) {
+    if (error instanceof CanteenError && systemCode(error.cause) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function readPrivateFile(file: string, bytesMax: number): Buffer {
+  try {
+    return privateBytes(file, bytesMax);
   } catch (error) {
     if (error instanceof CanteenError) throw error;
     throw new CanteenError(`cannot read the key file ${file}`, {
@@ -64,24 +85,16 @@ function readKey(file: string): KeyObject {
       cause: error,
     });
   }
-  const key = parseKey(bytes);
-  bytes.fill(0);
-  if (key === undefined) throw keyFileDamaged(file);
-  try {
-    return createSecretKey(key);
-  } finally {
-    key.fill(0);
-  }
 }
 
-function readPrivateFile(file: string): Buffer {
+function privateBytes(file: string, bytesMax: number): Buffer {
   const handle = openSync(file, "r");
   try {
     const status = fstatSync(handle);
     if (!status.isFile()) throw new Error("not a file");
     const { mode, size } = status;
     if ((mode & 0o077) !== 0) throw keyFileExposed(file, mode);
-    if (size > KEY_FILE_BYTES_MAX) throw keyFileDamaged(file);
+    if (size > bytesMax) throw keyFileDamaged(file);
     return readFileSync(handle);
   } finally {
     closeSync(handle);
@@ -95,14 +108,23 @@ function parseKey(bytes: Buffer): Buffer | undefined {
 }
 
 function createKeyFile(file: string, entropy: Entropy): void {
-  const fresh = `${file}.new`;
   const key = entropy.bytes(KEY_BYTES);
+  try {
+    createPrivateFile(file, key);
+  } finally {
+    key.fill(0);
+  }
+}
+
+/** A new owner-only file, whole or not at all; never over one that exists. @throws CanteenError `key-file-unwritable`. */
+export function createPrivateFile(file: string, bytes: Uint8Array): void {
+  const fresh = `${file}.new`;
   try {
     mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     rmSync(fresh, { force: true });
     const handle = openSync(fresh, "wx", 0o600);
     try {
-      writeSync(handle, key);
+      writeSync(handle, bytes);
       fsyncSync(handle);
     } finally {
       closeSync(handle);
@@ -120,8 +142,6 @@ function createKeyFile(file: string, entropy: Entropy): void {
       },
       cause: error,
     });
-  } finally {
-    key.fill(0);
   }
 }
 

@@ -176,3 +176,65 @@ describe("PinAttempts", () => {
     expect(db.prepare("SELECT 1 FROM pin_attempt WHERE subject = 'person:0'").get()).toBeUndefined();
   });
 });
+
+describe("a PIN for one signature", () => {
+  it("is right without a session and without an entry, and takes its attempt back", async () => {
+    const { operators, journal, db } = open();
+    await operators.add(li);
+    await operators.checkPin(wrong);
+    expect(await operators.checkPin(right)).toEqual({
+      kind: "right",
+      operator: { operatorId: "li", displayName: "李师傅", role: "manager" },
+    });
+    expect(journal.head().seq).toBe(1);
+    expect(db.prepare("SELECT count(*) AS count FROM pin_attempt").get()).toEqual({ count: 0 });
+  });
+
+  it("counts on the lock of signing in, also over a restart and for people who are not there", async () => {
+    const { operators, fixture } = open();
+    await operators.add(li);
+    expect(await operators.checkPin(wrong)).toEqual({ kind: "wrong", attemptsLeft: 2 });
+    expect(await operators.signIn(wrong)).toEqual({ kind: "wrong", attemptsLeft: 1 });
+    const { operators: restarted } = open(fixture.reopen());
+    expect(await restarted.checkPin(wrong)).toMatchObject({ kind: "locked" });
+    expect(await restarted.checkPin(right)).toMatchObject({ kind: "locked" });
+    expect(await restarted.checkPin({ ...wrong, operatorId: "nobody" })).toEqual({
+      kind: "wrong",
+      attemptsLeft: 2,
+    });
+  });
+});
+
+describe("an operator's face", () => {
+  it("is a person of the roster, put on record by ids, and may be taken back", async () => {
+    const { operators, journal } = open();
+    await operators.add(li);
+    expect(operators.personIdOf("li")).toBeNull();
+    operators.link({ operatorId: "li", personId: "p-9" });
+    operators.link({ operatorId: "li", personId: "p-9" });
+    expect(operators.personIdOf("li")).toBe("p-9");
+    expect(operators.operatorOfPerson("p-9")?.operatorId).toBe("li");
+    expect(journal.head().seq).toBe(2);
+    expect(SECURITY_ENTRY_SCHEMAS["operator.linked"].parse(journal.entryBySeq(2)?.body)).toEqual({
+      operatorId: "li",
+      personId: "p-9",
+    });
+    operators.link({ operatorId: "li", personId: null });
+    expect(operators.operatorOfPerson("p-9")).toBeUndefined();
+  });
+
+  it("is one operator's only: nobody is their own second person", async () => {
+    const { operators, journal } = open();
+    await operators.add(li);
+    await operators.add({ ...li, operatorId: "wang" });
+    operators.link({ operatorId: "li", personId: "p-9" });
+    const { seq } = journal.head();
+    expect(() => operators.link({ operatorId: "wang", personId: "p-9" })).toThrow(
+      expect.objectContaining({ code: "person-linked" }),
+    );
+    expect(() => operators.link({ operatorId: "nobody", personId: "p-8" })).toThrow(
+      expect.objectContaining({ code: "operator-unknown" }),
+    );
+    expect(journal.head().seq).toBe(seq);
+  });
+});

@@ -5,7 +5,14 @@ import type { Clock } from "../platform/clock.ts";
 import type { Entropy, IdSource } from "../platform/entropy.ts";
 import { CanteenError } from "../platform/errors.ts";
 import type { MonoMs } from "../platform/units.ts";
-import type { Operator, OperatorRole, Operators, SignIn } from "./operators-port.ts";
+import type {
+  Operator,
+  OperatorPinCheck,
+  OperatorRole,
+  OperatorSigners,
+  Operators,
+  SignIn,
+} from "./operators-port.ts";
 import { type PinAttemptLimits, PinAttempts } from "./pin-attempts.ts";
 import type { PinHasher } from "./pin-hash.ts";
 
@@ -20,7 +27,7 @@ export interface OperatorsOptions {
   readonly limits: PinAttemptLimits & { readonly sessionIdleMsMax: number };
 }
 
-export function openOperators(options: OperatorsOptions): Operators {
+export function openOperators(options: OperatorsOptions): Operators & OperatorSigners {
   return new SqliteOperators(options);
 }
 
@@ -37,6 +44,7 @@ interface OperatorRow {
   readonly display_name: string;
   readonly role: OperatorRole;
   readonly pin_hash: string;
+  readonly person_id: string | null;
 }
 
 interface Session {
@@ -44,7 +52,7 @@ interface Session {
   usedAtMs: MonoMs;
 }
 
-class SqliteOperators implements Operators {
+class SqliteOperators implements Operators, OperatorSigners {
   readonly #options: OperatorsOptions;
   readonly #attempts: PinAttempts;
   /** By token, the one idle longest first. */
@@ -86,24 +94,44 @@ class SqliteOperators implements Operators {
     return { operatorId, displayName, role };
   }
 
-  async signIn({ operatorId, pin }: { readonly operatorId: string; readonly pin: string }): Promise<SignIn> {
-    const row = this.#row(operatorId);
-    const subject = `operator:${operatorId.slice(0, OPERATOR_ID_LENGTH_MAX)}`;
-    const start = this.#attempts.begin(subject);
-    if (start.kind === "locked") return start;
-    const right = await this.#compare(subject, pin, row?.pin_hash);
-    if (!right || row === undefined) {
-      const waitMs = this.#attempts.waitMs(subject);
-      return waitMs > 0 ? { kind: "locked", waitMs } : { kind: "wrong", attemptsLeft: start.attemptsLeft };
-    }
+  async signIn(request: { readonly operatorId: string; readonly pin: string }): Promise<SignIn> {
     const { journal, ids, limits } = this.#options;
-    journal.transact(() => {
-      this.#attempts.succeeded(subject);
-      journal.append({ id: ids.next(), kind: "operator.signed-in", body: { operatorId } });
-    });
-    const operator = operatorOf(row);
+    const check = await this.#checkPin(request, ({ operatorId }) =>
+      journal.append({ id: ids.next(), kind: "operator.signed-in", body: { operatorId } }),
+    );
+    if (check.kind !== "right") return check;
+    const { operator } = check;
     const token = this.#startSession(operator);
     return { kind: "signed-in", operator, token, expiresInMs: limits.sessionIdleMsMax };
+  }
+
+  checkPin(request: { readonly operatorId: string; readonly pin: string }): Promise<OperatorPinCheck> {
+    return this.#checkPin(request, () => {});
+  }
+
+  link({ operatorId, personId }: { readonly operatorId: string; readonly personId: string | null }): void {
+    const { db, journal, ids } = this.#options;
+    journal.transact(() => {
+      const row = this.#row(operatorId);
+      if (row === undefined) throw operatorUnknown(operatorId);
+      if (row.person_id === personId) return;
+      if (personId !== null && this.operatorOfPerson(personId) !== undefined) throw personLinked(personId);
+      db.prepare("UPDATE operator SET person_id = ? WHERE operator_id = ?").run(personId, operatorId);
+      journal.append({ id: ids.next(), kind: "operator.linked", body: { operatorId, personId } });
+    });
+  }
+
+  personIdOf(operatorId: string): string | null {
+    return this.#row(operatorId)?.person_id ?? null;
+  }
+
+  operatorOfPerson(personId: string): Operator | undefined {
+    const row = withDatabaseFaults(() =>
+      this.#options.db
+        .prepare<[string], OperatorRow>("SELECT * FROM operator WHERE person_id = ?")
+        .get(personId),
+    );
+    return row === undefined ? undefined : operatorOf(row);
   }
 
   signOut(token: string): void {
@@ -128,6 +156,28 @@ class SqliteOperators implements Operators {
         .all()
         .map(operatorOf),
     );
+  }
+
+  /** @param onRight in the transaction that takes the attempt back. */
+  async #checkPin(
+    { operatorId, pin }: { readonly operatorId: string; readonly pin: string },
+    onRight: (operator: Operator) => void,
+  ): Promise<OperatorPinCheck> {
+    const row = this.#row(operatorId);
+    const subject = `operator:${operatorId.slice(0, OPERATOR_ID_LENGTH_MAX)}`;
+    const start = this.#attempts.begin(subject);
+    if (start.kind === "locked") return start;
+    const right = await this.#compare(subject, pin, row?.pin_hash);
+    if (!right || row === undefined) {
+      const waitMs = this.#attempts.waitMs(subject);
+      return waitMs > 0 ? { kind: "locked", waitMs } : { kind: "wrong", attemptsLeft: start.attemptsLeft };
+    }
+    const operator = operatorOf(row);
+    this.#options.journal.transact(() => {
+      this.#attempts.succeeded(subject);
+      onRight(operator);
+    });
+    return { kind: "right", operator };
   }
 
   async #compare(subject: string, pin: string, pinHash: string | undefined): Promise<boolean> {
@@ -187,6 +237,25 @@ function operatorExists(operatorId: string): CanteenError {
     code: "operator-exists",
     retry: "never",
     hint: { zh: `操作员 ${operatorId} 已存在。`, en: `There is an operator ${operatorId} already.` },
+  });
+}
+
+function operatorUnknown(operatorId: string): CanteenError {
+  return new CanteenError(`there is no operator ${operatorId}`, {
+    code: "operator-unknown",
+    retry: "never",
+    hint: { zh: `没有操作员 ${operatorId}。`, en: `There is no operator ${operatorId}.` },
+  });
+}
+
+function personLinked(personId: string): CanteenError {
+  return new CanteenError(`another operator is the person ${personId}`, {
+    code: "person-linked",
+    retry: "never",
+    hint: {
+      zh: "此人已与另一位操作员关联：一张脸只能代表一位操作员。",
+      en: "This person is another operator already: one face signs for one operator.",
+    },
   });
 }
 

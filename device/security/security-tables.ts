@@ -22,5 +22,13 @@ export const securityMigrations: MigrationSet = {
         CREATE INDEX pin_attempt_touched ON pin_attempt (touched_at_ms);
       `,
     },
+    {
+      // Two operators in one face would be each other's second person.
+      name: "the operator's face",
+      sql: `
+        ALTER TABLE operator ADD COLUMN person_id TEXT CHECK (length(person_id) BETWEEN 1 AND 128);
+        CREATE UNIQUE INDEX operator_person ON operator (person_id) WHERE person_id IS NOT NULL;
+      `,
+    },
   ],
 };

@@ -121,6 +121,7 @@ export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
   },
   "cooling-down": {
     kind: "cooling-down",
+    emptyFirst: false,
     personId: "p-1",
     evidence: noEvidence(T0),
     absentFrames: 0,

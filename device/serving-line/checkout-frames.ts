@@ -175,7 +175,7 @@ function frameWhileCoolingDown(
   if (verdict.kind === "stale") return stay(checkout);
   const absentFrames = isAbsent(verdict) ? phase.absentFrames + 1 : 0;
   if (absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
-  const agreed = input.offer.period?.pricing.kind === "fixed";
+  const agreed = input.offer.period?.pricing.kind === "fixed" && !phase.emptyFirst;
   if (agreed && isNaming(verdict) && !isServed(verdict, phase.personId))
     return nameOrAsk(checkout, { offer: input.offer, pressed: false }, verdict, input.atMono, settings);
   const strangerFrames = isStranger(verdict, phase.personId) ? phase.strangerFrames + 1 : 0;

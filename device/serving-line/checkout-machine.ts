@@ -1,7 +1,7 @@
 import { assert, assertNever } from "../platform/assert.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 import { onFrame } from "./checkout-frames.ts";
-import { closed, commit, refuse, rest, show, stay, stopSales, to, wait } from "./checkout-moves.ts";
+import { closed, commit, refuse, reopen, rest, show, stay, stopSales, to, wait } from "./checkout-moves.ts";
 import { onChoices, onChoose, onDisputed, onNotMe } from "./checkout-questions.ts";
 import { onCard, onPinChecked, onPinEntered } from "./checkout-second-factor.ts";
 import type {
@@ -70,7 +70,7 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
     case "camera":
       return onCamera({ ...checkout, cameraLost: input.lost }, input);
     case "till":
-      return onTill({ ...checkout, closedReason: input.closedReason }, input);
+      return onTill({ ...checkout, closedReason: input.closedReason }, input, settings);
     case "time-passed":
       return onTimePassed(checkout, input.atMono, settings);
     default:
@@ -250,11 +250,13 @@ function onCamera(checkout: Checkout, { lost, atMono }: InputOf<"camera">): Step
   return show(checkout, { kind: "other-way", reason: "camera-lost" }, null, atMono);
 }
 
-function onTill(checkout: Checkout, { closedReason, atMono }: InputOf<"till">): Step {
+function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSettings): Step {
   const { phase } = checkout;
+  const { closedReason, bystander, atMono } = input;
   switch (phase.kind) {
     case "closed":
-      return closedReason === null ? wait(checkout, atMono) : closed(checkout, closedReason);
+      if (closedReason !== null) return closed(checkout, closedReason);
+      return bystander === undefined ? wait(checkout, atMono) : reopen(checkout, bystander, atMono, settings);
     case "idle":
     case "cooling-down":
       return closedReason === null ? stay(checkout) : closed(checkout, closedReason);

@@ -124,9 +124,28 @@ export function rest(
   settings: CheckoutSettings,
 ): Step {
   if (checkout.closedReason !== null || settings.activation === "touch") return wait(checkout, atMono);
+  return coolDown(checkout, { personId, emptyFirst: false }, atMono);
+}
+
+/** The till opens after somebody used its camera to sign: unless they press, they are no diner. */
+export function reopen(
+  checkout: Checkout,
+  { personId }: { readonly personId: string | null },
+  atMono: MonoMs,
+  settings: CheckoutSettings,
+): Step {
+  if (settings.activation === "touch") return wait(checkout, atMono);
+  return coolDown(checkout, { personId, emptyFirst: personId === null }, atMono);
+}
+
+function coolDown(
+  checkout: Checkout,
+  left: { readonly personId: string | null; readonly emptyFirst: boolean },
+  atMono: MonoMs,
+): Step {
   return to(checkout, {
     kind: "cooling-down",
-    personId,
+    ...left,
     evidence: noEvidence(atMono),
     absentFrames: 0,
     strangerFrames: 0,

@@ -191,6 +191,8 @@ export type Phase =
   | {
       readonly kind: "cooling-down";
       readonly personId: string | null;
+      /** Somebody came for something else than a meal and is not known: nobody is looked at until the place was empty. */
+      readonly emptyFirst: boolean;
       readonly evidence: Evidence;
       readonly absentFrames: number;
       readonly strangerFrames: number;
@@ -249,7 +251,13 @@ export type CheckoutInput =
   | { readonly kind: "charged"; readonly outcome: ChargeOutcome; readonly atMono: MonoMs }
   | { readonly kind: "disputed"; readonly outcome: DisputeOutcome; readonly atMono: MonoMs }
   | { readonly kind: "camera"; readonly lost: boolean; readonly atMono: MonoMs }
-  | { readonly kind: "till"; readonly closedReason: RefusalReason | null; readonly atMono: MonoMs }
+  | {
+      readonly kind: "till";
+      readonly closedReason: RefusalReason | null;
+      /** Who stands before the camera and did not come to pay; `personId` null: it is not known who. */
+      readonly bystander?: { readonly personId: string | null };
+      readonly atMono: MonoMs;
+    }
   | { readonly kind: "time-passed"; readonly atMono: MonoMs };
 
 /** What the loop does for the machine; each answers with an input. */

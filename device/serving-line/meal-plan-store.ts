@@ -99,11 +99,11 @@ export function mealPlanOf(written: WrittenMealPlan): MealPlan {
   return {
     version: written.version,
     zone: written.zone,
-    periods: written.periods.map(({ id, name, fromMinute, toMinute, pricing, subsidyFen, expected }) => ({
-      id,
-      name,
-      fromMinute,
-      toMinute,
+    periods: written.periods.map(({ pricing, subsidyFen, expected, dishes, ...period }) => ({
+      id: period.id,
+      name: period.name,
+      fromMinute: period.fromMinute,
+      toMinute: period.toMinute,
       pricing: pricingOf(pricing),
       subsidyFen: {
         student: fen(subsidyFen.student),
@@ -111,6 +111,7 @@ export function mealPlanOf(written: WrittenMealPlan): MealPlan {
         guest: fen(subsidyFen.guest),
       },
       ...(expected === undefined ? {} : { expected }),
+      ...(dishes === undefined ? {} : { dishes }),
     })),
     menu: written.menu.map(({ id, name, priceFen, allergens }) => ({
       id,

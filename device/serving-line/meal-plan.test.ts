@@ -104,6 +104,8 @@ describe("the meal moment", () => {
 
 describe("a plan that this terminal must not run", () => {
   const base = plan();
+  const dishes = (count: number): NonNullable<typeof lunch.dishes> =>
+    Array.from({ length: count }, (_, index) => ({ id: `dish-${index}`, name: lunch.name }));
   const cases: readonly (readonly [string, Partial<MealPlan>, "touch" | "presence"])[] = [
     [
       "overlaps lunch",
@@ -129,6 +131,12 @@ describe("a plan that this terminal must not run", () => {
     ["1 to 24 periods", { periods: [] }, "touch"],
     ["version", { version: "" }, "touch"],
     ["too long", { periods: [{ ...lunch, name: { zh: "餐".repeat(81), en: "x" } }] }, "touch"],
+    [
+      "60 dishes are allowed for one meal, 61 given",
+      { periods: [{ ...lunch, dishes: dishes(61) }] },
+      "touch",
+    ],
+    ["name of a dish", { periods: [{ ...lunch, dishes: [{ id: "", name: lunch.name }] }] }, "touch"],
   ];
   it.each(cases)("says: %s", (problem, change, activation) => {
     expect(mealPlanProblems({ ...base, ...change }, activation).join("; ")).toContain(problem);
@@ -137,5 +145,7 @@ describe("a plan that this terminal must not run", () => {
   it("is not the ordinary one", () => {
     expect(mealPlanProblems(base, "touch")).toEqual([]);
     expect(mealPlanProblems(base, "presence")).toEqual([]);
+    const week = dishes(300).map((dish, index) => ({ ...dish, weekdays: [(index % 5) + 1] }));
+    expect(mealPlanProblems({ ...base, periods: [{ ...lunch, dishes: week }] }, "touch")).toEqual([]);
   });
 });

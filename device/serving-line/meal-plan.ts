@@ -14,6 +14,10 @@ const ALLERGENS_MAX = 20;
 /** As many ids as fit a message of the broker, and the classes of a large school. */
 export const EXPECTED_PEOPLE_MAX = 2000;
 export const EXPECTED_GROUPS_MAX = 200;
+/** Of one period; those of one date must fit one entry of the journal. */
+export const PLANNED_DISHES_MAX = 1000;
+export const DISHES_OF_MEAL_MAX = 60;
+const WEEKDAYS = [1, 2, 3, 4, 5, 6, 7];
 
 /** What the wall clock means for the canteen. */
 export interface MealMoment {
@@ -63,7 +67,8 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
   return made;
 }
 
-function localTime(zone: string, atMs: EpochMs): { businessDate: string; minuteOfDay: number } {
+/** The one place where a moment becomes a local date and minute; `mealMoment` and `mealsOn` rest on it. */
+export function localTime(zone: string, atMs: number): { businessDate: string; minuteOfDay: number } {
   const parts = new Map(
     formatterOf(zone)
       .formatToParts(atMs)
@@ -133,11 +138,35 @@ function periodProblems(
     problems.push(
       `expects nobody, or more than ${EXPECTED_PEOPLE_MAX} people or ${EXPECTED_GROUPS_MAX} groups`,
     );
+  problems.push(...dishProblems(period.dishes ?? []));
   const amounts: Fen[] = Object.values(period.subsidyFen);
   if (pricing.kind === "fixed") amounts.push(pricing.priceFen);
   if (pricing.kind === "keyed") amounts.push(pricing.amountFenMax);
   if (!amounts.every(isAmount)) problems.push("amounts must be 0 fen or more");
   return problems;
+}
+
+function dishProblems(dishes: NonNullable<MealPeriod["dishes"]>): string[] {
+  const problems: string[] = [];
+  if (dishes.length > PLANNED_DISHES_MAX)
+    problems.push(`${PLANNED_DISHES_MAX} dishes are allowed, ${dishes.length} given`);
+  if (!dishes.every(({ id, name }) => fitsEntry.id(id) && fitsEntry.name(name)))
+    problems.push("the id or the name of a dish is missing or too long");
+  const dates = new Set(["", ...dishes.flatMap((dish) => dish.dates ?? [])]);
+  const countMax = Math.max(...[...dates].map((date) => mostOn(dishes, date)));
+  if (countMax > DISHES_OF_MEAL_MAX)
+    problems.push(`${DISHES_OF_MEAL_MAX} dishes are allowed for one meal, ${countMax} given`);
+  return problems;
+}
+
+/** Not fewer than are cooked on that date: of those by weekday the fullest day counts. */
+function mostOn(dishes: NonNullable<MealPeriod["dishes"]>, date: string): number {
+  const dated = dishes.filter(({ dates }) => dates?.includes(date)).length;
+  const byWeekday = WEEKDAYS.map(
+    (day) =>
+      dishes.filter((dish) => dish.dates === undefined && (dish.weekdays?.includes(day) ?? true)).length,
+  );
+  return dated + Math.max(...byWeekday);
 }
 
 /** An empty list would make everybody a stranger: a mistake of whoever wrote it, not a meal. */

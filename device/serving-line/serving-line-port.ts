@@ -33,6 +33,17 @@ export interface MealPeriod {
    * they are served is for the other rules.
    */
   readonly expected?: ExpectedDiners;
+  /** What is cooked, whatever is charged for it: each dish leaves a sample. Absent: nobody wrote it down. */
+  readonly dishes?: readonly PlannedDish[];
+}
+
+export interface PlannedDish {
+  readonly id: string;
+  readonly name: Bilingual;
+  /** Only on these dates, YYYY-MM-DD. Absent: whichever the weekdays say. */
+  readonly dates?: readonly string[];
+  /** Only on these, 1 Monday to 7 Sunday. Absent: each day. */
+  readonly weekdays?: readonly number[];
 }
 
 export interface MenuItem {

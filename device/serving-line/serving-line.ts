@@ -14,6 +14,7 @@ import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
 import { ORDER_ITEMS_MAX, priceOrder } from "./order-price.ts";
 import { createSalesGate, type SalesGate } from "./sales-gate.ts";
+import type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 import { lineClosed, mealPlanUnusable } from "./serving-line-faults.ts";
 import type { ServingLineOptions } from "./serving-line-options.ts";
 import type {
@@ -29,17 +30,7 @@ import type {
 } from "./serving-line-port.ts";
 import { checkSettings } from "./settings.ts";
 
-export type MealPlanResult =
-  | { readonly kind: "accepted" }
-  | { readonly kind: "refused"; readonly problems: readonly string[] };
-
-/** What the composition root may do beyond the page's port. */
-export interface ServingLineControl extends ServingLine {
-  /** Takes effect as soon as no diner is being served. Saving it is the caller's. */
-  setMealPlan(plan: MealPlan): MealPlanResult;
-  /** Closes or opens this line; it starts open. Whoever is being served when it closes is not charged any more. */
-  setTillOpen(open: boolean): void;
-}
+export type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 
 /**
  * @throws InvariantBroken for settings that cannot be; CanteenError `meal-plan-unusable`.
@@ -67,6 +58,7 @@ class TerminalServingLine implements ServingLineControl {
   /** A plan that came while a diner was being served. */
   #nextPlan: MealPlan | null = null;
   #tillOpen = true;
+  #hold: TillHold | null = null;
   #closed = false;
   readonly #expectDiners: DinerNotice;
   #status: ServingLineStatus;
@@ -88,7 +80,7 @@ class TerminalServingLine implements ServingLineControl {
       gate: this.#gate,
       limits: settings.limits,
       kindsServed: settings.kindsServed,
-      tillOpen: () => this.#tillOpen && !this.#loop.broken(),
+      tillOpen: () => this.#tillOpen && this.#hold === null && !this.#loop.broken(),
       clockTrusted: () => this.#moment().clockTrusted,
       diskSafe,
     });
@@ -215,6 +207,17 @@ class TerminalServingLine implements ServingLineControl {
     this.#refreshTill();
   }
 
+  hold(): TillHold | null {
+    this.#assertOpen();
+    const { kind } = this.#loop.checkout().phase;
+    const free = kind === "idle" || kind === "cooling-down" || kind === "closed";
+    if (!free || this.#hold !== null) return null;
+    const hold: TillHold = { release: (bystander) => this.#release(hold, bystander) };
+    this.#hold = hold;
+    this.#refreshTill();
+    return hold;
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
@@ -260,6 +263,13 @@ class TerminalServingLine implements ServingLineControl {
       return;
     }
     this.#loop.dispatch({ kind: "card", personId, offer: this.#offer(), atMono: clock.mono() });
+  }
+
+  #release(hold: TillHold, bystander: { readonly personId: string | null }): void {
+    if (this.#hold !== hold || this.#closed) return;
+    this.#hold = null;
+    const closedReason = this.#closedReason();
+    this.#loop.dispatch({ kind: "till", closedReason, bystander, atMono: this.#options.clock.mono() });
   }
 
   /** Between two inputs: a waiting plan, the camera, the listeners. */

@@ -19,6 +19,17 @@ export interface SignatureRequest {
   readonly notOperatorIds: readonly string[];
 }
 
+/** What the person before the camera may do to be recognised, in the words of the till. */
+export type SigningHint =
+  | "one-at-a-time"
+  | "come-closer"
+  | "look-here"
+  | "more-light"
+  | "hold-still"
+  | "blink"
+  | "turn-left"
+  | "turn-right";
+
 export type SignOutcome =
   | { readonly kind: "signed"; readonly signature: Signature }
   | { readonly kind: "wrong"; readonly attemptsLeft: number }
@@ -36,7 +47,12 @@ export interface SignatureDesk {
   ): Promise<SignOutcome>;
   /** Looks at the terminal's own camera until a face is sure, `waitMsMax` is over or `signal` says stop. */
   byFace(
-    request: SignatureRequest & { readonly waitMsMax: number; readonly signal: AbortSignal },
+    request: SignatureRequest & {
+      readonly waitMsMax: number;
+      readonly signal: AbortSignal;
+      /** For the screen, each time it changes; must not throw. */
+      readonly onHint?: (hint: SigningHint | null) => void;
+    },
   ): Promise<SignOutcome>;
   /** Who could sign this, for a list to choose from. */
   signers(

@@ -191,6 +191,22 @@ export const mealPlanSchema = z
             ])
             .exactOptional()
             .describe("Who eats at this meal; absent: everybody."),
+          dishes: z
+            .array(
+              z.strictObject({
+                id: code,
+                name: bilingual,
+                dates: z.array(z.iso.date()).max(62).exactOptional().describe("Absent: by the weekdays."),
+                weekdays: z
+                  .array(z.int().min(1).max(7))
+                  .max(7)
+                  .exactOptional()
+                  .describe("1 Monday to 7 Sunday; absent: each day."),
+              }),
+            )
+            .max(1000)
+            .exactOptional()
+            .describe("What is cooked for this meal: each dish leaves a sample. Absent: not known."),
         }),
       )
       .min(1)

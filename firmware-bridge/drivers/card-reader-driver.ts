@@ -5,7 +5,10 @@ import type { Reading } from "../ports/reading.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { DecodedFrame } from "../session.ts";
 import { DeviceBase } from "./device-base.ts";
+import { deviceFault } from "./device-faults.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
+import { formatHint } from "./top-bit.ts";
+import { UnreadWatch } from "./unread-watch.ts";
 
 export interface CardReaderDriverOptions {
   readonly transport: Transport;
@@ -17,6 +20,8 @@ export interface CardReaderDriverOptions {
   readonly repeatMsMin?: number;
   /** For modules that only answer; they are asked so often. */
   readonly pollEveryMs?: number;
+  /** What came and could not be read is told after so long. */
+  readonly unreadMsMax?: number;
 }
 
 const REPEAT_MS_MIN = 1500;
@@ -30,6 +35,7 @@ export class CardReaderDriver extends DeviceBase implements CardReader {
   readonly #codec: Codec;
   readonly #repeats: RepeatFilter;
   readonly #listeners = new Set<(card: CardEvent) => void>();
+  readonly #unread: UnreadWatch;
   #timer: BridgeTimer | undefined;
 
   /** @throws BridgeFault `dialect-options`. */
@@ -40,6 +46,12 @@ export class CardReaderDriver extends DeviceBase implements CardReader {
     this.#options = options;
     this.#codec = codec;
     this.#repeats = new RepeatFilter(options.repeatMsMin ?? REPEAT_MS_MIN);
+    this.#unread = new UnreadWatch({
+      clock: options.clock,
+      bytesIn: () => this.line.counters().bytesIn,
+      onUnread: () => this.#blame(),
+      ...(options.unreadMsMax === undefined ? {} : { lookEveryMs: options.unreadMsMax }),
+    });
   }
 
   onCard(listener: (card: CardEvent) => void): () => void {
@@ -49,18 +61,32 @@ export class CardReaderDriver extends DeviceBase implements CardReader {
 
   protected override onOpen(): void {
     super.onOpen();
+    this.#unread.begin();
     this.#poll();
   }
 
   protected override onAway(): void {
     this.#timer?.cancel();
+    this.#unread.stop();
   }
 
   protected override onFrame({ reading }: DecodedFrame): void {
+    if (reading.type === "card") this.#onReadable();
     const uid = uidOf(reading);
     const receivedMonoMs = this.#options.clock.mono();
     if (uid === null || !this.#repeats.isNew(uid, receivedMonoMs)) return;
     for (const listener of [...this.#listeners]) listener({ uid, receivedMonoMs });
+  }
+
+  #onReadable(): void {
+    this.#unread.stop();
+    this.enter({ kind: "live" });
+  }
+
+  #blame(): void {
+    const hint = formatHint(this.line.recentBytes(), this.#codec, this.#options.dialect);
+    const fault = deviceFault("device-unreadable", `${this.label}: device-unreadable`, hint);
+    this.enter({ kind: "faulty", fault });
   }
 
   #poll(): void {

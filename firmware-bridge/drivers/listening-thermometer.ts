@@ -6,6 +6,7 @@ import type { DecodedFrame } from "../session.ts";
 import { faulty, type Measured, measuredOf, PLAUSIBLE_MILLI_C, type PlausibleMilliC } from "./celsius.ts";
 import { DeviceBase } from "./device-base.ts";
 import { deviceFault } from "./device-faults.ts";
+import { formatHint } from "./top-bit.ts";
 
 export interface ListeningThermometerOptions {
   readonly transport: Transport;
@@ -83,7 +84,10 @@ export class ListeningThermometer extends DeviceBase implements Thermometer {
     this.#silence = clock.after(silenceMsMax, () => {
       const isMute = this.line.counters().bytesIn === this.#bytesInBefore;
       const code = isMute ? "device-silent" : "device-unreadable";
-      this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`) });
+      const hint = isMute
+        ? undefined
+        : formatHint(this.line.recentBytes(), this.#codec, this.#options.dialect);
+      this.enter({ kind: "faulty", fault: deviceFault(code, `${this.label}: ${code}`, hint) });
       this.#tell(faulty(isMute ? "silent" : "damaged"), new Uint8Array());
       this.#watch();
     });

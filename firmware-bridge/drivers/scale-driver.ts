@@ -10,7 +10,7 @@ import { deviceFault } from "./device-faults.ts";
 import { exactGrams, resolutionOf } from "./grams.ts";
 import { POLL_OF_DIALECT, type PollPlan } from "./polling.ts";
 import { DEFAULT_STABILITY, type StabilityRule, StabilityWindow } from "./stability.ts";
-import { topBitHint, topBitOf } from "./top-bit.ts";
+import { formatHint } from "./top-bit.ts";
 
 export interface ScaleDriverOptions {
   readonly transport: Transport;
@@ -164,8 +164,7 @@ export class ScaleDriver extends DeviceBase implements Scale {
   }
 
   #formatHint(): FaultHint | undefined {
-    const topBit = topBitOf(this.line.recentBytes(), this.#codec);
-    return topBit === null ? undefined : topBitHint(topBit, this.#options.dialect.trust.check);
+    return formatHint(this.line.recentBytes(), this.#codec, this.#options.dialect);
   }
 
   protected override onBegun(): void {

@@ -1,13 +1,18 @@
 import type { BridgeClock, BridgeEntropy } from "../ports/clock.ts";
-import type { Dialect, OptionBag } from "../ports/dialect.ts";
+import type { Codec, Dialect, OptionBag } from "../ports/dialect.ts";
+import type { FaultHint } from "../ports/fault.ts";
 import type { Reading } from "../ports/reading.ts";
 import type { ScanEvent, Scanner } from "../ports/scanner.ts";
 import type { Transport } from "../ports/transport.ts";
+import { textOf } from "../protocol/ascii.ts";
 import { readAim } from "../protocol/gs1-ai/aim.ts";
 import { THIS_YEAR } from "../protocol/gs1-ai/gs1-ai.ts";
 import type { DecodedFrame } from "../session.ts";
 import { DeviceBase } from "./device-base.ts";
+import { deviceFault } from "./device-faults.ts";
 import { RepeatFilter } from "./repeat-filter.ts";
+import { formatHint } from "./top-bit.ts";
+import { UnreadWatch } from "./unread-watch.ts";
 
 export interface ScannerDriverOptions {
   readonly transport: Transport;
@@ -20,26 +25,42 @@ export interface ScannerDriverOptions {
   /** A code without a suffix ends after so long without a byte. */
   readonly codeEndMs?: number;
   readonly thisYear?: number;
+  /** What came and could not be read is told after so long. */
+  readonly unreadMsMax?: number;
 }
 
 const REPEAT_MS_MIN = 1000;
 const CODE_END_MS = 100;
+/** The line was read rightly; the code itself is a bad one. */
+const REFUSED_CODES = ["check-digit", "date", "length", "ai", "unknown-symbology"];
 
 /** A barcode or QR scanner. A code whose check digit or date is wrong is no scan. */
 export class ScannerDriver extends DeviceBase implements Scanner {
   readonly #clock: BridgeClock;
+  readonly #dialect: Dialect;
+  readonly #codec: Codec;
+  readonly #unread: UnreadWatch;
   readonly #thisYear: number;
   readonly #repeats: RepeatFilter;
   readonly #listeners = new Set<(scan: ScanEvent) => void>();
 
   /** @throws BridgeFault `dialect-options`. */
   constructor(options: ScannerDriverOptions) {
+    const codec = options.dialect.open(options.dialectOptions ?? {});
     super(`${options.dialect.key} ${options.transport.label}`, {
       ...options,
-      codec: options.dialect.open(options.dialectOptions ?? {}),
+      codec,
       endAfterSilenceMs: options.codeEndMs ?? CODE_END_MS,
     });
     this.#clock = options.clock;
+    this.#dialect = options.dialect;
+    this.#codec = codec;
+    this.#unread = new UnreadWatch({
+      clock: options.clock,
+      bytesIn: () => this.line.counters().bytesIn,
+      onUnread: () => this.#blame(),
+      ...(options.unreadMsMax === undefined ? {} : { lookEveryMs: options.unreadMsMax }),
+    });
     this.#thisYear = options.thisYear ?? THIS_YEAR.fallback;
     this.#repeats = new RepeatFilter(options.repeatMsMin ?? REPEAT_MS_MIN);
   }
@@ -49,10 +70,46 @@ export class ScannerDriver extends DeviceBase implements Scanner {
     return () => this.#listeners.delete(listener);
   }
 
-  protected override onFrame({ reading }: DecodedFrame): void {
+  protected override onOpen(): void {
+    super.onOpen();
+    this.#unread.begin();
+  }
+
+  protected override onAway(): void {
+    this.#unread.stop();
+  }
+
+  protected override onFrame({ reading, raw }: DecodedFrame): void {
+    if (reading.type === "scan" && this.#isMisread(raw)) {
+      this.#blame();
+      return;
+    }
+    if (reading.type === "scan" || (reading.type === "invalid" && REFUSED_CODES.includes(reading.reason)))
+      this.#onReadable();
     const scan = reading.type === "scan" ? this.#scanOf(reading) : null;
     if (scan === null || !this.#repeats.isNew(scan.text, scan.receivedMonoMs)) return;
     for (const listener of [...this.#listeners]) listener(scan);
+  }
+
+  #onReadable(): void {
+    this.#unread.stop();
+    this.enter({ kind: "live" });
+  }
+
+  /** To a dialect without a check any bytes are a code. A wrong setting shows in what no code holds. */
+  #isMisread(raw: Uint8Array): boolean {
+    if (this.#dialect.serial === null) return false;
+    if (!isLegible(raw)) return true;
+    return raw.some((byte) => byte >= 0x80) && this.#formatHint() !== undefined;
+  }
+
+  #formatHint(): FaultHint | undefined {
+    return formatHint(this.line.recentBytes(), this.#codec, this.#dialect);
+  }
+
+  #blame(): void {
+    const fault = deviceFault("device-unreadable", `${this.label}: device-unreadable`, this.#formatHint());
+    this.enter({ kind: "faulty", fault });
   }
 
   #scanOf(reading: Extract<Reading, { type: "scan" }>): ScanEvent | null {
@@ -66,5 +123,24 @@ export class ScannerDriver extends DeviceBase implements Scanner {
       ais: known.ais ?? null,
       receivedMonoMs: this.#clock.mono(),
     };
+  }
+}
+
+/** Separators of GS1 and ISO 15434 are the only control characters of a code; STX and ETX may enclose it. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+const CONTROL = /[\x00\x01\x05-\x08\x0b\x0c\x0e-\x1b\x7f]/;
+const CHARACTER_SETS = ["utf-8", "gb18030"];
+
+/** @returns whether the bytes are text in a character set that codes are printed in here. */
+function isLegible(raw: Uint8Array): boolean {
+  if (CONTROL.test(textOf(raw))) return false;
+  return raw.every((byte) => byte < 0x80) || CHARACTER_SETS.some((set) => isTextIn(set, raw));
+}
+
+function isTextIn(characterSet: string, raw: Uint8Array): boolean {
+  try {
+    return !CONTROL.test(new TextDecoder(characterSet, { fatal: true }).decode(raw));
+  } catch {
+    return false;
   }
 }

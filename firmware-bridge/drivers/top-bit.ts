@@ -1,4 +1,4 @@
-import type { Codec } from "../ports/dialect.ts";
+import type { Codec, Dialect } from "../ports/dialect.ts";
 import type { FaultHint } from "../ports/fault.ts";
 import { DecodingSession } from "../session.ts";
 
@@ -7,6 +7,9 @@ export type TopBit = "even" | "odd" | "mark";
 
 /** So many frames must come out right with the top bit cut off: one alone may be chance. */
 const FRAMES_MIN = 3;
+/** That so many bytes in a row follow one parity is no chance: then one frame is enough, as of a card held once. */
+const BYTES_SURE = 12;
+const READ = ["weight", "status", "count", "percent", "temperature", "probe", "card", "scan"];
 const TOP_BIT = 0x80;
 
 const FORMAT: Readonly<Record<TopBit, string>> = { even: "7E1", odd: "7O1", mark: "7N2" };
@@ -20,13 +23,18 @@ export function topBitOf(recent: Uint8Array, codec: Codec): TopBit | null {
   const rule = ruleOf(recent);
   if (rule === null) return null;
   const session = new DecodingSession(codec);
-  const frames = session.push(recent.map((byte) => byte & ~TOP_BIT));
-  const right = frames.filter(({ reading }) => reading.type === "weight" || reading.type === "status");
-  return right.length >= FRAMES_MIN ? rule : null;
+  const frames = [...session.push(recent.map((byte) => byte & ~TOP_BIT)), ...session.end()];
+  const right = frames.filter(({ reading }) => READ.includes(reading.type));
+  return right.length >= (recent.length < BYTES_SURE ? FRAMES_MIN : 1) ? rule : null;
 }
 
-/** The hint says what to set, because here it is known. */
-export function topBitHint(topBit: TopBit, check: "none" | "weak" | "crc"): FaultHint {
+/** @returns the hint that names the format to set, or undefined when the bytes do not tell it. */
+export function formatHint(recent: Uint8Array, codec: Codec, dialect: Dialect): FaultHint | undefined {
+  const topBit = dialect.serial === null ? null : topBitOf(recent, codec);
+  return topBit === null ? undefined : topBitHint(topBit, dialect.trust.check);
+}
+
+function topBitHint(topBit: TopBit, check: "none" | "weak" | "crc"): FaultHint {
   const format = FORMAT[topBit];
   const [zh, en] =
     check === "none"

@@ -1,15 +1,21 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasTool } from "../../test/require-tool.ts";
+import type { BridgeDevice, DeviceState } from "../ports/device-state.ts";
 import type { Dialect, SerialSettings } from "../ports/dialect.ts";
 import type { ScaleReading, ScaleState } from "../ports/scale.ts";
+import type { Transport } from "../ports/transport.ts";
 import { DIALECTS } from "../protocol/registry.ts";
 import { DecodingSession } from "../session.ts";
 import { PtyHost } from "../simulators/pty-bay.ts";
+import type { DeviceBay } from "../simulators/socket.ts";
 import { throughUart, type UartSettings } from "../simulators/uart.ts";
 import { transportTo } from "../transport/port-name.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../transport/system-time.ts";
+import { CardReaderDriver } from "./card-reader-driver.ts";
+import { ListeningThermometer } from "./listening-thermometer.ts";
 import { ScaleDriver } from "./scale-driver.ts";
+import { ScannerDriver } from "./scanner-driver.ts";
 import { topBitOf } from "./top-bit.ts";
 
 /** Every serial scale, spoken at one setting and heard at another: see `throughUart`. */
@@ -145,6 +151,92 @@ async function heardOverPty(
     await bay.close();
   }
 }
+
+/** The first judgement of a device that hears `chunk` over a pty again and again. */
+async function judgedOverPty(device: BridgeDevice, bay: DeviceBay, chunk: Uint8Array): Promise<DeviceState> {
+  const judged = new Promise<DeviceState>((resolve) => {
+    device.onState((state) => {
+      if (state.kind === "faulty" && state.fault.code !== "device-silent") resolve(state);
+    });
+  });
+  const sending = setInterval(() => bay.socket.send(chunk), EVERY_MS);
+  device.open({ signal: new AbortController().signal });
+  try {
+    return await judged;
+  } finally {
+    clearInterval(sending);
+    await device.close();
+    await bay.close();
+  }
+}
+
+const bytesOf = (value: string): Uint8Array => Uint8Array.from(Buffer.from(value, "latin1"));
+
+/** What others than scales say, and the driver that hears it; all of text, since 7 bits carry nothing else. */
+const OTHERS = [
+  ["probe-text", "4.54pH 24.7 C ATC\r\n"],
+  ["scanner-serial", "6901234567892\r\n"],
+  ["scanner-gm65", "6901234567892\r\n"],
+  ["ean", "6901234567892\r\n"],
+  ["rfid-em4100", "\x0262E3086CED08\x03"],
+  ["card-uid-format", "0652147431\r\n"],
+] as const;
+
+function driverOf(key: string, transport: Transport, heard: string[]): BridgeDevice {
+  const dialect = dialectNamed(key);
+  const known = { transport, dialect, clock: systemBridgeClock, entropy: systemBridgeEntropy };
+  if (dialect.device === "thermometer") {
+    const thermometer = new ListeningThermometer({ ...known, probe: "core", silenceMsMax: 200 });
+    thermometer.onReading(({ celsius }) => celsius !== null && heard.push(celsius));
+    return thermometer;
+  }
+  if (dialect.device === "scanner") {
+    const scanner = new ScannerDriver({ ...known, unreadMsMax: 200, codeEndMs: 10 });
+    scanner.onScan((scan) => heard.push(scan.text));
+    return scanner;
+  }
+  const dialectOptions = key === "card-uid-format" ? { format: "decimal" } : {};
+  const reader = new CardReaderDriver({ ...known, dialectOptions, unreadMsMax: 200 });
+  reader.onCard((card) => heard.push(card.uid));
+  return reader;
+}
+
+describe.runIf(hasPython)("a thermometer, a scanner, a card reader on a pty", () => {
+  it.each(OTHERS)(
+    "hears %s at half the baud rate, reads nothing, and says to check it",
+    async (key, said) => {
+      if (host === undefined) throw new Error("no pty host");
+      const bay = host.bay();
+      await bay.plug();
+      const heard: string[] = [];
+      const chunk = throughUart(bytesOf(said.repeat(4)), EIGHT, { ...EIGHT, baudRate: 4800 });
+      const state = await judgedOverPty(driverOf(key, transportTo(bay.address, EIGHT), heard), bay, chunk);
+      expect(heard).toEqual([]);
+      expect(state).toMatchObject({
+        kind: "faulty",
+        fault: { code: "device-unreadable", hint: { zh: expect.stringContaining("波特率") } },
+      });
+    },
+  );
+
+  it.each(
+    OTHERS.flatMap(([key, said]) => [
+      [key, "even", "7E1", said] as const,
+      [key, "odd", "7O1", said] as const,
+    ]),
+  )("names the character format of %s that it hears as 8N1: %s, %s", async (key, parity, format, said) => {
+    if (host === undefined) throw new Error("no pty host");
+    const bay = host.bay();
+    await bay.plug();
+    const heard: string[] = [];
+    const chunk = throughUart(bytesOf(said.repeat(4)), asSeven(parity), EIGHT);
+    const state = await judgedOverPty(driverOf(key, transportTo(bay.address, EIGHT), heard), bay, chunk);
+    expect(heard).toEqual([]);
+    if (state.kind !== "faulty") throw new Error(state.kind);
+    expect(state.fault.hint.zh).toContain(`串口格式改为 ${format}`);
+    expect(state.fault.hint.en).toContain(`Set ${format}.`);
+  });
+});
 
 describe.runIf(hasPython)("a scale driver on a pty", () => {
   it.each(SCALES)(

@@ -16,6 +16,15 @@ export interface Candidate {
   readonly sample: Reading;
   /** What a person should know before believing it. */
   readonly caution: string | null;
+  /** Others that explain the same bytes as well: nothing that was heard tells them apart. */
+  readonly alike: readonly Alike[];
+}
+
+export interface Alike {
+  readonly protocol: string;
+  readonly options: OptionBag;
+  /** What the other makes of the same frame: where this differs, only the device's display decides. */
+  readonly sample: Reading;
 }
 
 export interface Identified extends Candidate {
@@ -50,6 +59,10 @@ const LINE_DISCOUNT = 0.98;
 /** So many good frames are enough; fewer make it less sure. */
 const READINGS_SURE = 5;
 const CONFIDENCE_MIN = 0.05;
+/** Not more apart than this, two dialects fit equally well. */
+const ALIKE_MARGIN = 0.05;
+/** KFN scales borrowed the line of the ST/GS family, which is far more common here. */
+const LATER_WHEN_EQUAL = ["kern"];
 /** One reading tells of many lines, and its own bytes are only the last of them. */
 const READ_AS_BLOCKS = ["block-print"];
 /** CR and LF, which are no part of a line's frame. */
@@ -69,17 +82,35 @@ export function rankDialects(
   dialects: readonly Dialect[] = DIALECTS,
 ): readonly Candidate[] {
   if (bytes.length === 0) return [];
-  return dialects
+  const found = dialects
     .filter(({ key }) => !NOT_IDENTIFIABLE.includes(key))
     .flatMap((dialect) =>
       (VARIANTS[dialect.key] ?? [{}]).map((options) => candidate(dialect, options, bytes)),
     )
-    .filter((found) => found !== null)
+    .filter((fit) => fit !== null)
     .filter(({ confidence }) => confidence >= CONFIDENCE_MIN)
-    .sort((left, right) => right.confidence - left.confidence || left.protocol.localeCompare(right.protocol));
+    .sort(byConfidence);
+  return found.map((one) => ({ ...one, alike: alikeTo(one, found) }));
 }
 
-function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Candidate | null {
+type Fit = Omit<Candidate, "alike">;
+
+function byConfidence(left: Fit, right: Fit): number {
+  const isLater = ({ protocol }: Fit): number => Number(LATER_WHEN_EQUAL.includes(protocol));
+  return (
+    right.confidence - left.confidence ||
+    isLater(left) - isLater(right) ||
+    left.protocol.localeCompare(right.protocol)
+  );
+}
+
+function alikeTo(one: Fit, found: readonly Fit[]): readonly Alike[] {
+  return found
+    .filter((other) => other !== one && other.confidence >= one.confidence - ALIKE_MARGIN)
+    .map(({ protocol, options, sample }) => ({ protocol, options, sample }));
+}
+
+function candidate(dialect: Dialect, options: OptionBag, bytes: Uint8Array): Fit | null {
   const session = new DecodingSession(dialect.open(options));
   const frames = [...session.push(bytes), ...session.end()];
   const good = frames.filter(({ reading }) => isMeasurement(reading));

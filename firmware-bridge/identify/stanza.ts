@@ -1,5 +1,5 @@
 import type { SerialSettings } from "../ports/dialect.ts";
-import type { Identified } from "./rank.ts";
+import type { Alike, Identified } from "./rank.ts";
 
 /** Dialects of lines that several devices share: the entry names the line, and who hangs on it is added by hand. */
 const KIND_OF_LINE: Readonly<Record<string, string>> = {
@@ -23,7 +23,20 @@ export function configStanza(port: string, found: Identified): string {
     ...(isShared ? ["probes: []"] : options),
   ];
   const caution = found.caution === null ? "" : `  # ${found.caution}\n`;
-  return `devices:\n${caution}  - id: ${kind}-1\n${keys.map((key) => `    ${key}\n`).join("")}`;
+  return `devices:\n${caution}${alikeComment(found)}  - id: ${kind}-1\n${keys.map((key) => `    ${key}\n`).join("")}`;
+}
+
+/** For whoever reads the file later: what else it might have been. */
+function alikeComment({ alike }: Identified): string {
+  if (alike.length === 0) return "";
+  return `  # fits as well: ${alike.map(spelled).join(", ")}; compare with the display\n`;
+}
+
+/** @returns the other protocol, with its options and what it reads: `yaohua-eq {"digits":"forward"} 3.000 kg`. */
+export function spelled({ protocol, options, sample }: Alike): string {
+  const chosen = Object.keys(options).length === 0 ? "" : ` ${JSON.stringify(options)}`;
+  const value = sample.type === "weight" ? ` ${sample.value ?? "-"} ${sample.unit ?? ""}`.trimEnd() : "";
+  return `${protocol}${chosen}${value}`;
 }
 
 const serialKey = ({ baudRate, dataBits, parity, stopBits }: SerialSettings): string =>

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import type { Codec, OptionBag } from "../ports/dialect.ts";
 import type { Reading } from "../ports/reading.ts";
 import { DecodingSession } from "../session.ts";
+import { hasModbusCrc } from "./modbus-rtu/modbus-frame.ts";
 import { DIALECTS } from "./registry.ts";
 
 /** Options with which a dialect can say the most. */
@@ -195,7 +196,7 @@ describe.each(encoders)("$key", ({ codec }) => {
     fc.assert(
       fc.property(messages, (reading) => {
         const bytes = codec.encode?.(reading) ?? null;
-        if (bytes === null) return;
+        if (bytes === null || beginsWithWholeModbus(bytes)) return;
         encodedCount += 1;
         const received = decoded(codec, bytes);
         expect(received, Buffer.from(bytes).toString("latin1")).toHaveLength(1);
@@ -209,6 +210,11 @@ describe.each(encoders)("$key", ({ codec }) => {
     expect(encodedCount).toBeGreaterThan(0);
   });
 });
+
+/** One long Modbus frame in 65,536 has a right CRC after eight bytes: on the wire that is two frames. */
+function beginsWithWholeModbus(bytes: Uint8Array): boolean {
+  return bytes.length > 8 && hasModbusCrc(bytes.subarray(0, 8));
+}
 
 function decoded(codec: Codec, bytes: Uint8Array): readonly Reading[] {
   const session = new DecodingSession(codec);

@@ -52,12 +52,14 @@ function signedDecimal(number: string): string | null {
 export function modeOf(letters: string | undefined): WeighMode | null {
   switch (letters) {
     case "GS":
+    case "GW":
     case "G":
       return "gross";
     case "NT":
     case "N":
       return "net";
     case "TR":
+    case "TW":
     case "T":
       return "tare";
     default:

@@ -67,6 +67,25 @@ CREATE TABLE IF NOT EXISTS conflict (
   PRIMARY KEY (site, device, seq, received_hash)
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS device_key (
+  site TEXT NOT NULL,
+  device TEXT NOT NULL,
+  public_key TEXT NOT NULL,
+  registered INTEGER NOT NULL CHECK (registered IN (0, 1)),
+  since_ms INTEGER NOT NULL,
+  PRIMARY KEY (site, device, public_key)
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS checkpoint (
+  site TEXT NOT NULL,
+  device TEXT NOT NULL,
+  seq INTEGER NOT NULL,
+  hash TEXT NOT NULL,
+  at_ms INTEGER NOT NULL,
+  verdict TEXT NOT NULL CHECK (verdict IN ('good', 'not-signed', 'other-key', 'other-entries')),
+  PRIMARY KEY (site, device, seq)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS person (
   person_id TEXT PRIMARY KEY,
   content TEXT NOT NULL,

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
+import { Readable } from "node:stream";
 import Fastify, { type FastifyInstance } from "fastify";
 import { z } from "zod";
 import type { Clock, Timer } from "../../device/platform/clock.ts";
@@ -7,6 +8,8 @@ import type { IdSource } from "../../device/platform/entropy.ts";
 import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages.ts";
 import type { LinkState } from "../../device/sync/mqtt-link.ts";
 import { purchaseOrderSchema } from "../../device/sync/order-messages.ts";
+import type { TerminalAddress } from "../../device/sync/topics.ts";
+import type { CheckpointBook } from "./checkpoint-book.ts";
 import type { CloudViews } from "./cloud-views.ts";
 import type { OrderDesk, PurchaseOrder, WrittenOrder } from "./order-desk.ts";
 import type { PeopleLedger } from "./people-ledger.ts";
@@ -18,6 +21,10 @@ export interface HttpOptions {
   readonly photos: PhotoIntake;
   readonly orders: Pick<OrderDesk, "dueOn">;
   readonly putOrder: (order: WrittenOrder) => PurchaseOrder;
+  readonly journals: {
+    exportLines(address: TerminalAddress): Iterable<string>;
+    readonly checkpoints: Pick<CheckpointBook, "keys" | "checkpoints" | "register">;
+  };
   readonly broker: () => LinkState;
   readonly setMealPlan: (plan: MealPlanMessage) => void;
   readonly sendCommand: (command: CommandRequest & { readonly id: string }) => void;
@@ -27,6 +34,7 @@ export interface HttpOptions {
 
 const FILES = { "page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript" } as const;
 const WATCHERS_MAX = 64;
+const CHECKPOINTS_SHOWN = 100;
 const ENTRIES_MAX = 1000;
 /** Changes closer together than this reach the page as one. */
 const TELL_WAIT_MS = 150;
@@ -38,6 +46,7 @@ const entriesQuery = z.strictObject({
 const chargesQuery = z.strictObject({ limit: z.coerce.number().int().min(1).max(200).default(60) });
 const ordersQuery = z.strictObject({ due: z.iso.date() });
 const orderBody = purchaseOrderSchema.omit({ version: true });
+const keyBody = z.strictObject({ publicKey: z.string().regex(/^[\w-]{43}$/) });
 const topUpBody = z.strictObject({ amountFen: z.int().min(1).max(1000_00) });
 const commandBody = z.strictObject({
   site: z.string(),
@@ -143,6 +152,14 @@ export class CloudHttp {
       if (content === undefined) return reply.code(404).send({ error: "photo-unknown" });
       return reply.type(content[0] === 0xff ? "image/jpeg" : "image/webp").send(content);
     });
+    const { exportLines, checkpoints } = this.#options.journals;
+    this.#server.get<{ Params: TerminalAddress }>("/api/journal/:site/:device/export", (request, reply) =>
+      reply.type("application/x-ndjson").send(Readable.from(exportLines(request.params))),
+    );
+    this.#server.get<{ Params: TerminalAddress }>("/api/journal/:site/:device/checkpoints", (request) => ({
+      keys: checkpoints.keys(request.params),
+      checkpoints: checkpoints.checkpoints(request.params, CHECKPOINTS_SHOWN),
+    }));
     this.#server.get("/api/people", () => ({
       version: ledger.version(),
       people: ledger.all().map(({ pinHash: _pinHash, ...person }) => person),
@@ -163,6 +180,11 @@ export class CloudHttp {
         return withdrawn ? { ok: true } : reply.code(409).send({ error: "no-consent-to-withdraw" });
       },
     );
+    this.#server.post<{ Params: TerminalAddress }>("/api/journal/:site/:device/key", (request, reply) => {
+      const { publicKey } = keyBody.parse(request.body);
+      const done = this.#options.journals.checkpoints.register(request.params, publicKey);
+      return done ? { ok: true } : reply.code(404).send({ error: "key-unknown" });
+    });
     this.#server.post("/api/meal-plan", (request) => {
       setMealPlan(mealPlanSchema.parse(request.body));
       return { ok: true };

@@ -8,6 +8,7 @@ type Entry = JournalBatchMessage["entries"][number];
 
 const ZERO_HASH = "0".repeat(64);
 const RANGES_MAX = 64;
+const EXPORT_PAGE = 500;
 
 /** Called for each entry, in order and once, in the transaction in which it joins the unbroken chain. */
 export type EntryPosted = (address: TerminalAddress, entry: Entry) => void;
@@ -64,6 +65,18 @@ export class JournalIntake {
         })),
       cloudNowMs: this.#now(),
     };
+  }
+
+  /** All that is stored of a terminal, as its own `journal export` writes it; reads a page at a time. */
+  *exportLines({ site, device }: TerminalAddress): Generator<string, void, void> {
+    let after = 0;
+    for (;;) {
+      const rows = this.#statements.page.all(site, device, after, EXPORT_PAGE);
+      for (const row of rows) yield `${canonicalize(entryOf(row)) ?? ""}\n`;
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      after = last.seq;
+    }
   }
 
   #takeEntry(address: TerminalAddress, entry: Entry): void {
@@ -177,6 +190,7 @@ interface Statements {
   readonly hash: Statement<[...Where, number], { hash: string }>;
   readonly prevHash: Statement<[...Where, number], { prev_hash: string }>;
   readonly at: Statement<[...Where, number], EntryRow>;
+  readonly page: Statement<[...Where, number, number], EntryRow>;
   readonly seqsAfter: Statement<[...Where, number], { seq: number }>;
   readonly insert: Statement<(string | number)[]>;
   readonly addConflict: Statement<[string, string, number, string, string, string, number]>;
@@ -196,6 +210,7 @@ function prepare(db: Database): Statements {
     hash: db.prepare(`SELECT hash FROM entry WHERE ${here} AND seq = ?`),
     prevHash: db.prepare(`SELECT prev_hash FROM entry WHERE ${here} AND seq = ?`),
     at: db.prepare(`SELECT * FROM entry WHERE ${here} AND seq = ?`),
+    page: db.prepare(`SELECT * FROM entry WHERE ${here} AND seq > ? ORDER BY seq LIMIT ?`),
     seqsAfter: db.prepare(`SELECT seq FROM entry WHERE ${here} AND seq > ? ORDER BY seq`),
     insert: db.prepare(
       `INSERT INTO entry (site, device, seq, id, kind, at_ms, time_trust, body, prev_hash, hash, received_at_ms)

@@ -5,6 +5,7 @@ import type { Logger } from "../../device/platform/logger.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages.ts";
 import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
+import { CheckpointBook } from "./checkpoint-book.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { CloudMqtt } from "./cloud-mqtt.ts";
 import { CloudViews } from "./cloud-views.ts";
@@ -40,6 +41,7 @@ export interface ReferenceCloud {
   readonly mqtt: CloudMqtt;
   readonly photos: PhotoIntake;
   readonly orders: OrderDesk;
+  readonly checkpoints: CheckpointBook;
   close(): Promise<void>;
 }
 
@@ -79,7 +81,11 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     },
     onConsentWithdrawn: (personId) => templates.forget(personId),
   });
-  const intake = new JournalIntake(db, now, (address, entry) => ledger.post(address, entry));
+  const checkpoints = new CheckpointBook(db, now);
+  const intake = new JournalIntake(db, now, (address, entry) => {
+    ledger.post(address, entry);
+    checkpoints.post(address, entry);
+  });
   if (options.demoRoster) {
     await seedDemoRoster(ledger, createPinHasher({ entropy }), now());
     seedDemoOrders(orders, DEMO_DATE.format(now()));
@@ -92,6 +98,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({
+    journals: { exportLines: (address) => intake.exportLines(address), checkpoints },
     ...{ views, ledger, photos, orders, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
@@ -117,6 +124,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     mqtt,
     photos,
     orders,
+    checkpoints,
     close: async () => {
       pushing?.cancel();
       await mqtt.close();

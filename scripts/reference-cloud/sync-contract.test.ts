@@ -197,7 +197,10 @@ describe.each(KINDS)("sync contract on $kind", ({ start, tools }) => {
     onTestFinished(() => mute.link.close({ waitMsMax: 100 }));
     await mute.connected();
     const terminal = openTerminal(journal, brokerSettings(port), { receiptWaitMsMax: 100_000 });
-    await mute.until(() => mute.messages.length === 1);
+    // A busy terminal may ask more than once before the answer reaches it.
+    const batches = () =>
+      mute.messages.map(({ text }) => text).filter((text) => text.includes('"entries":[{'));
+    await mute.until(() => mute.messages.length > 0);
     const { ask } = JSON.parse(mute.messages[0]?.text ?? "");
     const receipt = {
       v: 1,
@@ -210,14 +213,13 @@ describe.each(KINDS)("sync contract on $kind", ({ start, tools }) => {
     };
     const topic = "canteen/v1/s1/t1/down/receipt";
     await mute.link.publish({ topic, payload: JSON.stringify(receipt), retain: false });
-    await mute.until(() => mute.messages.length === 5);
+    await mute.until(() => batches().length === 4);
     appendMany(journal, 100);
     await terminal.close();
     // The broker has all that the terminal sent; what is published now comes after it.
     await mute.link.publish({ topic: "canteen/v1/s1/t1/up/journal", payload: "last", retain: false });
     await mute.until(() => mute.messages.at(-1)?.text === "last");
-    const batches = mute.messages.slice(1, -1).map(({ text }) => text);
-    const seen = batches.map((text) => ({
+    const seen = batches().map((text) => ({
       count: JSON.parse(text).entries.length,
       bytes: Buffer.byteLength(text),
     }));

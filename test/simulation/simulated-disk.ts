@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   readSync,
   rmSync,
@@ -95,8 +96,9 @@ export class SimulatedDisk {
     const left = base === null ? now : this.#torn(base, now);
     this.#life += 1;
     mkdirSync(this.folder, { recursive: true });
-    for (const entry of ["device.key", "photos"])
-      if (existsSync(join(from, entry)))
+    // Keys and photos survive whole; a lock goes with its process.
+    for (const entry of readdirSync(from))
+      if (!entry.startsWith(this.#fileName) && !entry.endsWith(".lock"))
         cpSync(join(from, entry), join(this.folder, entry), { recursive: true });
     writeFileSync(this.file, left.main);
     if (left.log.length > 0) writeFileSync(`${this.file}-wal`, left.log);

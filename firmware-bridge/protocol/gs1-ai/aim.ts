@@ -5,49 +5,49 @@ import { parseDigitalLink } from "./digital-link.ts";
 import { factsOf, parseElementString } from "./element-string.ts";
 
 /**
- * Symbologies by AIM identifier `]cm`. Source: ISO/IEC 15424; GS1 General Specifications, figure 5.1.3-1.
+ * Symbologies by AIM identifier `]cm`: the letter, and the modifiers that mean the same.
+ * Source: ISO/IEC 15424; GS1 General Specifications, figure 5.1.3-1.
  */
-const SYMBOLOGY_OF_AIM: Readonly<Record<string, string>> = {
-  "]A0": "code39",
-  "]A1": "code39",
-  "]C0": "code128",
-  "]C1": "gs1-128",
-  "]C2": "code128",
-  "]E0": "ean13",
-  "]E1": "add-on2",
-  "]E2": "add-on5",
-  "]E3": "ean13-add-on",
-  "]E4": "ean8",
-  "]F0": "codabar",
-  "]G0": "code93",
-  "]I0": "itf",
-  "]I1": "itf",
-  "]I3": "itf",
-  "]J0": "dotcode",
-  "]J1": "gs1-dotcode",
-  "]L0": "pdf417",
-  "]L2": "pdf417",
-  "]Q0": "qr",
-  "]Q1": "qr",
-  "]Q2": "qr",
-  "]Q3": "gs1-qr",
-  "]X0": "device",
-  "]Z6": "device",
-  "]d0": "datamatrix",
-  "]d1": "datamatrix",
-  "]d2": "gs1-datamatrix",
-  "]e0": "gs1-databar",
-  "]e1": "gs1-composite",
-  "]e2": "gs1-composite",
-  "]z0": "aztec",
-};
+const SYMBOLOGIES: readonly (readonly [letter: string, modifiers: string, symbology: string])[] = [
+  ["A", "01234567", "code39"],
+  ["C", "024", "code128"],
+  ["C", "1", "gs1-128"],
+  ["E", "0", "ean13"],
+  ["E", "1", "add-on2"],
+  ["E", "2", "add-on5"],
+  ["E", "3", "ean13-add-on"],
+  ["E", "4", "ean8"],
+  ["F", "0124", "codabar"],
+  ["G", "0123456789A", "code93"],
+  ["H", "013", "code11"],
+  ["I", "013", "itf"],
+  ["J", "0", "dotcode"],
+  ["J", "1", "gs1-dotcode"],
+  ["L", "012345", "pdf417"],
+  ["M", "01", "msi"],
+  ["Q", "012456", "qr"],
+  ["Q", "3", "gs1-qr"],
+  ["U", "0123", "maxicode"],
+  ["X", "0", "device"],
+  ["Z", "6", "device"],
+  ["d", "013456", "datamatrix"],
+  ["d", "2", "gs1-datamatrix"],
+  ["e", "0", "gs1-databar"],
+  ["e", "12", "gs1-composite"],
+  ["z", "0123456789ABC", "aztec"],
+];
+const SYMBOLOGY_OF_AIM: ReadonlyMap<string, string> = new Map(
+  SYMBOLOGIES.flatMap(([letter, modifiers, symbology]) =>
+    [...modifiers].map((modifier): [string, string] => [`]${letter}${modifier}`, symbology]),
+  ),
+);
 
 const EAN_DIGITS: Readonly<Record<string, number>> = { ean13: 13, ean8: 8 };
 const ADD_ON_DIGITS = [2, 5];
 
 /** @param text  a code with its AIM identifier in front. */
 export function readAim(text: string, thisYear: number): Reading {
-  const symbology = SYMBOLOGY_OF_AIM[text.slice(0, 3)];
+  const symbology = SYMBOLOGY_OF_AIM.get(text.slice(0, 3));
   if (symbology === undefined) return invalid("unknown-symbology");
   const data = text.slice(3);
   if (data === "") return invalid("empty");

@@ -9,8 +9,9 @@ import { massUnitOf, quantityOf } from "../unit.ts";
 
 /**
  * Kern balances: 14 or 15 bytes, sign, 7 or 8 characters, unit, comparator, state; and the `ST,GS 1.000KG` line of
- * KFN and GAB. A `/` sets off the last, not verified digit. KCP devices speak MT-SICS.
- * Source: KFN-TM manual, p. 49; FKB manual, p. 37; a log of an EW balance.
+ * KFN and GAB; and the 15 to 18 bytes of FKB, KDE and PCB. A `/` sets off the last, not verified digit. KCP devices
+ * speak MT-SICS.
+ * Source: KFN-TM manual, p. 49; GAB-N manual, p. 37; FKB manual, p. 37; PCB manual, p. 35; a log of an EW balance.
  */
 export const kern: Dialect = {
   key: "kern",
@@ -29,7 +30,10 @@ export const kern: Dialect = {
 
 const FIXED = /^([+\- ])([ \d./]{7,8})([A-Za-z% ]{2})([LGH ])([SUE ])$/;
 const ERROR_LINE = /^ *Error *$/i;
-const HEADED = /^(ST|US|OL|UL),(GS|NT) *([+-]? *[\d.]*) *([A-Za-z%]*) *$/;
+/** FKB, KDE, PCB: blanks or M, sign, nine or ten places, and after a blank the unit, which is missing while the pan moves. */
+const WIDE = /^[ M]{1,2}([+\- ])([ \d.]{9,10})(?: ([A-Za-z% ]{0,3}))?$/;
+/** KFN: gross, net or tare without a comma behind; GAB: one letter between commas. */
+const HEADED = /^(ST|US|OL|UL),(?:(GS|GW|NT|TW)|([GN]),) *([+-]? *[\d.]*) *,?([A-Za-z%]*) *$/;
 
 const decoder: Decoder = {
   decode: (line) => {
@@ -37,6 +41,7 @@ const decoder: Decoder = {
     if (ERROR_LINE.test(text)) return [{ type: "error", code: "device" }];
     const reading =
       parseFixed(text) ??
+      parseWide(text) ??
       fromHead(text, /[+-]/g, parseFixed) ??
       fromHead(text, /(?:ST|US|OL|UL),/g, parseHeaded);
     return reading === null ? [] : [reading];
@@ -63,8 +68,23 @@ function parseFixed(text: string): Reading | null {
 function parseHeaded(text: string): Reading | null {
   const match = HEADED.exec(text);
   if (match === null) return null;
-  const [, header = "", mode, number = "", unit = ""] = match;
-  return readStatusLine({ header, mode: modeOf(mode), number, unit });
+  const [, header = "", letters, letter, number = "", unit = ""] = match;
+  return readStatusLine({ header, mode: modeOf(letters ?? letter), number, unit });
+}
+
+function parseWide(text: string): Reading | null {
+  const match = WIDE.exec(text);
+  if (match === null) return null;
+  const [, sign, field = "", spelling = ""] = match;
+  const magnitude = decimalOf(field);
+  if (magnitude === null) return null;
+  const value = sign === "-" ? negated(magnitude) : magnitude;
+  // Without its unit the weight still moves.
+  if (spelling.trim() === "") return weight({ value, stable: false });
+  const quantity = quantityOf(spelling);
+  if (quantity === "count" || quantity === "percent") return { type: quantity, value, stable: true };
+  const unit = massUnitOf(spelling);
+  return unit === null ? invalid("unit") : weight({ value, unit, stable: true });
 }
 
 function encodeReading(reading: Reading): Uint8Array<ArrayBuffer> | null {

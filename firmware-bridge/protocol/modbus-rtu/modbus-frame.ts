@@ -12,6 +12,8 @@ const WRITES_MANY = [0x0f, 0x10];
 const KNOWN = [...READS_BITS, ...READS_REGISTERS, ...WRITES_ONE, ...WRITES_MANY];
 const FIXED_BYTES = 8;
 const EXCEPTION_BYTES = 5;
+/** Gateway target failed to respond: the last of the application protocol, V1.1b3, 7. */
+const EXCEPTION_CODE_MAX = 0x0b;
 
 /** Whether the last two bytes are the CRC of those in front, low byte first. */
 export function hasModbusCrc(bytes: Uint8Array): boolean {
@@ -32,6 +34,7 @@ export function withModbusCrc(body: readonly number[]): Uint8Array<ArrayBuffer> 
  * serial gateways, which destroy the 3.5-character gaps, do no harm.
  */
 export const measureModbus: Measure = (bytes, ended) => {
+  if (isForeignException(bytes)) return measureForeignException(bytes, ended);
   const lengths = lengthsOf(bytes);
   if (lengths === "unknown") return { kind: "noise" };
   let longest = 0;
@@ -44,6 +47,19 @@ export const measureModbus: Measure = (bytes, ended) => {
   if (longest > 0) return { kind: "rejected", reason: "crc", length: longest };
   return ended ? { kind: "rejected", reason: "truncated", length: bytes.length } : { kind: "wait" };
 };
+
+/** The refusal of a function that is not known here: only a right CRC tells it from noise. */
+function isForeignException(bytes: Uint8Array): boolean {
+  const [, fc = 0, code = 1] = bytes;
+  return (fc & 0x80) !== 0 && !KNOWN.includes(fc & 0x7f) && code >= 1 && code <= EXCEPTION_CODE_MAX;
+}
+
+function measureForeignException(bytes: Uint8Array, ended: boolean): ReturnType<Measure> {
+  if (bytes.length < EXCEPTION_BYTES) return ended ? { kind: "noise" } : { kind: "wait" };
+  return hasModbusCrc(bytes.subarray(0, EXCEPTION_BYTES))
+    ? { kind: "frame", length: EXCEPTION_BYTES }
+    : { kind: "noise" };
+}
 
 /** @returns lengths to try, ascending; none while the bytes at hand do not tell one. */
 function lengthsOf(bytes: Uint8Array): readonly number[] | "unknown" {

@@ -31,9 +31,9 @@ const KNOWN_FUNCTIONS = [1, 2, 3, 4, 5, 6, 15, 16];
 
 const decoder: Decoder = {
   decode: (frame) => {
-    const fc = (frame[1] ?? 0) & 0x7f;
-    if (!KNOWN_FUNCTIONS.includes(fc) || measureModbus(frame, true).kind !== "frame")
-      return [{ type: "crc", ok: true }];
+    const fc = frame[1] ?? 0;
+    const isKnown = KNOWN_FUNCTIONS.includes(fc) || (fc & 0x80) !== 0;
+    if (!isKnown || measureModbus(frame, true).kind !== "frame") return [{ type: "crc", ok: true }];
     return [readModbus(frame)];
   },
 };

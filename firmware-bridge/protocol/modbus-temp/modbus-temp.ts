@@ -1,10 +1,17 @@
 import type { Decoder, Dialect, OptionBag } from "../../ports/dialect.ts";
 import type { Measure } from "../../ports/framing.ts";
 import type { ModbusMessage, Reading } from "../../ports/reading.ts";
-import { scaled } from "../decimal.ts";
 import { invalid } from "../message.ts";
 import { hasModbusCrc, MODBUS_BYTES_MAX, measureModbus, readModbus } from "../modbus-rtu/modbus-frame.ts";
-import { fieldsOf, floatValue, type RegisterField, sentinelsOf, signedValue } from "./register-map.ts";
+import {
+  countIn,
+  fieldsOf,
+  floatValue,
+  type RegisterField,
+  registersOf,
+  scaledCount,
+  sentinelsOf,
+} from "./register-map.ts";
 
 /**
  * Temperature and humidity probes on Modbus RTU (RS-WS-N01, XY-MD02, SHT20, R4DCB08, 8PT1000). Which register holds
@@ -87,8 +94,8 @@ function readFields(
   let at = 0;
   for (const field of fields) {
     const [register, next] = [registers[at], registers[at + 1]];
-    at += field.name === "float32" ? 2 : 1;
-    if (register === undefined || (field.name === "float32" && next === undefined))
+    at += registersOf(field);
+    if (register === undefined || (registersOf(field) === 2 && next === undefined))
       return invalid("fewer registers than fields");
     values[field.name].push(fieldValue(field, register, next ?? 0, faults));
   }
@@ -101,16 +108,23 @@ function fieldValue(
   next: number,
   faults: ReadonlyMap<number, string>,
 ): Value {
-  const known = { scale: field.scale, fault: null };
-  if (field.name === "float32") return { ...known, text: floatValue(register, next, field.byteOrder) };
-  const fault = faults.get(register) ?? null;
-  if (fault !== null) return { ...known, text: null, fault };
-  if (field.name !== "humidity") return { ...known, text: signedValue(register, field.scale) };
-  const percent = scaled(register, field.scale);
-  // More than saturated air: the registers are swapped, or the sensor is gone.
-  return Number(percent) > HUMIDITY_PERCENT_MAX
-    ? { ...known, text: null, fault: "implausible" }
-    : { ...known, text: percent };
+  const value = { scale: field.scale, fault: null };
+  if (field.name === "float32") return { ...value, text: floatValue(register, next, field.byteOrder) };
+  if (field.type === "float32") {
+    const text = floatValue(register, next, field.byteOrder);
+    return text === null ? { ...value, text, fault: "sensor" } : plausible(field, { ...value, text });
+  }
+  const count = countIn(field, register, next);
+  const fault = faults.get(count) ?? null;
+  if (fault !== null) return { ...value, text: null, fault };
+  return plausible(field, { ...value, text: scaledCount(field, count) });
+}
+
+/** More than saturated air: the registers are swapped, or the sensor is gone. */
+function plausible(field: RegisterField, value: Value): Value {
+  const percent = Number(value.text);
+  const isImpossible = field.name === "humidity" && (percent < 0 || percent > HUMIDITY_PERCENT_MAX);
+  return isImpossible ? { ...value, text: null, fault: "implausible" } : value;
 }
 
 function readingOf(values: Readonly<Record<RegisterField["name"], readonly Value[]>>, unit: number): Reading {

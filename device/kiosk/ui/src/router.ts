@@ -5,6 +5,7 @@ export const router = createRouter({
   routes: [
     { path: "/", component: () => import("./StartPage.vue") },
     { path: "/pay", component: () => import("./pay/PayPage.vue") },
+    { path: "/receive", component: () => import("./receive/ReceivePage.vue") },
     { path: "/admin", component: () => import("./admin/AdminPage.vue") },
     { path: "/:rest(.*)", redirect: "/" },
   ],

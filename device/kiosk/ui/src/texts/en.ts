@@ -1,3 +1,4 @@
+import { receiveEn } from "./receive-en.ts";
 import type { Texts } from "./zh.ts";
 
 /** English texts; the type makes sure that none is missing. */
@@ -20,9 +21,12 @@ export const en: Texts = {
     lead: "Please choose",
     pay: "Pay",
     payMore: "By face, card, QR code or PIN",
+    receive: "Receiving",
+    receiveMore: "Weigh, photograph, check and sign, offline too",
     admin: "Manage",
     adminMore: "Enrol faces, void payments, see the state",
   },
+  ...receiveEn,
   pay: {
     connecting: "Connecting to the terminal",
     connectingMore: "The terminal's program does not answer; trying again",
@@ -263,6 +267,9 @@ export const en: Texts = {
     refresh: "Refresh",
   },
   status: {
+    checkpoint: "Code of the day",
+    checkpointUse: "Keep a photo of it: it proves later that nothing recorded before now was changed.",
+    checkpointNone: "There is no code yet",
     clock: "Clock",
     clockTrust: { synced: "set by the cloud or NTP", held: "believed", unknown: "not known to be right" },
     clockAsk:
@@ -274,6 +281,7 @@ export const en: Texts = {
       browser: "This machine's webcam (browser)",
       folder: "Sample photos",
       http: "Network camera",
+      v4l2: "This machine's camera",
     },
     cameraState: { starting: "opening", live: "fine", lost: "no picture", closed: "closed" },
     browserTrouble: "The pay page says: {text}",

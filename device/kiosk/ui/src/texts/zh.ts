@@ -1,3 +1,5 @@
+import { receiveZh } from "./receive-zh.ts";
+
 /** Chinese texts of the page. Refusals of the serving line have theirs in device/serving-line/refusal-text.ts. */
 export const zh = {
   common: {
@@ -18,9 +20,12 @@ export const zh = {
     lead: "请选择",
     pay: "付款",
     payMore: "刷脸、刷卡、扫码或密码付款",
+    receive: "收货",
+    receiveMore: "称重、拍照、验收、签字，断网也能用",
     admin: "管理",
     adminMore: "录入人脸、撤销付款、查看状态",
   },
+  ...receiveZh,
   pay: {
     connecting: "正在连接终端",
     connectingMore: "终端程序没有回应，会自动重试",
@@ -251,13 +256,21 @@ export const zh = {
     refresh: "刷新",
   },
   status: {
+    checkpoint: "当日校验码",
+    checkpointUse: "拍照留存：以后凭它可以证明，此刻以前的流水没有被改动过。",
+    checkpointNone: "还没有校验码",
     clock: "时钟",
     clockTrust: { synced: "已校准", held: "可信", unknown: "还不能确定" },
     clockAsk: "没有网络，终端不知道现在几点，暂停收款。请对照手表：这个时间对吗？",
     clockRight: "时间正确，开始收款",
     clockWrong: "不对？请先在系统里校准时间，或连接网络。",
     camera: "摄像头",
-    cameraKind: { browser: "本机摄像头（浏览器）", folder: "样例照片", http: "网络摄像头" },
+    cameraKind: {
+      browser: "本机摄像头（浏览器）",
+      folder: "样例照片",
+      http: "网络摄像头",
+      v4l2: "本机摄像头",
+    },
     cameraState: { starting: "正在打开", live: "正常", lost: "没有画面", closed: "已关闭" },
     browserTrouble: "付款页报告：{text}",
     sync: "云端同步",
