@@ -7,6 +7,7 @@ import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
 import { Canteen } from "./canteen.ts";
 import { Chance } from "./chance.ts";
+import { Misfortunes } from "./misfortunes.ts";
 import { NO_BUG, type PlantedBug } from "./planted-bug.ts";
 import { MEALS, type Meal, mealAt, PIN, personRecord, START_EPOCH_MS } from "./school.ts";
 import { SchoolModel } from "./school-model.ts";
@@ -47,8 +48,6 @@ const MS_PER_MINUTE = 60_000;
 const CALM_WITHOUT_PROGRESS_MS_MAX = 11 * MS_PER_MINUTE;
 const CALM_STEP_MS = 30_000;
 const CALM_GRAIN_MS = 2000;
-const OUTAGE_MS = { least: 2000, most: 6 * MS_PER_MINUTE };
-const WRONG_CLOCK_MS = [-3 * MS_PER_DAY, -2 * MS_PER_HOUR, -300_000, 300_000, 5 * MS_PER_HOUR, MS_PER_DAY];
 
 /** Runs one school for some days under the faults that its seed draws. @returns what it found; never throws for that. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -98,7 +97,7 @@ class Run {
   readonly #people: string[] = [];
   /** What the office did, to be done again on a cloud that was put back. */
   readonly #office: (() => void)[] = [];
-  readonly #outages: { untilMs: number; readonly end: () => void }[] = [];
+  readonly #misfortunes: Misfortunes;
   #pinHash = "";
   #topUpCount = 0;
   #commandCount = 0;
@@ -133,6 +132,10 @@ class Run {
       model: this.#model,
       chance: this.#chance.branch(),
       advance: (ms, grainMs) => this.#advance(ms, grainMs),
+    });
+    this.#misfortunes = new Misfortunes(this.#world, this.#chance, this.#terminals, {
+      restart: () => this.#restartCloud(),
+      restore: () => this.#restoreCloud(),
     });
     for (let index = 1; index <= this.#chance.pick([1, 1, 2]); index++)
       this.#addTerminal(folder, `till-${index}`);
@@ -254,7 +257,7 @@ class Run {
     if (terminal.life === null || terminal.restartWanted) await this.#restart(terminal);
     if (meal !== null && terminal.life !== null) await this.#canteen.visit(terminal, personId, meal);
     if (this.#chance.happens(0.01)) await this.#advance(this.#chance.between(0, 5 * MS_PER_MINUTE), 5000);
-    this.#haveFaults(this.#time.nowMs - startMs);
+    this.#misfortunes.strike(this.#time.nowMs - startMs);
     this.#workInOffice();
   }
 
@@ -263,71 +266,6 @@ class Run {
     await this.#advance(this.#chance.between(1000, 60_000), 1000);
     await terminal.powerOn();
     await this.#advance(1000);
-  }
-
-  #haveFaults(passedMs: number): void {
-    const { shares, broker } = this.#world;
-    const passedHours = passedMs / MS_PER_HOUR;
-    // A meal is minutes long here: rates are of hours in which people are served, tenfold.
-    const comes = (perHour: number): boolean => this.#chance.happens(Math.min(1, perHour * 10 * passedHours));
-    const terminal = this.#chance.pick(this.#terminals);
-    for (const outage of this.#outages.splice(0)) {
-      if (outage.untilMs <= this.#time.nowMs) outage.end();
-      else this.#outages.push(outage);
-    }
-    const during = (what: string, begin: () => void, end: () => void): void => {
-      count(this.#world, what.replace(/ of .*/, " wrong"));
-      this.trace.add(what);
-      begin();
-      const untilMs = this.#time.nowMs + this.#chance.between(OUTAGE_MS.least, OUTAGE_MS.most);
-      this.#outages.push({
-        untilMs,
-        end: () => {
-          this.trace.add(`${what}: over`);
-          end();
-        },
-      });
-    };
-    if (comes(shares.brokerDownPerHour))
-      during(
-        "broker down",
-        () => broker.setUp(false),
-        () => broker.setUp(true),
-      );
-    if (comes(shares.networkDownPerHour)) {
-      const id = `canteen-school-${terminal.device}`;
-      during(
-        "network down",
-        () => broker.setReachable(id, false),
-        () => broker.setReachable(id, true),
-      );
-    }
-    if (comes(shares.diskFullPerHour))
-      during(
-        "disk full",
-        () => terminal.setDiskFull(true),
-        () => terminal.setDiskFull(false),
-      );
-    if (comes(shares.cameraLostPerHour)) {
-      const { life } = terminal;
-      during(
-        "camera lost",
-        () => life?.camera.setLost(true),
-        () => {
-          if (terminal.life === life) life?.camera.setLost(false);
-        },
-      );
-    }
-    if (comes(shares.cloudRestartPerHour)) this.#restartCloud();
-    if (comes(shares.cloudRestoredPerHour)) this.#restoreCloud();
-    if (!this.#world.ntp && comes(shares.clockStepPerHour)) {
-      const byMs = this.#chance.pick(WRONG_CLOCK_MS);
-      during(
-        `clock of ${terminal.device} wrong by ${byMs / 1000} s`,
-        () => terminal.setClock(byMs),
-        () => terminal.setClock(0),
-      );
-    }
   }
 
   #restartCloud(): void {
@@ -381,7 +319,7 @@ class Run {
       loseAcknowledgement: 0,
       cutConnection: 0,
     };
-    for (const outage of this.#outages.splice(0)) outage.end();
+    this.#misfortunes.end();
     this.trace.add(`${what}: everything is put right`);
     let progress = "";
     for (let stillMs = 0; !this.#isDrained(); stillMs += CALM_STEP_MS) {

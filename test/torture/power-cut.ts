@@ -40,6 +40,7 @@ function trial(name: string, synchronous: "FULL" | "NORMAL"): Trial {
     missing: whatIsMissing,
     run: async (context) => {
       const { image: kernel, initramfs } = prepareGuest(synchronous);
+      const isControl = synchronous === "NORMAL";
       const problems: string[] = [];
       let saidCount = 0;
       let lostCount = 0;
@@ -49,12 +50,12 @@ function trial(name: string, synchronous: "FULL" | "NORMAL"): Trial {
         saidCount += said.length;
         const { lost, wrong } = inspect(context, disk, said);
         lostCount += lost;
-        problems.push(...wrong.map((problem) => `cut ${cut}: ${problem}`));
+        // The control may lose the very tables that it is verified against.
+        if (!isControl) problems.push(...wrong.map((problem) => `cut ${cut}: ${problem}`));
         if (said.length === 0)
           problems.push(`cut ${cut}: the guest committed nothing: ${otherLines.join(" / ")}`);
         rmSync(disk);
       }
-      const isControl = synchronous === "NORMAL";
       if (!isControl && lostCount > 0) problems.push(`${lostCount} entries lost that were said to be there`);
       if (isControl && lostCount === 0) problems.push("nothing was lost: this trial proves nothing");
       return {
