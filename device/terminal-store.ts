@@ -50,6 +50,8 @@ export interface TerminalStoreOptions {
   readonly logger: Logger;
   /** Exists when NTP has set the clock; a test names one that does not. */
   readonly ntpSynchronizedFile?: string;
+  /** For the simulation: puts something between the journal and everything that uses it. */
+  readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -122,7 +124,14 @@ export async function openTerminalStore(options: TerminalStoreOptions): Promise<
 }
 
 function open(
-  { config, clock, entropy, logger, ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE }: TerminalStoreOptions,
+  {
+    config,
+    clock,
+    entropy,
+    logger,
+    ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
+    wrapJournal = (journal) => journal,
+  }: TerminalStoreOptions,
   {
     embeddingLengths,
     defaultPack,
@@ -146,7 +155,7 @@ function open(
       });
     },
   });
-  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const journal = wrapJournal(openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS }), db);
   resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();
   teardown.add("clock watch", () => steps.cancel());
@@ -266,7 +275,10 @@ function journalRecovering(): CanteenError {
   });
 }
 
-/** What was trusted before, or NTP says now; else the clock is unknown until the cloud or an operator speaks. */
+/**
+ * What was trusted before and not set since, or NTP says now; else the clock is unknown until the cloud or an operator
+ * speaks.
+ */
 function resumeClock(
   timeTrust: TimeTrustTracker,
   journal: Journal,
@@ -280,6 +292,8 @@ function resumeClock(
   const { seq: headSeq } = journal.head();
   for (let seq = headSeq; seq > Math.max(0, headSeq - LOOK_BACK_MAX); seq--) {
     const entry = journal.entryBySeq(seq);
+    // Set to a time that nobody vouched for: starting again does not make it any truer.
+    if (entry?.kind === "device.clock-stepped" && entry.timeTrust === "unknown") return;
     if (entry === undefined || entry.timeTrust === "unknown") continue;
     timeTrust.resume(entry, OFF_MS_MAX);
     return;

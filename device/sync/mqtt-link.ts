@@ -60,6 +60,18 @@ export interface LinkListener {
   onState(state: LinkState): void;
 }
 
+/** One line to a broker, kept up for ever; `MqttLink` is the real one. */
+export interface Link {
+  start(): void;
+  state(): LinkState;
+  /** QoS 1. Always settles, never throws; see `PublishOutcome`. */
+  publish(message: OutgoingMessage): Promise<PublishOutcome>;
+  /** Waits at most `waitMsMax` for what is in flight, then says goodbye to the broker. */
+  close(options: { readonly waitMsMax: number }): Promise<void>;
+}
+
+export type MakeLink = (options: LinkOptions, listener: LinkListener) => Link;
+
 const WAITS: LinkWaits = { connectWaitMsMax: 20_000, ackWaitMsMax: 20_000, stableMsMin: 30_000 };
 /** QoS 1 messages that may wait for the broker's PUBACK at a time. */
 const IN_FLIGHT_MAX = 16;
@@ -72,7 +84,7 @@ const IN_FLIGHT_MAX = 16;
  * `auto` asks for MQTT 5 first. A broker that refuses the version, or hangs up before it answered (3.1.1 brokers
  * do both), is asked in 3.1.1 at once; what worked is kept for the next connections.
  */
-export class MqttLink {
+export class MqttLink implements Link {
   readonly #options: LinkOptions;
   readonly #waits: LinkWaits;
   readonly #listener: LinkListener;

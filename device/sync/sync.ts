@@ -9,7 +9,7 @@ import { Downlink } from "./downlink.ts";
 import type { MealPlanDownlink, OrdersDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
 import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMessage } from "./messages.ts";
 import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
-import { type BrokerSettings, type LinkWaits, MqttLink } from "./mqtt-link.ts";
+import { type BrokerSettings, type Link, type LinkWaits, type MakeLink, MqttLink } from "./mqtt-link.ts";
 import { Outbox } from "./outbox.ts";
 import { type PhotoSource, PhotoUplink } from "./photo-uplink.ts";
 import { RosterRequests } from "./roster-requests.ts";
@@ -55,6 +55,8 @@ export interface SyncOptions {
   readonly entropy: Entropy;
   readonly ids: IdSource;
   readonly logger: Logger;
+  /** For the simulation: another line than MQTT's. */
+  readonly makeLink?: MakeLink;
   /** For tests: shorter waits. */
   readonly waits?: Partial<LinkWaits> & {
     readonly healthPeriodMs?: number;
@@ -76,7 +78,7 @@ export function createSync(options: SyncOptions): Sync {
 
 class TerminalSync implements Sync {
   readonly #options: SyncOptions;
-  readonly #link: MqttLink;
+  readonly #link: Link;
   readonly #pump: UplinkPump;
   readonly #outbox: Outbox;
   readonly #downlink: Downlink;
@@ -146,9 +148,10 @@ class TerminalSync implements Sync {
     await this.#link.close({ waitMsMax });
   }
 
-  #makeLink(): MqttLink {
+  #makeLink(): Link {
     const { address, broker, clock, entropy, ids, logger, waits } = this.#options;
-    return new MqttLink(
+    const makeLink: MakeLink = this.#options.makeLink ?? ((...of) => new MqttLink(...of));
+    return makeLink(
       {
         broker,
         clientId: `canteen-${address.site}-${address.device}`,

@@ -10,7 +10,13 @@ import {
   type ReportedMessage,
 } from "../../device/sync/messages.ts";
 import type { IncomingMessage } from "../../device/sync/mqtt-connection.ts";
-import { type BrokerSettings, type LinkState, MqttLink } from "../../device/sync/mqtt-link.ts";
+import {
+  type BrokerSettings,
+  type Link,
+  type LinkState,
+  type MakeLink,
+  MqttLink,
+} from "../../device/sync/mqtt-link.ts";
 import { Outbox } from "../../device/sync/outbox.ts";
 import {
   ALARM_CHANNEL,
@@ -58,6 +64,8 @@ export interface CloudMqttOptions {
   readonly entropy: Entropy;
   readonly ids: IdSource;
   readonly logger: Logger;
+  /** For the simulation: another line than MQTT's. */
+  readonly makeLink?: MakeLink;
 }
 
 const OUTBOX = { inFlightMax: 12, waitingMax: 10_000 };
@@ -65,7 +73,7 @@ const OUTBOX = { inFlightMax: 12, waitingMax: 10_000 };
 /** The cloud's side of the sync contract, for all terminals of all sites at one broker. */
 export class CloudMqtt {
   readonly #options: CloudMqttOptions;
-  readonly #link: MqttLink;
+  readonly #link: Link;
   readonly #outbox: Outbox;
   readonly #rosterVersions = new Map<string, number>();
   /** What was sent to each terminal that is online. */
@@ -75,7 +83,8 @@ export class CloudMqtt {
   constructor(options: CloudMqttOptions) {
     this.#options = options;
     const { broker, clock, entropy, ids, logger } = options;
-    this.#link = new MqttLink(
+    const makeLink: MakeLink = options.makeLink ?? ((...of) => new MqttLink(...of));
+    this.#link = makeLink(
       {
         broker,
         clientId: "canteen-reference-cloud",

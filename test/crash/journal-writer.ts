@@ -20,6 +20,9 @@ const ids = idSource(clock, entropy);
 
 lockDataFolder(folder);
 const db = openDatabase({ file: join(folder, "canteen.db"), clock, migrations: [journalMigrations] });
+/** The control of a power cut: a setting that must lose. */
+const synchronous = process.env["CANTEEN_SYNCHRONOUS"];
+if (synchronous === "NORMAL") db.pragma("synchronous = NORMAL");
 const timeTrust = { current: () => "unknown" as const };
 const journal = openJournal({ db, clock, timeTrust, projections: [countProjection] });
 

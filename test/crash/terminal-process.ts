@@ -6,40 +6,70 @@ import { fileURLToPath } from "node:url";
 const CLI = fileURLToPath(new URL("../../device/canteen-edge.mjs", import.meta.url));
 const CLOSE_WAIT_MS_MAX = 15_000;
 
+export interface TerminalProcessOptions {
+  /** A program that runs it, with its arguments: strace, for instance. */
+  readonly under?: readonly string[];
+  readonly nodeFlags?: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+}
+
 /** A terminal in a process of its own, started by the command that a school starts. */
 export class TerminalProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<readonly [number | null, NodeJS.Signals | null]>;
+  readonly #underOther: boolean;
   readonly url: string;
 
   private constructor(
     child: ChildProcess,
     exited: Promise<readonly [number | null, NodeJS.Signals | null]>,
     url: string,
+    underOther: boolean,
   ) {
     this.#child = child;
     this.#exited = exited;
     this.url = url;
+    this.#underOther = underOther;
   }
 
   /** Resolves when the terminal says that its page is up. @throws when it ends before. */
-  static async start(configFile: string): Promise<TerminalProcess> {
-    const child = spawn(process.execPath, [CLI, "run", "--json", "--config", configFile], {
+  static async start(configFile: string, options: TerminalProcessOptions = {}): Promise<TerminalProcess> {
+    const { under = [], nodeFlags = [], env = {} } = options;
+    const command = [
+      ...under,
+      ...[process.execPath, ...nodeFlags, CLI, "run", "--json", "--config", configFile],
+    ];
+    const [program = process.execPath, ...args] = command;
+    const child = spawn(program, args, {
       stdio: ["ignore", "pipe", "inherit"],
+      env: { ...process.env, ...env },
+      // Its own group, so that what runs it ends with it.
+      detached: under.length > 0,
     });
     const exited = once(child, "exit") as Promise<[number | null, NodeJS.Signals | null]>;
     if (child.stdout === null) throw new Error("the terminal's output is a pipe");
     for await (const line of createInterface({ input: child.stdout })) {
       const message = parsed(line);
-      if (message?.event === "started") return new TerminalProcess(child, exited, message.urls[0]?.url ?? "");
+      if (message?.event === "started") {
+        // The pipe must not fill up.
+        child.stdout.resume();
+        return new TerminalProcess(child, exited, message.urls[0]?.url ?? "", under.length > 0);
+      }
     }
     throw new Error(`the terminal ended before it was up: ${(await exited).join(" ")}`);
   }
 
   /** As a power cut looks to the process: no handler runs. */
   async kill(): Promise<void> {
-    this.#child.kill("SIGKILL");
+    const { pid } = this.#child;
+    if (pid !== undefined && this.#underOther) process.kill(-pid, "SIGKILL");
+    else this.#child.kill("SIGKILL");
     await this.#exited;
+  }
+
+  /** Resolves when it has ended, by itself or not. @returns the signal that ended it, null for an exit. */
+  async ended(): Promise<NodeJS.Signals | null> {
+    return (await this.#exited)[1];
   }
 
   /** As a service manager stops it. @returns the exit code. */

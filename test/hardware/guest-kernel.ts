@@ -38,14 +38,15 @@ export interface GuestKernel {
 /**
  * Fetches Debian's kernel package, once, and keeps of it the image and the modules that the guest loads.
  * @param folder  a cache that git ignores; 20 MB stay in it.
+ * @param wanted  names of modules; those for the tests of the USB stack unless said otherwise.
  */
-export function guestKernel(folder: string): GuestKernel {
+export function guestKernel(folder: string, wanted: readonly string[] = MODULES): GuestKernel {
   const kept = join(folder, "kernel");
   if (!existsSync(kept)) {
     const fetched = `${kept}.fetched`;
     rmSync(fetched, { recursive: true, force: true });
     mkdirSync(fetched, { recursive: true });
-    unpack(fetched);
+    unpack(fetched, wanted);
     renameSync(fetched, kept);
   }
   const moduleFolder = join(kept, "modules");
@@ -53,7 +54,7 @@ export function guestKernel(folder: string): GuestKernel {
   return { image: join(kept, "vmlinuz"), modules, moduleFolder };
 }
 
-function unpack(folder: string): void {
+function unpack(folder: string, wanted: readonly string[]): void {
   const depends = execFileSync("apt-cache", ["depends", META_PACKAGE], { encoding: "utf8" });
   const name = /Depends: (linux-image-\S+)/.exec(depends)?.[1];
   if (name === undefined) throw new Error(`apt knows no ${META_PACKAGE}: run apt-get update`);
@@ -65,16 +66,16 @@ function unpack(folder: string): void {
   const version = name.replace(/^linux-image-/, "");
   execFileSync("depmod", ["-b", root, version]);
   cpSync(join(root, "boot", `vmlinuz-${version}`), join(folder, "vmlinuz"));
-  keepModules(join(root, "lib", "modules", version), folder);
+  keepModules(join(root, "lib", "modules", version), folder, wanted);
   rmSync(root, { recursive: true });
   rmSync(join(folder, archive));
 }
 
-function keepModules(from: string, folder: string): void {
+function keepModules(from: string, folder: string, wanted: readonly string[]): void {
   const to = join(folder, "modules");
   mkdirSync(to);
   const order: string[] = [];
-  for (const path of loadOrder(readFileSync(join(from, "modules.dep"), "utf8"))) {
+  for (const path of loadOrder(readFileSync(join(from, "modules.dep"), "utf8"), wanted)) {
     const file = basename(path).replace(/\.xz$/, "");
     if (path.endsWith(".xz"))
       writeFileSync(join(to, file), execFileSync("xz", ["-dc", join(from, path)], { maxBuffer: 64 << 20 }));
@@ -86,9 +87,9 @@ function keepModules(from: string, folder: string): void {
 
 /**
  * @param dependencies  the text of `modules.dep`: a module's path, a colon, and what it needs, the first to load last.
- * @returns paths of `MODULES` and of all they need, each behind what it needs.
+ * @returns paths of the wanted modules and of all they need, each behind what it needs.
  */
-export function loadOrder(dependencies: string): readonly string[] {
+export function loadOrder(dependencies: string, wanted: readonly string[] = MODULES): readonly string[] {
   const needs = new Map(
     dependencies.split("\n").map((line) => {
       const [path = "", rest = ""] = line.split(":");
@@ -96,7 +97,7 @@ export function loadOrder(dependencies: string): readonly string[] {
     }),
   );
   const order = new Set<string>();
-  for (const name of MODULES) {
+  for (const name of wanted) {
     const path = [...needs.keys()].find((key) => basename(key).replace(/\.ko(\.xz)?$/, "") === name);
     if (path === undefined) throw new Error(`the kernel has no module ${name}`);
     for (const needed of [...(needs.get(path) ?? []), path]) order.add(needed);

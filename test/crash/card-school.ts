@@ -1,0 +1,211 @@
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import sharp from "sharp";
+import { stringify } from "yaml";
+import { verifyJournal } from "../../device/journal/verify.ts";
+import { idSource, seededEntropy, systemEntropy } from "../../device/platform/entropy.ts";
+import { silentLogger } from "../../device/platform/logger.ts";
+import { SystemClock } from "../../device/platform/system-clock.ts";
+import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
+import { freePort } from "../../device/sync/testing/brokers.ts";
+import { databaseFile, TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
+import { type ReferenceCloud, startReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import { CardPayer, type Shown } from "./card-payer.ts";
+import { TerminalProcess, type TerminalProcessOptions } from "./terminal-process.ts";
+
+const clock = new SystemClock();
+const FIRST_PAYMENT_MS_MAX = 90_000;
+const DRAIN_MS_MAX = 120_000;
+
+export interface CardSchoolOptions {
+  readonly folder: string;
+  /** Where the terminal finds its broker. */
+  readonly terminalMqttUrl: string;
+  readonly caFile?: string;
+  /** Where the cloud finds it. */
+  readonly cloudBroker: Pick<BrokerSettings, "url" | "caFile">;
+  readonly people: number;
+  /** Default: a folder of the school's. */
+  readonly dataFolder?: string;
+  readonly seed: number;
+}
+
+/** A school of people with cards, a real cloud, and one terminal that runs in a process of its own. */
+export class CardSchool {
+  readonly cloud: ReferenceCloud;
+  readonly configFile: string;
+  readonly dataFolder: string;
+  /** Still to be charged. */
+  readonly cards: string[];
+  /** What the screen said. */
+  readonly shown: Shown[] = [];
+
+  private constructor(cloud: ReferenceCloud, configFile: string, dataFolder: string, cards: string[]) {
+    this.cloud = cloud;
+    this.configFile = configFile;
+    this.dataFolder = dataFolder;
+    this.cards = cards;
+  }
+
+  static async open(options: CardSchoolOptions): Promise<CardSchool> {
+    const { folder, cloudBroker, people, dataFolder = join(folder, "data") } = options;
+    mkdirSync(folder, { recursive: true });
+    const cloud = await startReferenceCloud({
+      broker: { ...CLOUD_BROKER, ...cloudBroker },
+      dataFolder: join(folder, "cloud"),
+      httpHost: "127.0.0.1",
+      httpPort: 0,
+      demoRoster: false,
+      clock,
+      entropy: systemEntropy,
+      ids: idSource(clock, systemEntropy),
+      logger: silentLogger,
+    });
+    const cards = enrolCardHolders(cloud, people);
+    return new CardSchool(cloud, await writeConfig(options, dataFolder), dataFolder, cards);
+  }
+
+  get database(): string {
+    return databaseFile(this.dataFolder);
+  }
+
+  start(options?: TerminalProcessOptions): Promise<TerminalProcess> {
+    return TerminalProcess.start(this.configFile, options);
+  }
+
+  pay(terminal: TerminalProcess): CardPayer {
+    return new CardPayer(terminal.url, this.cards, this.shown);
+  }
+
+  /** The first life lasts until the people have come down from the cloud and one of them has paid. */
+  async firstPayment(): Promise<void> {
+    const terminal = await this.start();
+    const payer = this.pay(terminal);
+    const endMono = clock.mono() + FIRST_PAYMENT_MS_MAX;
+    while (this.shown.length === 0 && clock.mono() < endMono) await clock.delay(50);
+    await terminal.kill();
+    await payer.ended();
+    if (this.shown.length === 0) throw new Error("nobody could pay");
+  }
+
+  /** Waits until the cloud's receipt covers the terminal's newest entry. @returns why it does not; null: it does. */
+  async drained(waitMsMax = DRAIN_MS_MAX): Promise<string | null> {
+    const endMono = clock.mono() + waitMsMax;
+    for (;;) {
+      const [device] = this.cloud.views.devices();
+      if (device?.online === true && device.headSeq > 0 && device.ackedSeq >= device.headSeq) return null;
+      if (clock.mono() > endMono) return `not drained: ${JSON.stringify(device)}`;
+      await clock.delay(50);
+    }
+  }
+
+  /** `journal verify`, beside the terminal or without it. @returns what is wrong. */
+  verify(): string[] {
+    const found = verifyJournal(this.database, TERMINAL_PROJECTIONS);
+    return found.ok ? [] : [`journal verify: ${JSON.stringify(found)}`];
+  }
+
+  /** The cloud against what the screen showed, and nobody twice. @returns what is wrong. */
+  compare(): string[] {
+    const problems: string[] = [];
+    const [device] = this.cloud.views.devices();
+    const { chain, conflictSeqs, damagedCount, missing } = device ?? {};
+    if (chain !== "whole" || conflictSeqs?.length !== 0 || damagedCount !== 0 || missing?.length !== 0)
+      problems.push(`the cloud's chain: ${JSON.stringify(device)}`);
+    const charges = this.cloud.views.charges(1_000_000);
+    const people = charges.map(({ personId }) => personId);
+    if (new Set(people).size !== people.length) problems.push("somebody paid twice");
+    const inCloud = new Map(charges.map(({ chargeId, personId }) => [chargeId, personId]));
+    const lost = this.shown.filter(({ chargeId, personId }) => inCloud.get(chargeId) !== personId);
+    if (lost.length > 0) problems.push(`${lost.length} shown as paid and not in the cloud`);
+    return problems;
+  }
+
+  async close(): Promise<void> {
+    await this.cloud.close();
+  }
+}
+
+const CLOUD_BROKER: BrokerSettings = {
+  url: "",
+  protocolVersion: "auto",
+  keepAliveMs: 30_000,
+  reconnectWaitMsMin: 100,
+  reconnectWaitMsMax: 500,
+  username: undefined,
+  passwordFile: undefined,
+  caFile: undefined,
+};
+
+function enrolCardHolders(cloud: ReferenceCloud, people: number): string[] {
+  return Array.from({ length: people }, (_, index) => {
+    const number = String(100_000 + index);
+    cloud.ledger.put(
+      {
+        personId: `p-${number}`,
+        number,
+        displayName: `同学${number}`,
+        groupName: "测试班",
+        kind: "student",
+        active: true,
+        allergens: [],
+        limits: { perChargeFenMax: null, perDayFenMax: null, overdraftFenMax: null, blockedPeriodIds: [] },
+        consents: [],
+        cards: [`C${number}`],
+        pinHash: null,
+      },
+      10_000,
+    );
+    return `C${number}`;
+  });
+}
+
+/** The engine works too: ten noisy pictures a second that hold nobody. */
+async function writeConfig(
+  { folder, terminalMqttUrl, caFile, seed }: CardSchoolOptions,
+  dataFolder: string,
+): Promise<string> {
+  const pictures = join(folder, "pictures");
+  rmSync(pictures, { recursive: true, force: true });
+  mkdirSync(pictures);
+  const noise = Buffer.from(seededEntropy(seed).bytes(640 * 480 * 3));
+  await sharp(noise, { raw: { width: 640, height: 480, channels: 3 } })
+    .jpeg()
+    .toFile(join(pictures, "noise.jpg"));
+  const file = join(folder, "canteen.yaml");
+  const raw = {
+    site: "kill-school",
+    device: "terminal-1",
+    dataFolder,
+    logLevel: "error",
+    kiosk: { port: await freePort() },
+    camera: { kind: "folder", folder: pictures, framePeriodMs: 100 },
+    storage: { freeBytesMin: 1_000_000 },
+    servingLine: {
+      activation: "presence",
+      shownMsMin: 300,
+      mealPlan: {
+        periods: [
+          {
+            id: "all-day",
+            name: { zh: "全天", en: "All day" },
+            from: "00:00",
+            to: "24:00",
+            pricing: { kind: "fixed", priceFen: 700 },
+          },
+        ],
+      },
+      limits: { offlineTotalFenMax: 100_000_000 },
+    },
+    mqtt: {
+      url: terminalMqttUrl,
+      reconnectWaitMsMin: 100,
+      reconnectWaitMsMax: 1000,
+      keepAliveMs: 5000,
+      receiptWaitMsMax: 3000,
+      ...(caFile === undefined ? {} : { caFile }),
+    },
+  };
+  writeFileSync(file, stringify(raw));
+  return file;
+}
