@@ -94,6 +94,13 @@ export interface ProbeView {
   readonly highMilliC: MilliC;
   readonly calibration: ProbeCalibration | null;
   readonly forecast: TemperatureForecast | null;
+  /** Its alarms are off until a person takes it back. */
+  readonly outOfService: OutOfServiceView | null;
+}
+
+export interface OutOfServiceView {
+  readonly operatorId: string;
+  readonly reason: string;
 }
 
 export interface DoorView {
@@ -136,7 +143,7 @@ export interface AlarmView {
     readonly operatorId: string;
     readonly reason: string;
   } | null;
-  readonly outOfService: { readonly operatorId: string; readonly reason: string } | null;
+  readonly outOfService: OutOfServiceView | null;
 }
 
 export type AlarmFacts = Readonly<Record<string, string | number | boolean | null>>;
@@ -187,6 +194,8 @@ export interface CabinetView {
   readonly silencedForMs: number | null;
   /** The relay's last answer; `failed` is retried. Null without a relay. */
   readonly relay: { readonly kind: "on" | "off" | "failed"; readonly code: string | null } | null;
+  /** The whole cabinet is out of service: empty, in repair. */
+  readonly outOfService: OutOfServiceView | null;
   /** Temperature alarms are suppressed by design. */
   readonly defrost: { readonly untilMs: EpochMs; readonly cause: "schedule" | "person" } | null;
   /** Null when readings reach the disk; else the fault's code. */
