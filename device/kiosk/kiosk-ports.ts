@@ -10,8 +10,11 @@ import type { Receiving } from "../receiving/receiving-port.ts";
 import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
+import type { Cabinets } from "../sample-cabinet/cabinet-port.ts";
+import type { Samples } from "../sample-cabinet/samples-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
+import type { SignatureDesk } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
 
 export type CameraKind = "browser" | "folder" | "http";
@@ -68,6 +71,18 @@ export interface DemoControls {
   };
   /** Undefined where no simulated scale stands behind the demo. */
   readonly goods?: DemoGoods;
+  /** Undefined where no simulated cabinet stands behind the demo. */
+  readonly cabinet?: DemoCabinet;
+}
+
+/** The demo's cabinet: its probes and its door speak Modbus to the terminal as real ones do. */
+export interface DemoCabinet {
+  condition(): {
+    readonly isDoorOpen: boolean;
+    readonly isCompressorOn: boolean;
+    readonly isProbeUnplugged: boolean;
+  };
+  set(change: Partial<ReturnType<DemoCabinet["condition"]>>): void;
 }
 
 /** The demo's pan and scanner: they speak bytes to the terminal as real ones do. */
@@ -97,6 +112,16 @@ export interface KioskReceiving {
   }[];
 }
 
+/** Sample cabinets, and what their page needs beside them. */
+export interface KioskCabinets {
+  readonly cabinets: Cabinets;
+  /** Null where temperatures are watched and no samples kept. */
+  readonly samples: Samples | null;
+  readonly signatures: SignatureDesk;
+  /** Null where the operator is no longer known. */
+  readonly operatorName: (operatorId: string) => string | null;
+}
+
 /** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */
 export interface ClockTrust {
   current(): TimeTrust;
@@ -124,6 +149,8 @@ export interface KioskServerOptions {
   readonly operators: Operators;
   /** Undefined where nothing is received. */
   readonly receiving?: KioskReceiving;
+  /** Undefined where no cabinet is configured. */
+  readonly cabinets?: KioskCabinets;
   /** Pictures by their hash. */
   readonly photos?: Pick<PhotoStore, "find" | "read">;
   readonly templateStore: Pick<TemplateStore, "recordConsent" | "withdraw">;

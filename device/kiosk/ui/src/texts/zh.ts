@@ -1,3 +1,4 @@
+import { cabinetZh } from "./cabinet-zh.ts";
 import { receiveZh } from "./receive-zh.ts";
 
 /** Chinese texts of the page. Refusals of the serving line have theirs in device/serving-line/refusal-text.ts. */
@@ -26,6 +27,7 @@ export const zh = {
     adminMore: "录入人脸、撤销付款、查看状态",
   },
   ...receiveZh,
+  ...cabinetZh,
   pay: {
     connecting: "正在连接终端",
     connectingMore: "终端程序没有回应，会自动重试",
