@@ -135,6 +135,14 @@ export interface ImageAnalysis {
   readonly stageMs: StageMs;
 }
 
+/** Where faces are, and nothing about whose. */
+export interface FacePlaces {
+  /** Of the decoded picture, in which the boxes are. */
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly boxes: readonly Box[];
+}
+
 export interface GalleryTemplate {
   readonly templateId: string;
   readonly personId: string;
@@ -177,6 +185,8 @@ export interface FaceEngine {
   observe(image: EncodedImage): Promise<FrameObservation>;
   /** Faces of a photo with embeddings: for enrolment, `face embed` and evaluation. */
   analyze(image: EncodedImage): Promise<ImageAnalysis>;
+  /** Where faces are in a photo, the small ones too; waits with `analyze`'s photos. For making them unrecognisable. */
+  detect(image: EncodedImage): Promise<FacePlaces>;
   /** Search in the primary gallery alone: duplicate check at enrolment, beside `ImageAnalysis.otherSearches`. */
   search(embedding: Float32Array, options?: { readonly excludePersonId?: string }): Promise<SearchResult>;
   /**

@@ -48,6 +48,27 @@ function jpegThatClaims(jpeg: Buffer, side: number): Buffer {
 }
 
 describe("faces of a picture", () => {
+  test("their places alone are those of the whole analysis, in pixels of a smaller picture", async () => {
+    const { faces, widthPx } = await engine.analyze(await photo(5));
+    const places = await engine.detect(await photo(5));
+    expect([places.widthPx, places.heightPx]).toEqual([1600, 1165]);
+    const scale = places.widthPx / widthPx;
+    for (const { box } of faces) {
+      const centre = [box[0] + box[2] / 2, box[1] + box[3] / 2].map((value) => value * scale);
+      const covers = places.boxes.some(
+        ([x, y, width, height]) =>
+          x < (centre[0] ?? 0) &&
+          (centre[0] ?? 0) < x + width &&
+          y < (centre[1] ?? 0) &&
+          (centre[1] ?? 0) < y + height,
+      );
+      expect(covers).toBe(true);
+    }
+    await expect(engine.detect(image(Buffer.from("no picture")))).rejects.toMatchObject({
+      code: "image-unreadable",
+    });
+  });
+
   test("five people of a group photo are found, the largest first, with whole results", async () => {
     const { faces, widthPx, heightPx } = await engine.analyze(await photo(5));
     expect([widthPx, heightPx, faces.length]).toEqual([1920, 1398, 5]);

@@ -6,6 +6,7 @@ import { FaceEngineError } from "./face-engine-error.ts";
 import type {
   EncodedImage,
   FaceEngine,
+  FacePlaces,
   FrameObservation,
   GalleryLoad,
   GallerySize,
@@ -98,6 +99,8 @@ export async function createFaceEngine(options: FaceEngineOptions): Promise<Face
   });
 }
 
+const pictureKinds: ReadonlySet<RequestKind> = new Set(["observe", "analyze", "detect"]);
+
 interface Packs {
   readonly primary: PackShape;
   readonly sides: readonly PackShape[];
@@ -137,7 +140,7 @@ interface Waiter {
 }
 
 interface WaitingPicture extends Waiter {
-  readonly request: RequestOf<"observe"> | RequestOf<"analyze">;
+  readonly request: RequestOf<"observe"> | RequestOf<"analyze"> | RequestOf<"detect">;
 }
 
 class WorkerFaceEngine implements FaceEngine {
@@ -187,10 +190,11 @@ class WorkerFaceEngine implements FaceEngine {
   }
 
   analyze({ bytes }: EncodedImage): Promise<ImageAnalysis> {
-    if (this.photos.length >= this.limits.photoQueueMax) {
-      return Promise.reject(new FaceEngineError("queue-full", `${this.photos.length} photos wait already`));
-    }
-    return this.enqueue(this.photos, { kind: "analyze", bytes });
+    return this.enqueuePhoto({ kind: "analyze", bytes });
+  }
+
+  detect({ bytes }: EncodedImage): Promise<FacePlaces> {
+    return this.enqueuePhoto({ kind: "detect", bytes });
   }
 
   async search(
@@ -283,7 +287,16 @@ class WorkerFaceEngine implements FaceEngine {
     return turn;
   }
 
-  private enqueue<K extends "observe" | "analyze">(
+  private enqueuePhoto<K extends "analyze" | "detect">(
+    request: RequestOf<K> & WaitingPicture["request"],
+  ): Promise<WorkerAnswers[K]> {
+    if (this.photos.length >= this.limits.photoQueueMax) {
+      return Promise.reject(new FaceEngineError("queue-full", `${this.photos.length} photos wait already`));
+    }
+    return this.enqueue<K>(this.photos, request);
+  }
+
+  private enqueue<K extends WaitingPicture["request"]["kind"]>(
     queue: WaitingPicture[],
     request: RequestOf<K> & WaitingPicture["request"],
   ): Promise<WorkerAnswers[K]> {
@@ -297,10 +310,8 @@ class WorkerFaceEngine implements FaceEngine {
   /** Gives the worker what it may hold: frames first, one at a time, because a line of people waits for them. */
   private feed(): void {
     for (;;) {
-      const kinds = [...this.inWorker.values()].map(({ kind }) => kind);
-      const frames = kinds.filter((kind) => kind === "observe").length;
-      const photos = kinds.filter((kind) => kind === "analyze").length;
-      if (frames + photos >= picturesInWorkerMax) return;
+      const pictures = [...this.inWorker.values()].filter(({ kind }) => pictureKinds.has(kind));
+      if (pictures.length >= picturesInWorkerMax) return;
       const next = this.frames.shift() ?? this.photos.shift();
       if (next === undefined) return;
       const bytes = ownBytes(next.request.bytes);

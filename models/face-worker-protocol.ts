@@ -2,6 +2,7 @@
 
 import type { FaceEngineErrorWire } from "./face-engine-error.ts";
 import type {
+  FacePlaces,
   FrameObservation,
   GalleryLoad,
   GallerySize,
@@ -28,6 +29,7 @@ export type PackShape = Pick<ModelPack, "id" | "embeddingLength">;
 export type WorkerRequest =
   | { readonly kind: "observe"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "analyze"; readonly bytes: Uint8Array<ArrayBuffer> }
+  | { readonly kind: "detect"; readonly bytes: Uint8Array<ArrayBuffer> }
   | { readonly kind: "search"; readonly embedding: Float32Array; readonly excludePersonId: string | null }
   /** Starts a new gallery beside the live one. */
   | { readonly kind: "gallery-begin"; readonly peopleCount: number }
@@ -47,6 +49,7 @@ export type WorkerRequest =
 export interface WorkerAnswers {
   readonly observe: FrameObservation;
   readonly analyze: ImageAnalysis;
+  readonly detect: FacePlaces;
   readonly search: SearchResult;
   readonly "gallery-begin": null;
   readonly "gallery-append": GalleryLoad;

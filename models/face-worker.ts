@@ -3,7 +3,7 @@
 import { randomUUID } from "node:crypto";
 import { parentPort, workerData } from "node:worker_threads";
 import { FaceEngineError, type FaceEngineErrorWire } from "./face-engine-error.ts";
-import type { FrameObservation, ImageAnalysis, TakenEmbedding } from "./face-engine-port.ts";
+import type { FacePlaces, FrameObservation, ImageAnalysis, TakenEmbedding } from "./face-engine-port.ts";
 import type {
   NumberedRequest,
   WorkerAnswers,
@@ -14,7 +14,8 @@ import type {
 import { GallerySet, type TemplateChunk } from "./gallery-set.ts";
 import { type ModelPack, packOf, readManifest } from "./manifest.ts";
 import { analyzeImage } from "./pipeline/analyze.ts";
-import { frameLimits, photoLimits } from "./pipeline/decode.ts";
+import { decodeImage, frameLimits, photoLimits } from "./pipeline/decode.ts";
+import { detectFaces } from "./pipeline/detect.ts";
 import type { GreyPicture } from "./pipeline/motion.ts";
 import { checkPack, type FaceModels, openModels } from "./pipeline/sessions.ts";
 import { SidePacks } from "./pipeline/side-packs.ts";
@@ -24,6 +25,9 @@ const dropEmbeddingsPeriodMs = 5000;
 
 /** Two frames further apart show two moments, not one motion. */
 const motionMsMax = 700;
+
+/** Of a photo in which faces are only looked for: those that are smaller than the detector sees at this size tell nobody. */
+const detectSidePxMax = 1600;
 
 class FaceWorker {
   private readonly models: FaceModels;
@@ -52,6 +56,8 @@ class FaceWorker {
         return this.observe(request.bytes);
       case "analyze":
         return this.analyze(request.bytes);
+      case "detect":
+        return this.detect(request.bytes);
       case "search":
         return this.galleries
           .of(this.models.pack.id)
@@ -137,6 +143,12 @@ class FaceWorker {
     } = await analyzeImage(this.models, bytes, options, sides);
     const otherSearches = sideEmbeddings.map((ofFace) => this.galleries.searchSides(ofFace));
     return { ...analysis, otherSearches };
+  }
+
+  private async detect(bytes: Uint8Array): Promise<FacePlaces> {
+    const image = await decodeImage(bytes, { ...photoLimits, sidePxMax: detectSidePxMax });
+    const found = await detectFaces(this.models.detector, image, true);
+    return { widthPx: image.widthPx, heightPx: image.heightPx, boxes: found.map(({ box }) => box) };
   }
 
   private takeEmbedding(observationId: string, faceIndex: number): TakenEmbedding | null {

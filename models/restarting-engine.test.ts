@@ -12,6 +12,7 @@ function fakeEngine(serial: number, crashed: () => boolean): FaceEngine {
     embeddingLength: 2,
     sideModels: [],
     observe: never,
+    detect: () => Promise.reject(new Error("no detect")),
     analyze: never,
     search: never,
     loadGallery: never,

@@ -48,6 +48,7 @@ export class RestartingEngine implements FaceEngine {
 
   observe: FaceEngine["observe"] = (image) => this.#guard(this.#engine.observe(image));
   analyze: FaceEngine["analyze"] = (image) => this.#guard(this.#engine.analyze(image));
+  detect: FaceEngine["detect"] = (image) => this.#guard(this.#engine.detect(image));
   search: FaceEngine["search"] = (embedding, options) => this.#guard(this.#engine.search(embedding, options));
   loadGallery: FaceEngine["loadGallery"] = (templates, options) =>
     this.#guard(this.#engine.loadGallery(templates, options));

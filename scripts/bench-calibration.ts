@@ -6,6 +6,7 @@
  */
 
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { Command } from "commander";
 import { seededRandom } from "../models/calibration/calibrate-gallery.ts";
 import { calibrate } from "../models/calibration/gallery-calibrator.ts";
 import { targetOf } from "../models/calibration/pack-bounds.ts";
@@ -84,7 +85,11 @@ function* partsOf(all: Iterable<GalleryTemplate>, size: number): Generator<reado
 }
 
 if (import.meta.main) {
-  const counts = process.argv.slice(2).map(Number).filter(Number.isSafeInteger);
+  const program = new Command("bench-calibration")
+    .description("校准一个人脸库所需的时间 / how long it takes to calibrate a gallery of so many people")
+    .argument("[people...]", "人数 / people; without it 1000, 5000 and 17000")
+    .parse();
+  const counts = program.args.map(Number).filter(Number.isSafeInteger);
   const rows: CalibrationRow[] = [];
   for (const count of counts.length === 0 ? [1000, 5000, 17_000] : counts)
     rows.push(await benchCalibration(count));

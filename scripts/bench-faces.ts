@@ -151,8 +151,16 @@ function percent(share: number): string {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { quick: { type: "boolean", default: false }, out: { type: "string" } },
+    options: {
+      quick: { type: "boolean", default: false },
+      out: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
   });
+  if (values.help) {
+    console.log("npm run bench:faces -- [--quick] [--out FILE]");
+    return;
+  }
   const beganMs = performance.now();
   const [loadBefore = 0] = loadavg();
   const outFile = resolve(values.out ?? join(ROOT, ".canteen", "bench-faces.json"));

@@ -7,6 +7,7 @@ import { createSecretKey } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { availableParallelism, loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
+import { Command, InvalidArgumentError } from "commander";
 import { openDatabase } from "../device/journal/database.ts";
 import { journalMigrations } from "../device/journal/journal-tables.ts";
 import { openJournal } from "../device/journal/sqlite-journal.ts";
@@ -121,19 +122,31 @@ async function best(work: () => Promise<void>): Promise<Took> {
   return took;
 }
 
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError("a whole number from 1 to 999999");
+  return Number(text);
+}
+
 function report(what: string, { wallMs, threadMs }: Took): void {
   const rounded = `${Math.round(wallMs)} ms, of which this thread's CPU ${Math.round(threadMs)} ms`;
   process.stdout.write(`${what}: ${rounded} (best of ${runs})\n`);
 }
 
-const [people, each] = process.argv.slice(2).map(Number);
+const program = new Command("bench-gallery-load")
+  .description(
+    "读取人脸库所需的时间 / how long a terminal takes to load its gallery from SQLite, decrypted, into the engine",
+  )
+  .argument("[people]", "人数 / people; without it 50,000 with 1 template and 17,000 with 3", wholeNumber)
+  .argument("[templates]", "每人模板数 / templates of each", wholeNumber, 1)
+  .parse();
+const [people, each] = program.processedArgs as [number | undefined, number];
 const sizes: readonly (readonly [number, number])[] =
   people === undefined
     ? [
         [50_000, 1],
         [17_000, 3],
       ]
-    : [[people, each ?? 1]];
+    : [[people, each]];
 process.stdout.write(
   `${availableParallelism()} cores, load ${loadavg()
     .map((load) => load.toFixed(1))

@@ -178,8 +178,16 @@ function aim(isMet: boolean, text: string): string {
 
 async function main(): Promise<void> {
   const { values } = parseArgs({
-    options: { quick: { type: "boolean", default: false }, out: { type: "string" } },
+    options: {
+      quick: { type: "boolean", default: false },
+      out: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
   });
+  if (values.help) {
+    console.log("npm run bench -- [--quick] [--out FILE]");
+    return;
+  }
   const outFile = resolve(values.out ?? join(ROOT, ".canteen", "bench.json"));
   const say = (part: string) => process.stderr.write(`${part}…\n`);
   await prepareModels({ artifactsFolder: artifactsFolderDefault, cacheFolder: cacheFolderDefault });

@@ -230,10 +230,16 @@ export function printRows(rows: readonly PromiseRow[], whole: GalleryCalibration
 }
 
 if (import.meta.main) {
-  const { values } = parseArgs({ options: { set: { type: "string" }, pack: { type: "string" } } });
-  if (values.set === undefined) {
+  const { values } = parseArgs({
+    options: {
+      set: { type: "string" },
+      pack: { type: "string" },
+      help: { type: "boolean", short: "h", default: false },
+    },
+  });
+  if (values.help || values.set === undefined) {
     console.log("node scripts/eval-calibration.ts --set FOLDER [--pack ID]");
-    process.exitCode = 2;
+    process.exitCode = values.help ? 0 : 2;
   } else {
     // The protocol comes with the set; a wrong one shows as missing photos.
     const protocol: SiblingProtocol = JSON.parse(

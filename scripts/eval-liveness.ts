@@ -350,11 +350,13 @@ async function main(): Promise<void> {
       jobs: { type: "string", default: String(availableParallelism()) },
       share: { type: "string" },
       out: { type: "string", default: ".canteen/eval-liveness" },
+      help: { type: "boolean", short: "h", default: false },
     },
   });
   const { set, seed, out } = values;
   const people = Number(values.people);
   if (
+    values.help ||
     set === undefined ||
     (values.half !== "dev" && values.half !== "test") ||
     !Number.isInteger(people) ||
@@ -363,7 +365,7 @@ async function main(): Promise<void> {
     console.log(
       "node scripts/eval-liveness.ts --set FOLDER [--half dev|test] [--people N] [--seed S] [--candidates] [--jobs N] [--out FILE]",
     );
-    process.exitCode = 2;
+    process.exitCode = values.help ? 0 : 2;
     return;
   }
   const half: Half = values.half;

@@ -47,6 +47,7 @@ function engineThat(observe: FaceEngine["observe"]): FaceEngine {
     embeddingLength: 4,
     sideModels: [],
     observe,
+    detect: unused,
     analyze: unused,
     search: unused,
     loadGallery: unused,

@@ -34,6 +34,7 @@ export function watchEngine(engine: FaceEngine, metrics: Metrics): WatchedEngine
         }
       },
       analyze: (image) => engine.analyze(image),
+      detect: (image) => engine.detect(image),
       search: (embedding, options) => engine.search(embedding, options),
       loadGallery: (templates, options) => engine.loadGallery(templates, options),
       replacePerson: (personId, templates) => engine.replacePerson(personId, templates),

@@ -26,7 +26,10 @@ export interface TakenPhoto {
 export type TakePhoto =
   | { readonly kind: "taken"; readonly photo: TakenPhoto }
   /** No frame near enough to the moment within the wait, or none at all. */
-  | { readonly kind: "refused"; readonly reason: "camera-lost" | "no-frame" | "busy" | "photo-space-full" };
+  | { readonly kind: "refused"; readonly reason: PhotoRefusal };
+
+/** `picture-unreadable`: the camera gave bytes that are no picture. */
+export type PhotoRefusal = "camera-lost" | "no-frame" | "busy" | "photo-space-full" | "picture-unreadable";
 
 export interface PhotoStudio {
   /**

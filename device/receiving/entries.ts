@@ -96,7 +96,14 @@ const photo = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("none"),
-    why: z.enum(["camera-lost", "no-frame", "no-camera", "photo-space-full", "nothing-to-show"]),
+    why: z.enum([
+      "camera-lost",
+      "no-frame",
+      "no-camera",
+      "photo-space-full",
+      "picture-unreadable",
+      "nothing-to-show",
+    ]),
   }),
 ]);
 

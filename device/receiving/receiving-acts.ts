@@ -1,20 +1,12 @@
 import { assertNever, present } from "../platform/assert.ts";
-import { hasTaken, lineOfTarget, lineRecord, receivedOf, workableOrder } from "./delivery-facts.ts";
+import { type CommandOf, matched, photograph, type WeighingPlace } from "./act-parts.ts";
+import { lineOfTarget, receivedOf, workableOrder } from "./delivery-facts.ts";
 import type { RecordedOverride, RecordedPhoto } from "./entries.ts";
-import {
-  acceptedBody,
-  closedBody,
-  issuedBody,
-  lineFinishedBody,
-  plus,
-  receivedIn,
-  rejectedBody,
-  type Settled,
-} from "./entry-bodies.ts";
-import { isInPart, lineMismatches, panMismatches } from "./order-match.ts";
-import type { OrderLine, PurchaseOrder } from "./order-port.ts";
-import { verdictOf } from "./quantity.ts";
-import type { Mismatch, PackTare, ReceivingCommand, TareRecord } from "./receiving-port.ts";
+import { acceptedBody, issuedBody, plus, receivedIn, rejectedBody, type Settled } from "./entry-bodies.ts";
+import { panMismatches } from "./order-match.ts";
+import type { OrderLine } from "./order-port.ts";
+import { finished, refusedDelivery } from "./receiving-lines.ts";
+import type { Mismatch, PackTare, TareRecord } from "./receiving-port.ts";
 import {
   type Act,
   type Asked,
@@ -27,30 +19,13 @@ import {
   type ReceivingState,
   type Step,
 } from "./receiving-types.ts";
-import { answer, at, deliveryOf, NONE, record, refuse } from "./step-parts.ts";
+import { answer, deliveryOf, NONE, record, refuse } from "./step-parts.ts";
 import type { SoftwareTare } from "./weight-gate.ts";
 
 /**
  * Acts that end in a record: a pan taken or sent back, a line finished, goods weighed out, a delivery refused.
  * Each goes the same way: may it be done now, the weight frozen, the photo, what does not match, the record.
  */
-
-type WeighingPlace = PlaceOf<"weighing">;
-
-/** The order and line of a weighing place, or the refusal. */
-type Matched =
-  | { readonly kind: "line"; readonly order: PurchaseOrder; readonly line: OrderLine | null }
-  | { readonly kind: "refused"; readonly step: Step };
-
-function matched(state: ReceivingState, place: WeighingPlace, facts: Facts, token: number): Matched {
-  const found = workableOrder(facts, place.delivery);
-  if (found.kind === "refused") return { kind: "refused", step: refuse(state, token, found.reason) };
-  const line = lineOfTarget(found.order, place.target);
-  if (line === undefined) return { kind: "refused", step: refuse(state, token, "line-unknown") };
-  if (line !== null && lineRecord(facts, place.delivery, line.lineId).decision !== null)
-    return { kind: "refused", step: refuse(state, token, "line-finished") };
-  return { kind: "line", order: found.order, line };
-}
 
 type Frozen =
   | { readonly kind: "frozen"; readonly weight: FrozenWeight }
@@ -127,8 +102,6 @@ function nameOf({ target }: WeighingPlace): string {
   return target.kind === "not-ordered" ? target.product.name : target.lineId;
 }
 
-type CommandOf<Kind extends ReceivingCommand["kind"]> = Extract<ReceivingCommand, { readonly kind: Kind }>;
-
 export function reject(
   state: ReceivingState,
   event: CommandEvent,
@@ -150,100 +123,6 @@ export function reject(
   if (!command.weighed) return photograph(state, event, act, null, what);
   const weight = frozen(state, packsOf(found.line, place.goods.packCount), facts, event.token);
   return weight.kind === "refused" ? weight.step : photograph(state, event, act, weight.weight, what);
-}
-
-export function finishLine(
-  state: ReceivingState,
-  event: CommandEvent,
-  command: CommandOf<"finish-line">,
-  facts: Facts,
-): Step {
-  const { place } = state;
-  const { token } = event;
-  if (place.kind !== "weighing") return refuse(state, token, "not-now");
-  const found = matched(state, place, facts, token);
-  if (found.kind === "refused") return found.step;
-  const { order, line } = found;
-  if (line === null) return refuse(state, token, "line-unknown");
-  const { decision, reasonId } = command;
-  if (decision !== "accept" && (reasonId === null || !facts.reasons.reject.has(reasonId)))
-    return refuse(state, token, "reason-unknown");
-  if (decision === "reject" || decision === "missing") {
-    if (hasTaken(facts, place.delivery, line.lineId)) return refuse(state, token, "goods-already-taken");
-    if (decision === "reject")
-      return photograph(
-        state,
-        event,
-        { kind: "finish-line", decision, reasonId, mismatches: [] },
-        null,
-        line.product.name,
-      );
-    return finished(state, token, place, order, line, facts, {
-      id: event.id,
-      operatorId: event.operatorId,
-      decision,
-      reasonId,
-      settled: null,
-    });
-  }
-  return acceptLine(state, event, place, order, line, { decision, reasonId }, facts);
-}
-
-function acceptLine(
-  state: ReceivingState,
-  event: CommandEvent,
-  place: WeighingPlace,
-  order: PurchaseOrder,
-  line: OrderLine,
-  made: { readonly decision: "accept" | "accept-in-part"; readonly reasonId: string | null },
-  facts: Facts,
-): Step {
-  const received = receivedOf(facts, order.orderId, line.lineId);
-  const { rejected } = lineRecord(facts, place.delivery, line.lineId);
-  const verdict = verdictOf(received, line);
-  if (verdict === "missing") return refuse(state, event.token, "nothing-received");
-  if (made.decision === "accept-in-part" && !isInPart(verdict, rejected))
-    return refuse(state, event.token, "nothing-in-part");
-  const isOverAllowed = facts.ledger
-    .weighIns(place.delivery.deliveryId)
-    .some(({ lineId, isOver, isStruck }) => lineId === line.lineId && isOver && !isStruck);
-  const mismatches = lineMismatches(line, made.decision, received, rejected, isOverAllowed);
-  if (made.decision === "accept" && mismatches.length === 0)
-    return finished(state, event.token, place, order, line, facts, {
-      id: event.id,
-      operatorId: event.operatorId,
-      decision: "accept",
-      reasonId: null,
-      settled: null,
-    });
-  return photograph(state, event, { kind: "finish-line", ...made, mismatches }, null, line.product.name);
-}
-
-/** Freezes the act and asks for its photo: of the weight's moment, or of now. */
-export function photograph(
-  state: ReceivingState,
-  { token, id, operatorId }: Pick<CommandEvent, "token" | "id" | "operatorId">,
-  act: Act,
-  weight: FrozenWeight | null,
-  what: string,
-): Step {
-  const doing: Doing = { act, id, operatorId, weight };
-  return {
-    state: { ...state, shown: null, pending: { kind: "photographing", token, doing } },
-    effects: [
-      {
-        kind: "photo",
-        token,
-        atMono: weight?.weight.atMono ?? null,
-        caption: {
-          id,
-          what,
-          netG: weight?.weight.netG ?? null,
-          scaleLabel: weight?.scale.label ?? null,
-        },
-      },
-    ],
-  };
 }
 
 /** The photo is there, or none could be taken: record, or ask somebody with the right. */
@@ -362,58 +241,6 @@ function tookPan(
     { id, record: made, disarm },
     { after, answer: { kind: "taken", weighInId: id } },
   );
-}
-
-function finished(
-  state: ReceivingState,
-  token: number,
-  { delivery }: WeighingPlace,
-  order: PurchaseOrder,
-  line: OrderLine,
-  facts: Facts,
-  made: {
-    readonly id: string;
-    readonly operatorId: string;
-    readonly decision: "accept" | "accept-in-part" | "reject" | "missing";
-    readonly reasonId: string | null;
-    readonly settled: Settled | null;
-  },
-): Step {
-  const { id, operatorId, reasonId, settled: under } = made;
-  const entry = lineFinishedBody(facts, delivery, order, line, {
-    decision: DECISIONS[made.decision],
-    reasonId,
-    operatorId,
-    photo: under?.photo ?? null,
-    mismatches: under?.mismatches ?? [],
-    override: under?.override ?? null,
-  });
-  const after = at(state, { kind: "delivery", delivery });
-  return record(state, token, { id, record: entry }, { after, answer: { kind: "done" } });
-}
-
-const DECISIONS = {
-  accept: "accepted",
-  "accept-in-part": "accepted-in-part",
-  reject: "rejected",
-  missing: "missing",
-} as const;
-
-function refusedDelivery(
-  state: ReceivingState,
-  token: number,
-  { id, operatorId }: Doing,
-  { reasonId, signature }: Extract<Act, { readonly kind: "refuse-delivery" }>,
-  photo: RecordedPhoto,
-  facts: Facts,
-): Step {
-  const delivery = deliveryOf(state.place);
-  const order = delivery === null ? undefined : facts.orders.find(delivery.orderId, delivery.orderVersion);
-  if (delivery === null || order === undefined) return refuse({ ...state, pending: NONE }, token, "not-now");
-  const closing = { operatorId, signature, refusal: { reasonId, photo } };
-  const { record: entry, outcome } = closedBody(facts, delivery, order, closing);
-  const after = at(state, { kind: "choosing" });
-  return record(state, token, { id, record: entry }, { after, answer: { kind: "closed", outcome } });
 }
 
 /** Somebody with the right let in what was asked about. */

@@ -1,8 +1,10 @@
 import { assertNever } from "../platform/assert.ts";
+import type { CommandOf } from "./act-parts.ts";
 import { lineRecord, orderInUse, recordedOrder, workableOrder } from "./delivery-facts.ts";
 import { linesOfGtin } from "./goods-code.ts";
 import type { OrderLine } from "./order-port.ts";
-import { finishLine, reject, take } from "./receiving-acts.ts";
+import { reject, take } from "./receiving-acts.ts";
+import { finishLine } from "./receiving-lines.ts";
 import type { ChosenTare, ReceivingCommand, ReceivingRefusal, ScanNotice } from "./receiving-port.ts";
 import {
   askOverride,
@@ -25,8 +27,6 @@ import {
 import { answer, at, deliveryOf, done, record, refuse, withDelivery } from "./step-parts.ts";
 
 /** What a person does, one function each; those that end in a photo and a record are in receiving-acts.ts. */
-
-type CommandOf<Kind extends ReceivingCommand["kind"]> = Extract<ReceivingCommand, { readonly kind: Kind }>;
 
 const TARE_G_MAX = 1_000_000;
 const PACKS_MAX = 10_000;

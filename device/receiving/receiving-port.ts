@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because it is one contract: what the page shows, what a person may do and why the answer is no are
+ * read together, and most of it is names with a sentence each.
+ */
+
 import type { ScaleCommand, ScaleCommandOutcome } from "../../firmware-bridge/ports/scale.ts";
 import type { TimeTrust } from "../journal/journal-port.ts";
 import type { TakenPhoto } from "../photos/studio-port.ts";
@@ -211,7 +216,13 @@ export type PhotoRecord =
     }
   | {
       readonly kind: "none";
-      readonly why: "camera-lost" | "no-frame" | "no-camera" | "photo-space-full" | "nothing-to-show";
+      readonly why:
+        | "camera-lost"
+        | "no-frame"
+        | "no-camera"
+        | "photo-space-full"
+        | "picture-unreadable"
+        | "nothing-to-show";
     };
 
 export type WeighInKind = "accepted" | "rejected" | "issued";

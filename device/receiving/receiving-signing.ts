@@ -1,10 +1,11 @@
 import { assertNever } from "../platform/assert.ts";
 import type { SignatureRequest, SignOutcome } from "../signatures/signature-port.ts";
+import { type CommandOf, photograph } from "./act-parts.ts";
 import { hasTaken, lineRecord, workableOrder } from "./delivery-facts.ts";
 import type { RecordedOverride } from "./entries.ts";
 import { closedBody } from "./entry-bodies.ts";
-import { overridden, photograph } from "./receiving-acts.ts";
-import type { ReceivingCommand, Signer } from "./receiving-port.ts";
+import { overridden } from "./receiving-acts.ts";
+import type { Signer } from "./receiving-port.ts";
 import type {
   CommandEvent,
   Facts,
@@ -20,8 +21,6 @@ import { answer, at, deliveryOf, done, NONE, record, refuse, withDelivery } from
  * Acts that need a name under them. Overrides are by anybody with the right, also by whoever weighed: the second
  * person, who never weighed, signs for the delivery with every override in it.
  */
-
-type CommandOf<Kind extends ReceivingCommand["kind"]> = Extract<ReceivingCommand, { readonly kind: Kind }>;
 
 function sign(
   state: ReceivingState,

@@ -1,213 +1,8 @@
 import type { Database } from "better-sqlite3";
-import type { JournalEntry, Projection, TimeTrust } from "../journal/journal-port.ts";
+import type { TimeTrust } from "../journal/journal-port.ts";
 import { prepared } from "../journal/prepared.ts";
-import { assert } from "../platform/assert.ts";
-import { systemCode } from "../platform/errors.ts";
-import {
-  mealCheckedSchema,
-  type SampleSeized,
-  type SampleStored,
-  sampleDisposedSchema,
-  sampleSeizedSchema,
-  sampleStoredSchema,
-  sampleVoidedSchema,
-} from "./sample-entries.ts";
+import type { Custody, Named } from "./sample-projection.ts";
 import type { DishRef, MealRef } from "./samples-port.ts";
-
-/** The slot holds another sample. Thrown out of the projection, so the new entry is rolled back. */
-export class SlotTaken extends Error {
-  override readonly name = "SlotTaken";
-}
-
-/** The sample left before, or was never here. Thrown out of the projection as well. */
-export class SampleNotKept extends Error {
-  override readonly name = "SampleNotKept";
-}
-
-/**
- * What follows from the entries about samples.
- *
- * - `sample`: each sample with where it is and what became of it. Its index makes two samples in one slot impossible.
- * - `sample_meal`: which meals were checked after their time of grace; each once.
- * - `sample_missing`: which dishes had none then, and whether one came after all.
- */
-const SCHEMA = `
-CREATE TABLE IF NOT EXISTS sample (
-  sample_id TEXT PRIMARY KEY CHECK (length(sample_id) = 36),
-  seq INTEGER NOT NULL UNIQUE CHECK (seq >= 1),
-  at_ms INTEGER NOT NULL,
-  time_trust TEXT NOT NULL,
-  ran_ms INTEGER NOT NULL CHECK (ran_ms >= 0),
-  keep_hours INTEGER NOT NULL CHECK (keep_hours >= 48),
-  keep_until_ms INTEGER NOT NULL,
-  cabinet_id TEXT NOT NULL,
-  slot_id TEXT NOT NULL,
-  meal_date TEXT NOT NULL,
-  period_id TEXT NOT NULL,
-  dish_id TEXT NOT NULL,
-  net_g INTEGER NOT NULL,
-  is_late INTEGER NOT NULL CHECK (is_late IN (0, 1)),
-  operator_id TEXT NOT NULL,
-  named TEXT NOT NULL CHECK (json_valid(named)),
-  state TEXT NOT NULL DEFAULT 'kept' CHECK (state IN ('kept', 'disposed', 'seized', 'voided')),
-  gone_seq INTEGER UNIQUE CHECK (gone_seq > seq),
-  gone_at_ms INTEGER,
-  custody TEXT CHECK (custody IS NULL OR json_valid(custody)),
-  CHECK ((state = 'kept') = (gone_seq IS NULL))
-) STRICT;
-CREATE UNIQUE INDEX IF NOT EXISTS sample_in_slot ON sample (cabinet_id, slot_id) WHERE state = 'kept';
-CREATE INDEX IF NOT EXISTS sample_of_meal ON sample (meal_date, period_id, dish_id, state);
-CREATE INDEX IF NOT EXISTS sample_by_state ON sample (state, seq);
-
-CREATE TABLE IF NOT EXISTS sample_meal (
-  meal_date TEXT NOT NULL,
-  period_id TEXT NOT NULL,
-  seq INTEGER NOT NULL UNIQUE CHECK (seq >= 1),
-  deadline_ms INTEGER NOT NULL,
-  PRIMARY KEY (meal_date, period_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sample_meal_deadline ON sample_meal (deadline_ms);
-
-CREATE TABLE IF NOT EXISTS sample_missing (
-  meal_date TEXT NOT NULL,
-  period_id TEXT NOT NULL,
-  dish_id TEXT NOT NULL,
-  seq INTEGER NOT NULL CHECK (seq >= 1),
-  deadline_ms INTEGER NOT NULL,
-  named TEXT NOT NULL CHECK (json_valid(named)),
-  answered_seq INTEGER CHECK (answered_seq > seq),
-  PRIMARY KEY (meal_date, period_id, dish_id)
-) STRICT, WITHOUT ROWID;
-CREATE INDEX IF NOT EXISTS sample_missing_since ON sample_missing (deadline_ms);
-`;
-
-/** To be given to the journal; `SampleBook` reads what it writes. */
-export const sampleProjection: Projection = {
-  name: "sample-cabinet-samples",
-  schema: SCHEMA,
-  tables: ["sample", "sample_meal", "sample_missing"],
-  apply(db, entry) {
-    switch (entry.kind) {
-      case "sample.stored":
-        return applyStored(db, entry);
-      case "sample.disposed":
-        return applyGone(db, entry, sampleDisposedSchema.parse(entry.body).sampleId, "disposed", null);
-      case "sample.voided":
-        return applyGone(db, entry, sampleVoidedSchema.parse(entry.body).sampleId, "voided", null);
-      case "sample.seized": {
-        const body = sampleSeizedSchema.parse(entry.body);
-        return applyGone(db, entry, body.sampleId, "seized", JSON.stringify(custodyOf(body)));
-      }
-      case "sample.meal-checked":
-        return applyChecked(db, entry);
-    }
-  },
-};
-
-function applyStored(db: Database, entry: JournalEntry): void {
-  const body = sampleStoredSchema.parse(entry.body);
-  assert(body.sampleId === entry.id, "a sample's entry carries the sample's id");
-  const { meal, dish, photo } = body;
-  const named: Named = {
-    periodName: meal.periodName,
-    dishName: dish.dishName,
-    photo: photo && { photoSha256: photo.photoSha256, thumbnailSha256: photo.thumbnailSha256 },
-  };
-  try {
-    prepared(
-      db,
-      `INSERT INTO sample (sample_id, seq, at_ms, time_trust, ran_ms, keep_hours, keep_until_ms, cabinet_id, slot_id,
-         meal_date, period_id, dish_id, net_g, is_late, operator_id, named)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ).run(
-      body.sampleId,
-      entry.seq,
-      entry.atMs,
-      entry.timeTrust,
-      body.ranMs,
-      body.keepHours,
-      body.keepUntilMs,
-      body.cabinetId,
-      body.slotId,
-      meal.date,
-      meal.periodId,
-      dish.dishId,
-      body.weight.netG,
-      body.isLate ? 1 : 0,
-      body.storedBy.operatorId,
-      JSON.stringify(named),
-    );
-  } catch (error) {
-    if (systemCode(error) === "SQLITE_CONSTRAINT_UNIQUE")
-      throw new SlotTaken(`slot ${body.slotId} of ${body.cabinetId} holds a sample`, { cause: error });
-    throw error;
-  }
-}
-
-function applyGone(
-  db: Database,
-  entry: JournalEntry,
-  sampleId: string,
-  state: "disposed" | "seized" | "voided",
-  custody: string | null,
-): void {
-  const { changes } = prepared(
-    db,
-    `UPDATE sample SET state = ?, gone_seq = ?, gone_at_ms = ?, custody = ? WHERE sample_id = ? AND state = 'kept'`,
-  ).run(state, entry.seq, entry.atMs, custody, sampleId);
-  if (changes !== 1) throw new SampleNotKept(`sample ${sampleId} is not kept here`);
-}
-
-function applyChecked(db: Database, entry: JournalEntry): void {
-  const { meal, deadlineMs, missing } = mealCheckedSchema.parse(entry.body);
-  prepared(db, "INSERT INTO sample_meal (meal_date, period_id, seq, deadline_ms) VALUES (?, ?, ?, ?)").run(
-    meal.date,
-    meal.periodId,
-    entry.seq,
-    deadlineMs,
-  );
-  for (const { dishId, dishName } of missing) {
-    prepared(
-      db,
-      `INSERT INTO sample_missing (meal_date, period_id, dish_id, seq, deadline_ms, named) VALUES (?, ?, ?, ?, ?, ?)`,
-    ).run(
-      meal.date,
-      meal.periodId,
-      dishId,
-      entry.seq,
-      deadlineMs,
-      JSON.stringify({ periodName: meal.periodName, dishName }),
-    );
-  }
-}
-
-interface Named {
-  readonly periodName: MealRef["periodName"];
-  readonly dishName: DishRef["dishName"];
-  readonly photo: { readonly photoSha256: string; readonly thumbnailSha256: string } | null;
-}
-
-/** What left with an authority, as it is shown. */
-export interface Custody {
-  readonly handedById: string;
-  readonly witnessId: string;
-  readonly authority: string;
-  readonly officer: string;
-  readonly documentNumber: string;
-  readonly sealNumber: string;
-}
-
-function custodyOf(body: SampleSeized): Custody {
-  const { authority, officer, documentNumber, sealNumber } = body;
-  return {
-    handedById: body.handedBy.operatorId,
-    witnessId: body.witness.operatorId,
-    authority,
-    officer,
-    documentNumber,
-    sealNumber,
-  };
-}
 
 /** A sample as it is on record. */
 export interface SampleRecord {
@@ -235,6 +30,10 @@ export interface MissingRecord {
   readonly meal: MealRef;
   readonly dish: DishRef;
   readonly deadlineMs: number;
+  /** Names the alarm about it. */
+  readonly subject: string;
+  /** Somebody acknowledged that alarm. */
+  readonly isAnswered: boolean;
 }
 
 interface SampleRow {
@@ -265,6 +64,8 @@ interface MissingRow {
   readonly dish_id: string;
   readonly deadline_ms: number;
   readonly named: string;
+  readonly subject: string;
+  readonly answered_seq: number | null;
 }
 
 /** More than any terminal has slots for. */
@@ -325,12 +126,12 @@ export class SampleBook {
     );
   }
 
-  /** Of the newest meal that was checked; null before the first. */
-  lastDeadlineMs(): number | null {
+  /** Of the oldest meal that was checked; null before the first. */
+  firstDeadlineMs(): number | null {
     return (
       prepared<[], { readonly deadline_ms: number | null }>(
         this.#db,
-        "SELECT max(deadline_ms) AS deadline_ms FROM sample_meal",
+        "SELECT min(deadline_ms) AS deadline_ms FROM sample_meal",
       ).get()?.deadline_ms ?? null
     );
   }
@@ -339,7 +140,7 @@ export class SampleBook {
   missingSince(deadlineMsMin: number): readonly MissingRecord[] {
     return prepared<[number], MissingRow>(
       this.#db,
-      `SELECT meal_date, period_id, dish_id, deadline_ms, named FROM sample_missing AS missing
+      `SELECT meal_date, period_id, dish_id, deadline_ms, named, subject, answered_seq FROM sample_missing AS missing
        WHERE deadline_ms >= ? AND NOT EXISTS (
          SELECT 1 FROM sample WHERE sample.meal_date = missing.meal_date AND sample.period_id = missing.period_id
            AND sample.dish_id = missing.dish_id AND sample.state <> 'voided')
@@ -352,6 +153,8 @@ export class SampleBook {
           meal: { date: row.meal_date, periodId: row.period_id, periodName },
           dish: { dishId: row.dish_id, dishName },
           deadlineMs: row.deadline_ms,
+          subject: row.subject,
+          isAnswered: row.answered_seq !== null,
         };
       });
   }
@@ -398,5 +201,3 @@ export function storedMoment({ ranMs, storedAtMs, timeTrust }: SampleRecord): {
 } {
   return { ranMs, wallMs: storedAtMs, trust: timeTrust };
 }
-
-export type StoredBody = SampleStored;

@@ -86,7 +86,7 @@ export const sampleMigrations: MigrationSet = {
   ],
 };
 
-const SAVE_EVERY_MS = 60_000;
+const SAVE_EVERY_MS = 300_000;
 /** With one an hour at least this many days; without a mark the hours are only counted, never shortened. */
 const MARKS_MAX = 2400;
 const MARK_EVERY_MS = 3_600_000;
@@ -100,7 +100,7 @@ export interface SampleClockOptions {
 }
 
 /**
- * Counts the running time over restarts and keeps the marks. What a crash loses is time that passed, at most a minute:
+ * Counts the running time over restarts and keeps the marks. What a crash loses is time that passed, at most five minutes:
  * a sample is kept longer for it, never shorter.
  */
 export class SampleClock {
@@ -127,7 +127,7 @@ export class SampleClock {
   }
 
   /**
-   * Saves how far it has counted; to be called every minute or so, and in the transaction that writes `ranMs` into an
+   * Saves how far it has counted. Also called in the transaction that writes `ranMs` into an
    * entry: after a crash the count must not fall behind what is on record. @throws CanteenError of the disk.
    */
   save(now: Moment = this.now()): void {

@@ -34,7 +34,9 @@ const photo = z.strictObject({
   cameraLabel: z.string().min(1).max(128),
   facesBlurred: z.int().min(0).nullable(),
 });
-const photoMissing = z.enum(["camera-lost", "no-frame", "busy", "photo-space-full"]).nullable();
+const photoMissing = z
+  .enum(["camera-lost", "no-frame", "busy", "photo-space-full", "picture-unreadable"])
+  .nullable();
 
 /** What must be over, and what was, by the stamps and by proof (sample-clock.ts). */
 const hours = z.strictObject({ neededMs: z.int().min(0), wallMs: z.int(), provenMs: z.int().min(0) });

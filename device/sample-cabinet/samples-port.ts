@@ -168,7 +168,7 @@ export type TakingView =
   /** On record. Stays until `start`, `cancel` or a minute has passed, so that the label can be printed. */
   | { readonly step: "stored"; readonly sample: SampleView; readonly label: LabelView };
 
-export type PhotoMissing = "camera-lost" | "no-frame" | "busy" | "photo-space-full";
+export type PhotoMissing = "camera-lost" | "no-frame" | "busy" | "photo-space-full" | "picture-unreadable";
 
 export interface TakingWhat {
   readonly sampleId: string;

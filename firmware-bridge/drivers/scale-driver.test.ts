@@ -1,7 +1,8 @@
+import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasTool } from "../../test/require-tool.ts";
 import type { Scale, ScaleReading, ScaleState } from "../ports/scale.ts";
-import { dialectOf } from "../protocol/registry.ts";
+import { DIALECTS, dialectOf } from "../protocol/registry.ts";
 import { PtyHost } from "../simulators/pty-bay.ts";
 import {
   MT_SICS_VOICE,
@@ -338,5 +339,53 @@ describe("a scale that is asked by a handshake", () => {
     expect(heard.slice(0, heard.indexOf(0x11)).every((byte) => byte === 0x05)).toBe(true);
     await scale.close();
     await bay.close();
+  });
+});
+
+describe("the scale's own clock", () => {
+  const JIK =
+    "^KJIK000\r\n2023-11-07\r\n17:19:26\r\n  0.00 kg\r\n  1.94 kg\r\n0\r\n0\r\n  1.94 kg\r\n  1.94 kg\r\n~P1\r\n";
+  const label = (when: string): string =>
+    `DATE & TIME ${when}\rSCALE NO 1\rSTATUS \x83*\rGROSS WEIGHT  1138.0kg\rNET WEIGHT      21.5kg\rTARE          1116.5kg\r`;
+
+  it.each([
+    ["block-print", JIK, "2023-11-07T17:19:26"],
+    ["block-print", JIK.replace("2023-11-07", "07/11/23"), null],
+    ["block-print", label("JAN. 14,2024  06:28AM"), "2024-01-14T06:28"],
+    ["block-print", label("DEC. 1,2023  12:05AM"), "2023-12-01T00:05"],
+    ["block-print", label("DEC. 31,2023  12:05PM"), "2023-12-31T12:05"],
+    ["block-print", label("FOO. 31,2023  12:05PM"), null],
+  ] as const)(
+    "of %s is told with the reading, and is null where it is not understood",
+    async (key, said, deviceTime) => {
+      const bay = await tcpBay();
+      const dialect = dialectOf(key);
+      if (dialect === null) throw new Error("no dialect");
+      const [host = "", port] = bay.address.split(":");
+      const scale = new ScaleDriver({
+        transport: tcpTransport({ host, port: Number(port) }),
+        dialect,
+        clock: systemBridgeClock,
+        entropy: systemBridgeEntropy,
+        silenceMsMax: null,
+      });
+      await bay.plug();
+      const first = new Promise<ScaleReading>((resolve) => scale.onReading(resolve));
+      // The gateway may see the connection later than the driver: it prints until it was heard.
+      const printing = setInterval(() => bay.socket.send(Uint8Array.from(Buffer.from(said, "latin1"))), 20);
+      scale.open({ signal: new AbortController().signal });
+      expect((await first).deviceTime).toBe(deviceTime);
+      clearInterval(printing);
+      await scale.close();
+      await bay.close();
+    },
+  );
+
+  it("is in the frames of no other scale", () => {
+    const others = DIALECTS.filter(({ device, key }) => device === "scale" && key !== "block-print");
+    for (const { key } of others) {
+      const golden = readFileSync(new URL(`../protocol/${key}/golden.jsonl`, import.meta.url), "utf8");
+      expect(golden, key).not.toContain("deviceTime");
+    }
   });
 });

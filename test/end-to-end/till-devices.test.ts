@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { PtyHost } from "../../firmware-bridge/simulators/pty-bay.ts";
+import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
 import { hasTool } from "../require-tool.ts";
 import { PayPage } from "./counter.ts";
 import { openSchool, until } from "./school.ts";
@@ -63,5 +64,49 @@ describe.runIf(hasPython)("a reader and a scanner on serial lines", () => {
     scanner.socket.send(latin1("C1003\r\n"));
     expect((await paid).receipt).toMatchObject({ personId: "p-1003", method: "card" });
     expect(school.logLines.join("\n")).not.toMatch(/01000734E0|C1003/);
+  });
+});
+
+/** `02`, ten hex digits, their XOR, `03`: an RDM6300 with card 01000734E0 held to it. */
+const HELD_CARD = "\x0201000734E0D2\x03";
+
+describe("a card reader behind a serial gateway", () => {
+  it("pays for the person whose card it is: once for a card held long, and with an entry of the journal", async () => {
+    const bay = await tcpBay();
+    onTestFinished(() => bay.close());
+    await bay.plug();
+    const school = await openSchool();
+    const person = school.cloud.ledger.all().find(({ number }) => number === "1003");
+    if (person === undefined) throw new Error("1003 is on the roster");
+    const { balanceFen: _balanceFen, ...record } = person;
+    school.cloud.ledger.put({ ...record, cards: ["01000734E0"] });
+    const terminal = await school.startTerminal({
+      activation: "touch",
+      adjust: (config) => ({
+        ...config,
+        devices: [
+          { kind: "card-reader", id: "till-cards", port: bay.address, protocol: "rfid-em4100", options: {} },
+        ],
+      }),
+    });
+    await until(
+      "the reader is open",
+      () => school.logLines.some((line) => /"device":"till-cards","state":"live"/.test(line)) || null,
+    );
+    const page = await PayPage.open(terminal);
+    const paid = page.next("paid");
+    // In two pieces, and again and again as long as the card is held.
+    bay.socket.send(latin1(HELD_CARD.slice(0, 5)));
+    bay.socket.send(latin1(HELD_CARD.slice(5) + HELD_CARD + HELD_CARD));
+    expect((await paid).receipt).toMatchObject({ personId: "p-1003", method: "card" });
+    await until("the screen is free", () => page.views.at(-1)?.kind === "idle" || null);
+    expect(terminal.servingLine.recentCharges(10)).toHaveLength(1);
+    const { journal } = terminal.store;
+    const charges = journal
+      .readAfter(0, { countMax: 1000, bytesMax: 10_000_000 })
+      .filter(({ kind }) => kind === "charge.made");
+    expect(charges).toHaveLength(1);
+    expect(charges[0]?.body).toMatchObject({ personId: "p-1003", method: "card" });
+    expect([...school.logLines, JSON.stringify(charges)].join("\n")).not.toContain("01000734E0");
   });
 });

@@ -260,6 +260,7 @@ export const receiveEn: typeof receiveZh = {
         "no-frame": "No picture in time",
         "no-camera": "No camera",
         "photo-space-full": "No space for photos",
+        "picture-unreadable": "The camera gave no readable picture",
         "nothing-to-show": "No photo needed",
       },
     },

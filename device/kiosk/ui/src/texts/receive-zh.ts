@@ -258,6 +258,7 @@ export const receiveZh = {
         "no-frame": "没有及时的画面",
         "no-camera": "没有摄像头",
         "photo-space-full": "照片空间已满",
+        "picture-unreadable": "相机给出的画面无法读取",
         "nothing-to-show": "无需照片",
       },
     },

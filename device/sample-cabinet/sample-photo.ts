@@ -1,0 +1,29 @@
+import type { PhotoStudio } from "../photos/studio-port.ts";
+import type { SampleSeized, SampleStored } from "./sample-entries.ts";
+import type { PhotoFound } from "./sample-taking.ts";
+
+/** A picture of the moment, or why there is none: a sample without a photo is still a sample. */
+export async function photograph(
+  studio: PhotoStudio,
+  atMono: number,
+  lines: readonly string[],
+): Promise<PhotoFound> {
+  const taken = await studio.take({ atMono, caption: { lines } });
+  return taken.kind === "taken" ? taken : { kind: "missing", reason: taken.reason };
+}
+
+/** The photo as an entry has it. */
+export function recordedPhoto(
+  found: PhotoFound,
+): Pick<SampleStored & SampleSeized, "photo" | "photoMissing"> {
+  if (found.kind === "missing") return { photo: null, photoMissing: found.reason };
+  const { photoSha256, thumbnailSha256, offMs, cameraLabel, facesBlurred } = found.photo;
+  return {
+    photo: { photoSha256, thumbnailSha256, offMs: Math.round(offMs), cameraLabel, facesBlurred },
+    photoMissing: null,
+  };
+}
+
+export function hashesOf(found: PhotoFound): readonly string[] {
+  return found.kind === "taken" ? [found.photo.photoSha256, found.photo.thumbnailSha256] : [];
+}
