@@ -50,7 +50,7 @@ export interface TerminalOptions {
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
-  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "goods">;
 }
 
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
