@@ -6,6 +6,7 @@ import { addDoctorCommand } from "./commands/doctor/doctor-command.ts";
 import { addFaceCommand } from "./commands/face-command.ts";
 import { addJournalCommand } from "./commands/journal-command.ts";
 import { addOperatorCommand } from "./commands/operator-command.ts";
+import { addReceivingCommand } from "./commands/receiving-command.ts";
 import { addRunCommand } from "./commands/run-command.ts";
 import { registerSerialCommands } from "./commands/serial.ts";
 
@@ -14,7 +15,7 @@ const EXIT_CODES = `
   0  成功 / all well
   1  故障 / a fault, or a failed check of doctor
   2  命令或配置有误 / wrong command line or configuration
-  3  流水校验不通过 / journal verify found something wrong`;
+  3  校验不通过 / journal verify or receiving prove found something wrong`;
 
 /** Runs one command. @returns its exit code; rejects only with a bug. */
 export async function runCli(argv: readonly string[], io: CommandIo = processIo()): Promise<number> {
@@ -46,6 +47,7 @@ function createProgram(run: CommandRun, json: boolean): Command {
   addFaceCommand(program, run);
   addJournalCommand(program, run);
   addOperatorCommand(program, run);
+  addReceivingCommand(program, run);
   registerSerialCommands(program);
   return program;
 }

@@ -19,6 +19,7 @@ import { createLogger, type Logger } from "./platform/logger.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
+import type { Receiving } from "./receiving/receiving-port.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
@@ -36,6 +37,7 @@ import { createTerminalDevices } from "./terminal-devices.ts";
 
 import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { createTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
@@ -50,7 +52,7 @@ export interface TerminalOptions {
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
-  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline">;
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "goods">;
 }
 
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
@@ -68,6 +70,7 @@ export interface Terminal extends RunningTerminal {
   readonly enrolment: Enrolment;
   readonly servingLine: ServingLineControl;
   readonly signatures: SignatureDesk;
+  readonly receiving: Receiving;
   readonly sync: Sync;
 }
 
@@ -166,6 +169,18 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
 
+  const receiving = startTerminalReceiving({
+    config,
+    store,
+    devices,
+    studio: null,
+    desk: signatures,
+    operatorAtPage: () => kiosk?.operatorAtTill() ?? null,
+    clock,
+    logger,
+  });
+  teardown.add("receiving", () => receiving.close());
+
   const renewal = startTemplateRenewal({
     settings: face,
     engine: engine.engine,
@@ -250,6 +265,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     enrolment,
     servingLine,
     signatures,
+    receiving,
     sync,
     close: () => teardown.run(),
   };

@@ -3,6 +3,7 @@ import type { MigrationSet } from "./journal/database.ts";
 import type { Projection } from "./journal/journal-port.ts";
 import { journalMigrations } from "./journal/journal-tables.ts";
 import { photoMigrations } from "./photos/photo-tables.ts";
+import { goodsProjection } from "./receiving/goods-projection.ts";
 import { receivingMigrations } from "./receiving/order-book.ts";
 import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
@@ -33,4 +34,8 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
-export const TERMINAL_PROJECTIONS: readonly Projection[] = [ledgerProjection, disputeProjection];
+export const TERMINAL_PROJECTIONS: readonly Projection[] = [
+  ledgerProjection,
+  disputeProjection,
+  goodsProjection,
+];

@@ -16,6 +16,7 @@ import { isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
+import { createGoodsLedger, type GoodsLedger } from "./receiving/goods-ledger.ts";
 import { SqliteOrderBook } from "./receiving/order-book.ts";
 import type { OrderBook } from "./receiving/order-port.ts";
 import { openDisputeBook, type TerminalDisputeBook } from "./roster/disputes.ts";
@@ -62,6 +63,8 @@ export interface TerminalStore {
   readonly commandLog: CommandLog;
   readonly photos: PhotoStore;
   readonly orders: OrderBook;
+  /** What was weighed in and out, and the stock that follows. */
+  readonly goods: GoodsLedger;
   /** Null where sharing between terminals is off. */
   readonly templateExchange: TemplateSharing | null;
   /** Steps from older model packs to the engine's. */
@@ -196,6 +199,7 @@ function open(
     pinVerifier: openPinVerifier({ db, clock, hasher, limits: attempts }),
     mealPlans,
     commandLog: new SqliteCommandLog(db, journal),
+    goods: createGoodsLedger(db),
     orders: new SqliteOrderBook({ db, journal, clock, ids, priceFree: config.receiving.priceFree }),
     photos: openPhotoStore({
       db,

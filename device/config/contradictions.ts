@@ -22,6 +22,7 @@ export interface ConfigParts {
     readonly shareTemplates?: boolean | undefined;
   };
   readonly devices: readonly DeviceParts[];
+  readonly goodsScales: readonly { readonly id: string; readonly minG: number; readonly maxG: number }[];
 }
 
 export interface PeriodParts {
@@ -48,6 +49,7 @@ export function contradictions(parts: ConfigParts): Contradiction[] {
     ...mqttContradictions(parts.mqtt),
     ...securityContradictions(parts.security),
     ...deviceContradictions(parts.devices),
+    ...goodsScaleContradictions(parts),
   ];
 }
 
@@ -184,6 +186,22 @@ function deviceContradictions(devices: readonly DeviceParts[]): Contradiction[] 
     }
   }
   return found;
+}
+
+function goodsScaleContradictions({ goodsScales, devices }: ConfigParts): Contradiction[] {
+  return goodsScales.flatMap(({ id, minG, maxG }, index) => {
+    const found: Contradiction[] = [];
+    const path = ["receiving", "scales", index] as const;
+    if (!devices.some((device) => device.id === id)) {
+      const reason = { zh: `devices 中没有名为 ${id} 的秤`, en: `there is no scale ${id} in devices` };
+      found.push({ path: [...path, "id"], reason, input: id });
+    }
+    if (minG >= maxG) {
+      const reason = { zh: `必须小于 maxG（${maxG}）`, en: `must be less than maxG (${maxG})` };
+      found.push({ path: [...path, "minG"], reason, input: minG });
+    }
+    return found;
+  });
 }
 
 /** "11:30" is 690. */

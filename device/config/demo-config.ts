@@ -1,6 +1,17 @@
 import { checkConfig, requireConfig } from "./load.ts";
 import type { Config } from "./schema.ts";
 
+/** Where the simulated devices of receiving are reached. */
+export interface DemoBenchConfig {
+  readonly scalePort: string;
+  readonly scannerPort: string;
+  readonly probePort: string;
+  readonly gramsMax: number;
+  readonly divisionG: number;
+  /** Pictures of goods; null photographs with the terminal's own camera. */
+  readonly goodsFolder: string | null;
+}
+
 export interface DemoOptions {
   /** Where the demo keeps its journal and keys. */
   readonly dataFolder: string;
@@ -12,6 +23,8 @@ export interface DemoOptions {
   readonly passwordFile?: string;
   /** How long each sample person stands before the camera. */
   readonly photoHoldMs?: number;
+  /** Without it nothing can be weighed. */
+  readonly bench?: DemoBenchConfig;
   /** Default presence: the sample camera shows person after person and nobody is there to press. */
   readonly activation?: "presence" | "touch";
 }
@@ -53,6 +66,7 @@ export function demoConfig(options: DemoOptions): Config {
         ],
       },
     },
+    ...(options.bench === undefined ? {} : benchConfig(options.bench)),
     mqtt: {
       url: mqttUrl,
       ...(options.username === undefined ? {} : { username: options.username }),
@@ -64,4 +78,40 @@ export function demoConfig(options: DemoOptions): Config {
     },
   };
   return requireConfig(checkConfig(raw, { folder: dataFolder }));
+}
+
+function benchConfig(bench: DemoBenchConfig): object {
+  const { scalePort, scannerPort, probePort, gramsMax, divisionG, goodsFolder } = bench;
+  const container = (id: string, zh: string, en: string, tareG: number) => ({ id, name: { zh, en }, tareG });
+  return {
+    devices: [
+      { id: "demo-scale", kind: "scale", port: scalePort, protocol: "mt-sics", pollEveryMs: 60 },
+      {
+        id: "demo-scanner",
+        kind: "scanner",
+        port: scannerPort,
+        protocol: "scanner-serial",
+        use: "receiving",
+      },
+      { id: "demo-probe", kind: "thermometer", port: probePort, protocol: "probe-text" },
+    ],
+    receiving: {
+      camera: goodsFolder === null ? { kind: "same" } : { kind: "folder", folder: goodsFolder },
+      scales: [
+        {
+          id: "demo-scale",
+          label: "演示电子秤 / demo scale",
+          minG: 20 * divisionG,
+          maxG: gramsMax,
+          divisionG,
+          serialNumber: "DEMO-0001",
+          verifiedOn: "2026-03-10",
+        },
+      ],
+      containers: [
+        container("crate", "蓝色周转筐", "Blue crate", 1850),
+        container("trolley", "平板车", "Trolley", 12_400),
+      ],
+    },
+  };
 }

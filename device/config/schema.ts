@@ -2,6 +2,7 @@ import { z } from "zod";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
 import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 import { faceSchema } from "./face-schema.ts";
+import { receivingSchema } from "./receiving-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -272,15 +273,6 @@ const storageSchema = z.strictObject({
     .describe("How long a photo stays here after the cloud has confirmed it."),
 });
 
-const receivingSchema = z.strictObject({
-  priceFree: z
-    .boolean()
-    .default(false)
-    .describe(
-      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
-    ),
-});
-
 /** Each key by itself; rules between keys are in contradictions.ts. */
 export const configStructure = z.strictObject({
   version: z.literal(CONFIG_VERSION).default(CONFIG_VERSION).describe("Version of this file's layout."),
@@ -322,6 +314,7 @@ export function readParts(raw: unknown): ConfigParts {
     activation: validFields(servingLineSchema, servingLine).activation,
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
+    goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

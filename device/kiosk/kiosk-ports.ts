@@ -184,5 +184,7 @@ export interface KioskServer {
   start(): Promise<{ readonly url: string }>;
   /** Who is signed in at the pay screen with a role at the counter; null when nobody is. */
   operatorAtTill(): string | null;
+  /** Who is signed in at the receiving page; null when nobody is. */
+  operatorAtReceiving(): string | null;
   close(): Promise<void>;
 }

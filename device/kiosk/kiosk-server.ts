@@ -104,6 +104,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
 
   return {
     operatorAtTill: () => screens.operatorAtTill(),
+    operatorAtReceiving: () => receivingScreens?.operatorAtPage() ?? null,
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);

@@ -99,9 +99,9 @@ const photo = z.discriminatedUnion("kind", [
     why: z.enum([
       "camera-lost",
       "no-frame",
-      "no-camera",
-      "photo-space-full",
       "picture-unreadable",
+      "photo-space-full",
+      "no-camera",
       "nothing-to-show",
     ]),
   }),

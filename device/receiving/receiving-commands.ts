@@ -185,13 +185,12 @@ function scanned(state: ReceivingState, event: CommandEvent, facts: Facts): Step
   const note = (at: ReceivingState, notice: ScanNotice): ReceivingState => ({ ...at, lastScan: notice });
   const refused = (reason: ReceivingRefusal, gtin: string | null = null): Step =>
     refuse(note(state, { gtin, outcome: reason }), token, reason);
-  if (code === undefined) return refused("code-unreadable");
-  if (code.kind === "refused") return refused(code.reason);
-  if (code.kind === "text") {
-    const orderId = code.text.trim();
-    if (facts.orders.find(orderId) === undefined) return refused("code-unreadable");
+  // An order's number may look like an EAN with a wrong digit.
+  const orderId = event.command.kind === "scan" ? event.command.text.trim() : "";
+  if (facts.orders.find(orderId) !== undefined)
     return noted(chooseDelivery(state, event, orderId, facts), { gtin: null, outcome: "delivery-chosen" });
-  }
+  if (code === undefined || code.kind === "text") return refused("code-unreadable");
+  if (code.kind === "refused") return refused(code.reason);
   const { gtin } = code;
   const delivery = deliveryOf(state.place);
   if (delivery === null) return refused("choose-delivery-first", gtin);

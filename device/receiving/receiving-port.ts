@@ -219,9 +219,11 @@ export type PhotoRecord =
       readonly why:
         | "camera-lost"
         | "no-frame"
-        | "no-camera"
-        | "photo-space-full"
         | "picture-unreadable"
+        | "photo-space-full"
+        /** The terminal has none. */
+        | "no-camera"
+        /** Nothing came, so nothing can be shown. */
         | "nothing-to-show";
     };
 

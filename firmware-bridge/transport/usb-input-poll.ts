@@ -8,6 +8,21 @@ const TRANSFERS = 2;
 /** Transfers of a device that went away may never be given back. */
 const END_WAIT_MS_MAX = 300;
 
+/** Who a transfer reports to. */
+interface Owner {
+  completed: ((error: LibUSBException | undefined, report: Uint8Array) => void) | undefined;
+}
+
+/**
+ * The library never lets go of a transfer's callback, not even when the transfer is done (usb 2.18: a global handle for
+ * each). So the callback holds a box that is emptied, and nothing else: with the poll, its endpoint, device and listeners
+ * in it, each plugging in cost 8 KB that never came back.
+ */
+function callbackTo(owner: Owner) {
+  return (error: LibUSBException | undefined, buffer: Uint8Array, lengthBytes: number): void =>
+    owner.completed?.(error, buffer.subarray(0, lengthBytes));
+}
+
 export interface InputPollEvents {
   readonly report: (bytes: Uint8Array) => void;
   /** Once; the poll has stopped. */
@@ -20,7 +35,8 @@ export interface InputPollEvents {
  */
 export class InputPoll {
   readonly #events: InputPollEvents;
-  readonly #transfers: readonly Transfer[];
+  #transfers: readonly Transfer[];
+  readonly #owners: readonly Owner[];
   readonly #reportBytesMax: number;
   #pending = 0;
   #isStopped = false;
@@ -29,10 +45,10 @@ export class InputPoll {
   constructor(endpoint: InEndpoint, events: InputPollEvents) {
     this.#events = events;
     this.#reportBytesMax = endpoint.descriptor.wMaxPacketSize;
-    this.#transfers = Array.from({ length: TRANSFERS }, () => {
-      const transfer = endpoint.makeTransfer(0, (error, buffer, lengthBytes) =>
-        this.#completed(transfer, error, buffer.subarray(0, lengthBytes)),
-      );
+    this.#owners = Array.from({ length: TRANSFERS }, (): Owner => ({ completed: undefined }));
+    this.#transfers = this.#owners.map((owner) => {
+      const transfer = endpoint.makeTransfer(0, callbackTo(owner));
+      owner.completed = (error, report) => this.#completed(transfer, error, report);
       return transfer;
     });
   }
@@ -45,14 +61,16 @@ export class InputPoll {
   async stop(): Promise<void> {
     this.#isStopped = true;
     for (const transfer of this.#transfers) cancelQuietly(transfer);
-    if (this.#pending === 0) return;
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, END_WAIT_MS_MAX);
-      this.#onEnd = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
+    if (this.#pending > 0)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, END_WAIT_MS_MAX);
+        this.#onEnd = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    for (const owner of this.#owners) owner.completed = undefined;
+    this.#transfers = [];
   }
 
   #submit(transfer: Transfer): void {

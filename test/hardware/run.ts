@@ -12,6 +12,7 @@ const ROOT = resolve(import.meta.dirname, "../..");
 const CACHE = join(ROOT, ".canteen", "hardware");
 /** In a row, for each kind of device. */
 const REPLUGS = Number(process.env["CANTEEN_REPLUGS"] ?? 50);
+const ONLY = process.env["CANTEEN_ONLY"] ?? "";
 const RUN_MS_MAX = Number(process.env["CANTEEN_GUEST_MINUTES"] ?? 30) * 60_000;
 
 /** program: package */
@@ -29,7 +30,8 @@ const HELP = `npm run test:hardware: the bridge on a real USB stack (HID and CDC
 Takes minutes; needs QEMU, no root. What it downloads and prints is described in test/README.md.
 
   CANTEEN_REPLUGS=1000        replugs in a row for each kind of device (50)
-  CANTEEN_GUEST_MINUTES=120   ends the guest after so long (30)`;
+  CANTEEN_GUEST_MINUTES=120   ends the guest after so long (30)
+  CANTEEN_ONLY="HID device"   only the tests whose names match`;
 
 if (process.argv.includes("--help")) console.log(HELP);
 else process.exitCode = await main();
@@ -88,7 +90,7 @@ function packInitramfs(moduleFolder: string, modules: readonly string[]): string
   writeFileSync(join(folder, "load-order"), modules.join("\n"));
   writeFileSync(
     join(folder, "guest.env"),
-    `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\nREPLUGS='${REPLUGS}'\n`,
+    `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\nREPLUGS='${REPLUGS}'\nONLY='${ONLY.replaceAll("'", ".")}'\n`,
   );
   copyFileSync(join(import.meta.dirname, "guest", "init.sh"), join(folder, "init"));
   chmodSync(join(folder, "init"), 0o755);

@@ -30,6 +30,6 @@ mount -t tmpfs tmp /guest/tmp
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=512000 results /guest/results || echo "guest: no results folder"
 ip link set lo up
 echo "guest: up after $(cut -d' ' -f1 /proc/uptime) s"
-chroot /guest /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE" "$REPLUGS"
+chroot /guest /bin/bash "$CHECKOUT/test/hardware/guest/run.sh" "$CHECKOUT" "$NODE" "$REPLUGS" "$ONLY"
 echo "guest: done after $(cut -d' ' -f1 /proc/uptime) s"
 poweroff -f

@@ -7,4 +7,4 @@ cd "$1" || exit 1
 /lib/systemd/systemd-udevd --daemon
 udevadm trigger
 udevadm settle
-"$2" node_modules/vitest/vitest.mjs run --config test/hardware/vitest.config.ts
+"$2" node_modules/vitest/vitest.mjs run --config test/hardware/vitest.config.ts ${4:+-t "$4"}
