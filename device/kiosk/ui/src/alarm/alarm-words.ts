@@ -22,8 +22,7 @@ export function factsText({ facts }: Pick<AlarmView, "facts">): string {
   const parts: string[] = [];
   const { valueMilliC, limitMilliC, fault, gapMs, isInferred } = facts as Readonly<Record<string, unknown>>;
   if (typeof valueMilliC === "number") parts.push(`${celsius(valueMilliC)} °C`);
-  if (typeof limitMilliC === "number")
-    parts.push(t("cabinet.alarm.limit", { limit: celsius(limitMilliC) }));
+  if (typeof limitMilliC === "number") parts.push(t("cabinet.alarm.limit", { limit: celsius(limitMilliC) }));
   if (typeof fault === "string" && te(`cabinet.fault.${fault}`)) parts.push(t(`cabinet.fault.${fault}`));
   if (typeof gapMs === "number") parts.push(t("cabinet.alarm.gap", { time: durationText(gapMs) }));
   if (isInferred === true) parts.push(t("cabinet.alarm.inferred"));

@@ -140,7 +140,7 @@ export const en: Texts = {
     toPay: "Pay page",
     attemptsLeft: "{count} attempts left",
     lockedFor: "Try again in {minutes} min",
-    tabs: { people: "People", charges: "Today's payments", status: "Status" },
+    tabs: { people: "People", charges: "Today's payments", alarms: "Alarms", status: "Status" },
     role: { cashier: "cashier", keeper: "keeper", manager: "manager" },
   },
   people: {

@@ -137,7 +137,7 @@ export const zh = {
     toPay: "付款页",
     attemptsLeft: "还可以再试 {count} 次",
     lockedFor: "请 {minutes} 分钟后再试",
-    tabs: { people: "人员", charges: "今日付款", status: "状态" },
+    tabs: { people: "人员", charges: "今日付款", alarms: "报警", status: "状态" },
     role: { cashier: "收银员", keeper: "仓管", manager: "管理员" },
   },
   people: {
