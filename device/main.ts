@@ -22,6 +22,7 @@ import { Teardown } from "./platform/teardown.ts";
 import type { Receiving } from "./receiving/receiving-port.ts";
 import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
+import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -30,7 +31,7 @@ import { servingLineSettings } from "./serving-line/settings.ts";
 import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
-
+import { alarmSource, createTerminalCabinets } from "./terminal-cabinets.ts";
 import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
@@ -52,7 +53,7 @@ export interface TerminalOptions {
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
-  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "goods">;
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "goods" | "cabinet">;
 }
 
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
@@ -71,6 +72,7 @@ export interface Terminal extends RunningTerminal {
   readonly servingLine: ServingLineControl;
   readonly signatures: SignatureDesk;
   readonly receiving: Receiving;
+  readonly cabinets: CabinetsControl;
   readonly sync: Sync;
 }
 
@@ -168,6 +170,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
   payWithCards(devices, servingLine, logger);
+  const cabinets = createTerminalCabinets(config, store, devices, { clock, logger });
+  teardown.add("cabinets", () => cabinets.close());
 
   const receiving = startTerminalReceiving({
     config,
@@ -194,7 +198,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("template renewal", () => renewal?.close());
 
-  const sync = makeSync(options, store, servingLine, { clock, entropy, logger });
+  const sync = makeSync(options, store, servingLine, cabinets, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
   const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
@@ -266,6 +270,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     servingLine,
     signatures,
     receiving,
+    cabinets,
     sync,
     close: () => teardown.run(),
   };
@@ -291,6 +296,7 @@ function makeSync(
   { config }: TerminalOptions,
   store: TerminalStore,
   servingLine: ServingLineControl,
+  cabinets: CabinetsControl,
   world: { readonly clock: Clock; readonly entropy: Entropy; readonly logger: Logger },
 ): Sync {
   const { mqtt, site, device } = config;
@@ -307,6 +313,7 @@ function makeSync(
     ...(store.templateExchange === null ? {} : { templates: store.templateExchange }),
     photos: store.photos,
     orders: store.orders,
+    alarms: alarmSource(cabinets),
     mealPlan: {
       version: () => store.mealPlans.version(),
       apply: (message) => {

@@ -7,6 +7,7 @@ import { goodsProjection } from "./receiving/goods-projection.ts";
 import { receivingMigrations } from "./receiving/order-book.ts";
 import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
+import { alarmProjection } from "./sample-cabinet/alarm-projection.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
 import { mealPlanMigrations } from "./serving-line/meal-plan-store.ts";
@@ -38,4 +39,5 @@ export const TERMINAL_PROJECTIONS: readonly Projection[] = [
   ledgerProjection,
   disputeProjection,
   goodsProjection,
+  alarmProjection,
 ];

@@ -1,12 +1,14 @@
 import { CardReaderDriver } from "../firmware-bridge/drivers/card-reader-driver.ts";
 import { ListeningThermometer } from "../firmware-bridge/drivers/listening-thermometer.ts";
 import { ModbusBus } from "../firmware-bridge/drivers/modbus-bus.ts";
+import { ModbusContacts } from "../firmware-bridge/drivers/modbus-contacts.ts";
 import { ModbusRelay } from "../firmware-bridge/drivers/modbus-relay.ts";
 import { ModbusThermometer } from "../firmware-bridge/drivers/modbus-thermometer.ts";
 import { OneWireThermometer } from "../firmware-bridge/drivers/onewire-thermometer.ts";
 import { ScaleDriver } from "../firmware-bridge/drivers/scale-driver.ts";
 import { ScannerDriver } from "../firmware-bridge/drivers/scanner-driver.ts";
 import type { CardReader } from "../firmware-bridge/ports/card-reader.ts";
+import type { Contacts } from "../firmware-bridge/ports/contact.ts";
 import type { BridgeDevice } from "../firmware-bridge/ports/device-state.ts";
 import type { Dialect, SerialSettings } from "../firmware-bridge/ports/dialect.ts";
 import { BridgeFault } from "../firmware-bridge/ports/fault.ts";
@@ -27,6 +29,7 @@ export interface TerminalDevices {
   readonly scales: ReadonlyMap<string, Scale>;
   readonly thermometers: ReadonlyMap<string, Thermometer>;
   readonly relays: ReadonlyMap<string, Relay>;
+  readonly contacts: ReadonlyMap<string, Contacts>;
   readonly cardReaders: ReadonlyMap<string, CardReader>;
   readonly scanners: ReadonlyMap<string, { readonly scanner: Scanner; readonly use: "till" | "receiving" }>;
   /** Each connects, and connects again, until `close`. */
@@ -71,6 +74,7 @@ export function createTerminalDevices(
     scales: byKind((device) => (device.kind === "scale" ? device.scale : undefined)),
     thermometers: byKind((device) => ("thermometer" in device ? device.thermometer : undefined)),
     relays: byKind((device) => (device.kind === "modbus-bus" ? device.relay : undefined)),
+    contacts: byKind((device) => (device.kind === "modbus-bus" ? device.contacts : undefined)),
     cardReaders: byKind((device) => (device.kind === "card-reader" ? device.reader : undefined)),
     scanners: byKind((device) =>
       device.kind === "scanner" ? { scanner: device.scanner, use: device.use } : undefined,
@@ -98,7 +102,12 @@ export type ConfiguredDevice =
   | { readonly kind: "thermometer"; readonly thermometer: Thermometer }
   | { readonly kind: "scanner"; readonly scanner: ScannerDriver; readonly use: "till" | "receiving" }
   | { readonly kind: "card-reader"; readonly reader: CardReaderDriver }
-  | { readonly kind: "modbus-bus"; readonly thermometer: Thermometer; readonly relay: Relay };
+  | {
+      readonly kind: "modbus-bus";
+      readonly thermometer: Thermometer;
+      readonly relay: Relay;
+      readonly contacts: Contacts;
+    };
 
 export function partsOf(device: ConfiguredDevice): readonly BridgeDevice[] {
   switch (device.kind) {
@@ -111,7 +120,7 @@ export function partsOf(device: ConfiguredDevice): readonly BridgeDevice[] {
     case "card-reader":
       return [device.reader];
     case "modbus-bus":
-      return [device.thermometer, device.relay];
+      return [device.thermometer, device.relay, device.contacts];
   }
 }
 
@@ -192,7 +201,18 @@ function makeModbusBus(
   }));
   const thermometer = new ModbusThermometer({ bus, probes, clock, pollEveryMs });
   const channels = config.relays.map(({ id, unit, coil }) => ({ name: id, unit, coil }));
-  return { kind: "modbus-bus", thermometer, relay: new ModbusRelay({ bus, channels }) };
+  const inputs = config.inputs.map(({ id, unit, functionCode, input }) => ({
+    name: id,
+    unit,
+    functionCode,
+    input,
+  }));
+  return {
+    kind: "modbus-bus",
+    thermometer,
+    relay: new ModbusRelay({ bus, channels }),
+    contacts: new ModbusContacts({ bus, inputs, clock }),
+  };
 }
 
 type SpokenConfig = Extract<DeviceConfig, { protocol: string }>;

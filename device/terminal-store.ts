@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { Config } from "./config/schema.ts";
@@ -49,6 +50,8 @@ export interface TerminalStoreOptions {
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
 export interface TerminalStore {
+  /** The one database, for parts that read their own projections. */
+  readonly db: Database;
   readonly ids: IdSource;
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
@@ -179,6 +182,7 @@ function open(
   const mealPlans = new MealPlanStore({ db, journal, ids, activation: servingLine.activation });
   const configured = configuredMealPlan(servingLine.mealPlan);
   return {
+    db,
     ids,
     timeTrust,
     journal,

@@ -1,8 +1,11 @@
 import { writeFileSync } from "node:fs";
 import { z } from "zod";
 import { ROSTER_ENTRY_SCHEMAS } from "../device/roster/entries.ts";
+import { ALARM_ENTRY_SCHEMAS } from "../device/sample-cabinet/alarm-entries.ts";
+import { TEMPERATURE_ENTRY_SCHEMAS } from "../device/sample-cabinet/temperature-entries.ts";
 import { CHARGE_ENTRY_SCHEMAS } from "../device/serving-line/entries.ts";
 import {
+  ALARM_CHANNEL,
   CHANNELS,
   type Channel,
   type ChannelName,
@@ -33,6 +36,7 @@ export function asyncApiDocument(): object {
     channels: {
       ...Object.fromEntries(CHANNEL_NAMES.map((name) => [name, channelOf(name)])),
       photo: photoChannel(),
+      alarm: alarmChannel(),
     },
     operations: {
       ...Object.fromEntries(CHANNEL_NAMES.map((name) => [operationName(name), operationOf(name)])),
@@ -41,6 +45,12 @@ export function asyncApiDocument(): object {
         channel: { $ref: "#/channels/photo" },
         messages: [{ $ref: "#/channels/photo/messages/photo" }],
         bindings: { mqtt: { qos: 1, retain: false, bindingVersion: "0.2.0" } },
+      },
+      sendAlarm: {
+        action: "send",
+        channel: { $ref: "#/channels/alarm" },
+        messages: [{ $ref: "#/channels/alarm/messages/alarm" }],
+        bindings: { mqtt: { qos: 1, retain: true, bindingVersion: "0.2.0" } },
       },
     },
     components: {
@@ -51,6 +61,11 @@ export function asyncApiDocument(): object {
           summary: PHOTO_CHANNEL.summary,
           contentType: "application/octet-stream",
           payload: { type: "string", format: "binary" },
+        },
+        alarm: {
+          name: "alarm",
+          summary: ALARM_CHANNEL.summary,
+          payload: withoutDraft(z.toJSONSchema(ALARM_CHANNEL.schema, { target: "draft-07" })),
         },
       },
       schemas: Object.assign(entryBodies(), ...CHANNEL_NAMES.map((name) => schemasOf(name).shared)),
@@ -87,6 +102,19 @@ function photoChannel(): object {
   };
 }
 
+/** A topic for each cabinet. */
+function alarmChannel(): object {
+  return {
+    address: `${TOPIC_ROOT}/{site}/{device}/${ALARM_CHANNEL.suffix}`,
+    description: ALARM_CHANNEL.summary,
+    parameters: {
+      ...ADDRESS_PARAMETERS,
+      cabinet: { description: "The cabinet's id in the terminal's configuration; same alphabet." },
+    },
+    messages: { alarm: { $ref: "#/components/messages/alarm" } },
+  };
+}
+
 /** Written from the terminal's side: it sends what goes up and receives what comes down. */
 function operationOf(name: ChannelName): object {
   const { from, retain }: Channel = CHANNELS[name];
@@ -109,13 +137,21 @@ function messageOf(name: ChannelName): object {
 
 /** What `body` of a journal entry holds, by the entry's kind; kinds that are not here carry facts for people. */
 function entryBodies(): Record<string, object> {
-  const schemas = { ...CHARGE_ENTRY_SCHEMAS, ...ROSTER_ENTRY_SCHEMAS };
+  const schemas = {
+    ...CHARGE_ENTRY_SCHEMAS,
+    ...ROSTER_ENTRY_SCHEMAS,
+    ...ALARM_ENTRY_SCHEMAS,
+    ...TEMPERATURE_ENTRY_SCHEMAS,
+  };
   return Object.fromEntries(
     Object.entries(schemas).map(([kind, schema]) => {
-      const { $schema: _draft, ...body } = z.toJSONSchema(schema, { target: "draft-07" });
-      return [`entry-${kind}`, body];
+      return [`entry-${kind}`, withoutDraft(z.toJSONSchema(schema, { target: "draft-07" }))];
     }),
   );
+}
+
+function withoutDraft({ $schema: _draft, ...schema }: Readonly<Record<string, unknown>>): object {
+  return schema;
 }
 
 /**

@@ -11,6 +11,7 @@ import { SystemClock } from "../platform/system-clock.ts";
 import { Teardown } from "../platform/teardown.ts";
 import { createEmbeddedBroker, type EmbeddedBroker } from "../sync/embedded-broker.ts";
 import { type DemoBench, startDemoBench } from "./demo-bench.ts";
+import { startDemoCabinet } from "./demo-cabinet.ts";
 import { PROGRAM_FOLDER } from "./which-config.ts";
 
 export interface DemoSystemOptions extends Omit<DemoOptions, "mqttUrl"> {
@@ -43,16 +44,25 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
     const bench = await startDemoBench(join(options.dataFolder, "..", "goods"), new SystemClock(), teardown);
     let running: Terminal | null = null;
     options.onProgress("正在启动终端… / starting the terminal…");
+    const cabinet = await startDemoCabinet(new SystemClock(), teardown);
     const terminal = await startTerminal({
-      config: demoConfig({ ...options, mqttUrl, bench: benchConfig(bench, options) }),
+      config: demoConfig({
+        ...options,
+        mqttUrl,
+        bench: benchConfig(bench, options),
+        cabinetPort: cabinet.port,
+      }),
       logger,
       demo: {
+        cabinet: cabinet.controls,
         isOnline: () => broker.listening,
         setOnline: async (online) => {
           if (online) await broker.start();
           else await broker.stop();
         },
-        goods: bench.goods(() => running && { day: running.receiving.view().day, book: running.store.orders }),
+        goods: bench.goods(
+          () => running && { day: running.receiving.view().day, book: running.store.orders },
+        ),
       },
     });
     running = terminal;

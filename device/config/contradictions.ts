@@ -1,3 +1,4 @@
+import type { CabinetParts } from "./cabinet-schema.ts";
 import type { DeviceParts } from "./device-schema.ts";
 /** The values that rules between keys look at; what is missing or invalid by itself is left out. */
 export interface ConfigParts {
@@ -23,6 +24,7 @@ export interface ConfigParts {
   };
   readonly devices: readonly DeviceParts[];
   readonly goodsScales: readonly { readonly id: string; readonly minG: number; readonly maxG: number }[];
+  readonly cabinets: readonly CabinetParts[];
 }
 
 export interface PeriodParts {
@@ -50,6 +52,7 @@ export function contradictions(parts: ConfigParts): Contradiction[] {
     ...securityContradictions(parts.security),
     ...deviceContradictions(parts.devices),
     ...goodsScaleContradictions(parts),
+    ...cabinetContradictions(parts),
   ];
 }
 
@@ -199,6 +202,43 @@ function goodsScaleContradictions({ goodsScales, devices }: ConfigParts): Contra
     if (minG >= maxG) {
       const reason = { zh: `必须小于 maxG（${maxG}）`, en: `must be less than maxG (${maxG})` };
       found.push({ path: [...path, "minG"], reason, input: minG });
+    }
+    return found;
+  });
+}
+
+/** A cabinet that names a probe which is nowhere would be watched by nobody; one probe has one cabinet. */
+function cabinetContradictions({ cabinets, devices }: ConfigParts): Contradiction[] {
+  const names = new Set(devices.flatMap(({ id, names }) => [...(id === undefined ? [] : [id]), ...names]));
+  const owners = new Map<string, number>();
+  return cabinets.flatMap((cabinet, index) => {
+    const found: Contradiction[] = [];
+    const path = ["cabinets", index] as const;
+    if (cabinet.id !== undefined && cabinets.slice(0, index).some(({ id }) => id === cabinet.id)) {
+      const reason = { zh: `与前面的留样柜 id 重复`, en: "is also the id of a cabinet before" };
+      found.push({ path: [...path, "id"], reason, input: cabinet.id });
+    }
+    for (const [at, { probe, lowMilliC = 0, highMilliC = 0 }] of cabinet.probes.entries()) {
+      const place = [...path, "probes", at];
+      if (probe !== undefined && owners.has(probe)) {
+        const reason = { zh: `探头 ${probe} 已用于另一处`, en: `the probe ${probe} is used before` };
+        found.push({ path: [...place, "probe"], reason, input: probe });
+      }
+      if (probe !== undefined) owners.set(probe, index);
+      if (lowMilliC >= highMilliC) {
+        const reason = { zh: "必须低于 highMilliC", en: "must be below highMilliC" };
+        found.push({ path: [...place, "lowMilliC"], reason, input: lowMilliC });
+      }
+    }
+    const named = [
+      ...cabinet.probes.map(({ probe }, at) => [["probes", at, "probe"], probe] as const),
+      [["door", "input"], cabinet.input] as const,
+      [["relay"], cabinet.relay] as const,
+    ];
+    for (const [keys, name] of named) {
+      if (name === undefined || names.has(name)) continue;
+      const reason = { zh: `devices 中没有 ${name}`, en: `there is no ${name} in devices` };
+      found.push({ path: [...path, ...keys], reason, input: name });
     }
     return found;
   });

@@ -27,7 +27,12 @@ export interface DemoOptions {
   readonly bench?: DemoBenchConfig;
   /** Default presence: the sample camera shows person after person and nobody is there to press. */
   readonly activation?: "presence" | "touch";
+  /** Where the simulated cabinet's line is; left out, the demo has no cabinet. */
+  readonly cabinetPort?: string;
 }
+
+/** Modbus addresses on the simulated cabinet's line: air and food, and the module with door and buzzer. */
+export const DEMO_CABINET_UNITS = { probes: [1, 2], module: 9 } as const;
 
 /**
  * The demo's configuration, through the same schema as a file. Its three meals cover the whole day, so that a
@@ -66,7 +71,10 @@ export function demoConfig(options: DemoOptions): Config {
         ],
       },
     },
-    ...(options.bench === undefined ? {} : benchConfig(options.bench)),
+    ...joined(
+      options.bench === undefined ? NOTHING : benchConfig(options.bench),
+      options.cabinetPort === undefined ? NOTHING : demoCabinet(options.cabinetPort),
+    ),
     mqtt: {
       url: mqttUrl,
       ...(options.username === undefined ? {} : { username: options.username }),
@@ -80,7 +88,16 @@ export function demoConfig(options: DemoOptions): Config {
   return requireConfig(checkConfig(raw, { folder: dataFolder }));
 }
 
-function benchConfig(bench: DemoBenchConfig): object {
+/** A part of the demo that brings devices of its own. */
+type DemoPart = { readonly devices: readonly object[] } & Readonly<Record<string, unknown>>;
+const NOTHING: DemoPart = { devices: [] };
+const joined = (one: DemoPart, other: DemoPart): DemoPart => ({
+  ...one,
+  ...other,
+  devices: [...one.devices, ...other.devices],
+});
+
+function benchConfig(bench: DemoBenchConfig): DemoPart {
   const { scalePort, scannerPort, probePort, gramsMax, divisionG, goodsFolder } = bench;
   const container = (id: string, zh: string, en: string, tareG: number) => ({ id, name: { zh, en }, tareG });
   return {
@@ -113,5 +130,53 @@ function benchConfig(bench: DemoBenchConfig): object {
         container("trolley", "平板车", "Trolley", 12_400),
       ],
     },
+  };
+}
+
+/** Delays of seconds instead of minutes: a visitor opens the door and sees what happens. */
+function demoCabinet(port: string): DemoPart {
+  const fields = [
+    { name: "temperature", scale: "0.1" },
+    { name: "humidity", scale: "0.1" },
+  ];
+  const [air, food] = DEMO_CABINET_UNITS.probes;
+  const { module: unit } = DEMO_CABINET_UNITS;
+  return {
+    devices: [
+      {
+        id: "cabinet-line",
+        kind: "modbus-bus",
+        port,
+        pollEveryMs: 1000,
+        replyWaitMsMax: 200,
+        probes: [
+          { id: "cabinet-air", unit: air, fields },
+          { id: "cabinet-food", unit: food, fields },
+        ],
+        relays: [{ id: "cabinet-buzzer", unit, coil: 0 }],
+        inputs: [{ id: "cabinet-door", unit, input: 0 }],
+      },
+    ],
+    cabinets: [
+      {
+        id: "cabinet-1",
+        name: { zh: "一号留样柜", en: "Cabinet 1" },
+        slots: 24,
+        probes: [
+          { probe: "cabinet-air", name: { zh: "柜内空气", en: "Air" }, silenceMsMax: 5000 },
+          { probe: "cabinet-food", name: { zh: "样品", en: "Samples" }, silenceMsMax: 5000 },
+        ],
+        door: { input: "cabinet-door" },
+        relay: "cabinet-buzzer",
+        alarms: {
+          high: { delayMs: 10_000 },
+          doorOpen: { delayMs: 10_000 },
+          probeFault: { delayMs: 5000 },
+          lineLost: { delayMs: 5000 },
+          risingFast: { isOn: false },
+        },
+        escalateAfterMs: { general: 120_000, major: 60_000, critical: 60_000 },
+      },
+    ],
   };
 }

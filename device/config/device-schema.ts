@@ -152,6 +152,17 @@ const modbusBusSchema = z.strictObject({
     )
     .max(32)
     .default([]),
+  inputs: z
+    .array(
+      z.strictObject({
+        id: deviceId.describe("Stable: the door is named by it."),
+        unit: z.int().min(1).max(247).describe("Modbus address of the input module."),
+        functionCode: z.literal([1, 2]).default(2).describe("2 discrete inputs, 1 coils."),
+        input: z.int().min(0).max(65_535).describe("Its input, from 0."),
+      }),
+    )
+    .max(32)
+    .default([]),
 });
 
 const onewireBusSchema = z.strictObject({
@@ -199,7 +210,7 @@ export interface DeviceParts {
 
 export function readDeviceParts(raw: unknown): DeviceParts {
   const entry = recordOf(raw);
-  const names = ["probes", "relays"].flatMap((key) => {
+  const names = ["probes", "relays", "inputs"].flatMap((key) => {
     const list: readonly unknown[] = Array.isArray(entry[key]) ? entry[key] : [];
     return list.map((item) => recordOf(item)["id"]).filter((id) => typeof id === "string");
   });

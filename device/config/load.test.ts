@@ -276,13 +276,32 @@ describe("device/config/canteen.example.yaml", () => {
 
   it("is valid with every commented default switched on", () => {
     const uncommented = example
-      .replace(/# (camera|devices):\n(#.*\n)+/g, "")
+      .replace(/# (camera|devices|cabinets):\n(#.*\n)+/g, "")
       .replace(/^(\s*)# (\s*\w+:( \S+)?)$/gm, "$1$2")
       .replace(/^ {2}siteKeyFile:.*$/m, "");
     mkdirSync(join(folder, "secrets"));
     write("x", "secrets/mqtt-password");
     write("x", "secrets/broker-ca.pem");
     expect(said(uncommented)).toEqual([]);
+  });
+});
+
+describe("the cabinets of the example", () => {
+  const example = readFileSync(join(import.meta.dirname, "canteen.example.yaml"), "utf8");
+  const block = (key: string): string =>
+    (new RegExp(`# ${key}:\\n(?:#.*\\n)+`).exec(example)?.[0] ?? "").replace(/^# /gm, "");
+
+  it("are valid with the devices that they name, and only with them", () => {
+    expect(said(MINIMAL + block("devices") + block("cabinets"))).toEqual([]);
+    expect(said(MINIMAL + block("cabinets")).join()).toContain("there is no cabinet-1 in devices");
+  });
+
+  it("have probes of their own, with limits the right way round", () => {
+    const twice = block("cabinets").replace("highMilliC: 8000", "highMilliC: 0");
+    expect(said(MINIMAL + block("devices") + twice).join()).toContain("must be below highMilliC");
+    const [head = "", ...rest] = block("cabinets").split("\n");
+    const doubled = [head, ...rest, ...rest].join("\n");
+    expect(said(MINIMAL + block("devices") + doubled).join()).toContain("the probe cabinet-1 is used before");
   });
 });
 

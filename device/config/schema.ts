@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { cabinetsSchema, readCabinetParts } from "./cabinet-schema.ts";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
 import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 import { faceSchema } from "./face-schema.ts";
@@ -257,6 +258,14 @@ const storageSchema = z.strictObject({
     .max(1e12)
     .default(50_000_000)
     .describe("Below this free space sales stop before anything could be lost."),
+  temperatureBytesMax: z
+    .int()
+    .min(1_000_000)
+    .max(1e12)
+    .default(500_000_000)
+    .describe(
+      "Readings of the cabinets' probes (7 days) and their minutes (2 years). At this the oldest readings go first.",
+    ),
   photoBytesMax: z
     .int()
     .min(10_000_000)
@@ -294,6 +303,7 @@ export const configStructure = z.strictObject({
   security: securitySchema.prefault({}),
   storage: storageSchema.prefault({}),
   receiving: receivingSchema.prefault({}),
+  cabinets: cabinetsSchema,
 });
 
 export const configSchema = configStructure.check((context) => {
@@ -315,6 +325,7 @@ export function readParts(raw: unknown): ConfigParts {
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
+    cabinets: (Array.isArray(config["cabinets"]) ? config["cabinets"] : []).map(readCabinetParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),
     mqtt: validFields(mqttSchema, record(config["mqtt"])),

@@ -75,14 +75,17 @@ export interface DemoControls {
   readonly cabinet?: DemoCabinet;
 }
 
-/** The demo's cabinet: its probes and its door speak Modbus to the terminal as real ones do. */
+/** The demo's sample cabinet: what a visitor may do to it. */
 export interface DemoCabinet {
-  condition(): {
-    readonly isDoorOpen: boolean;
-    readonly isCompressorOn: boolean;
-    readonly isProbeUnplugged: boolean;
-  };
-  set(change: Partial<ReturnType<DemoCabinet["condition"]>>): void;
+  condition(): DemoCabinetCondition;
+  set(change: Partial<DemoCabinetCondition>): void;
+}
+
+export interface DemoCabinetCondition {
+  readonly isDoorOpen: boolean;
+  readonly isCompressorOn: boolean;
+  /** The probe among the samples. */
+  readonly isProbeUnplugged: boolean;
 }
 
 /** The demo's pan and scanner: they speak bytes to the terminal as real ones do. */

@@ -2,6 +2,7 @@ import type { Journal } from "../journal/journal-port.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Entropy, IdSource } from "../platform/entropy.ts";
 import type { Logger } from "../platform/logger.ts";
+import { type AlarmSource, AlarmUplink } from "./alarm-uplink.ts";
 import type { CommandLog } from "./command-log.ts";
 import { answerCommand, type CommandHandler } from "./commands.ts";
 import { Downlink } from "./downlink.ts";
@@ -15,6 +16,7 @@ import { RosterRequests } from "./roster-requests.ts";
 import type { Sync, SyncStatus } from "./sync-port.ts";
 import { TemplateUplink } from "./template-uplink.ts";
 import {
+  alarmTopic,
   CHANNELS,
   type ChannelName,
   downFilter,
@@ -39,6 +41,8 @@ export interface SyncOptions {
   /** Left out where sharing is off. */
   readonly templates?: TemplateExchange;
   readonly photos?: PhotoSource;
+  /** The cabinets; left out where there are none. */
+  readonly alarms?: AlarmSource;
   readonly commands?: {
     readonly log: CommandLog;
     readonly handlers: Readonly<Record<string, CommandHandler>>;
@@ -79,6 +83,7 @@ class TerminalSync implements Sync {
   readonly #rosterRequests: RosterRequests;
   readonly #templates: TemplateUplink | null;
   readonly #photos: PhotoUplink | null;
+  readonly #alarms: AlarmUplink | null;
   readonly #listeners = new Set<(status: SyncStatus) => void>();
   readonly #startedMs: number;
   #connectionId = "";
@@ -104,6 +109,7 @@ class TerminalSync implements Sync {
     });
     this.#templates = this.#makeTemplates();
     this.#photos = this.#makePhotos();
+    this.#alarms = this.#makeAlarms();
     this.#downlink = this.#makeDownlink();
   }
 
@@ -132,6 +138,7 @@ class TerminalSync implements Sync {
     this.#pump.close();
     this.#templates?.close();
     this.#photos?.close();
+    this.#alarms?.close();
     this.#rosterRequests.disconnected();
     this.#outbox.clear();
     // A goodbye suppresses the will, so its word is said here.
@@ -213,6 +220,21 @@ class TerminalSync implements Sync {
     });
   }
 
+  #makeAlarms(): AlarmUplink | null {
+    const { alarms, address, clock } = this.#options;
+    if (alarms === undefined) return null;
+    return new AlarmUplink({
+      source: alarms,
+      publish: (cabinetId, message) =>
+        this.#link.publish({
+          topic: alarmTopic(address, cabinetId),
+          payload: JSON.stringify(message),
+          retain: true,
+        }),
+      clock,
+    });
+  }
+
   #makeDownlink(): Downlink {
     const { address, roster, mealPlan, orders, templates, clock, logger } = this.#options;
     const commands = {
@@ -242,6 +264,8 @@ class TerminalSync implements Sync {
 
   #onUp(connectionId: string): void {
     this.#connectionId = connectionId;
+    // Before the birth: a window that the backlog has filled must not hold an alarm up.
+    this.#alarms?.connected();
     this.#announce();
     this.#pump.connected(connectionId);
     this.#rosterRequests.connected();
@@ -249,6 +273,7 @@ class TerminalSync implements Sync {
     this.#photos?.connected();
     const periodMs = this.#options.waits?.healthPeriodMs ?? HEALTH_PERIOD_MS;
     this.#health = this.#options.clock.every(periodMs, () => {
+      this.#alarms?.repeat();
       this.#announce();
       this.#pump.ask();
     });
@@ -262,6 +287,7 @@ class TerminalSync implements Sync {
     this.#rosterRequests.disconnected();
     this.#templates?.disconnected();
     this.#photos?.disconnected();
+    this.#alarms?.disconnected();
   }
 
   #onMessage(message: IncomingMessage): void {

@@ -1,5 +1,6 @@
 import type { z } from "zod";
 import { rosterMessageSchema } from "../roster/roster-delta.ts";
+import { alarmStateSchema } from "./alarm-messages.ts";
 import {
   commandResultSchema,
   commandSchema,
@@ -63,6 +64,13 @@ export const PHOTO_CHANNEL = {
   summary: "Bytes of a photo from `offset` on, at most 64 KiB; with no bytes it asks what the cloud has.",
 } as const;
 
+/** One topic for each cabinet, so that each has a retained state of its own. */
+export const ALARM_CHANNEL = {
+  suffix: "state/alarm/{cabinet}",
+  schema: alarmStateSchema,
+  summary: "Alarms of one sample cabinet, as they are now; published at once, ahead of every backlog.",
+} as const;
+
 export type ChannelName = keyof typeof CHANNELS;
 
 /** Where one terminal's topics hang. Site and device are identifiers of `canteen.yaml`: no `/`, `+` or `#`. */
@@ -81,6 +89,18 @@ export function topicOf(address: TerminalAddress, name: ChannelName): string {
 
 export function photoTopic(address: TerminalAddress, sha256: string, offset: number): string {
   return `${terminalRoot(address)}/up/photo/${sha256}/${offset}`;
+}
+
+export function alarmTopic(address: TerminalAddress, cabinetId: string): string {
+  if (!IDENTIFIER.test(cabinetId)) throw new RangeError("a cabinet is named by an identifier");
+  return `${terminalRoot(address)}/state/alarm/${cabinetId}`;
+}
+
+/** @returns undefined for a suffix that is no cabinet's. */
+export function parseAlarmSuffix(suffix: string): string | undefined {
+  const [lane, channel, cabinetId = "", ...rest] = suffix.split("/");
+  const isAlarm = lane === "state" && channel === "alarm" && rest.length === 0;
+  return isAlarm && IDENTIFIER.test(cabinetId) ? cabinetId : undefined;
 }
 
 const PHOTO_SUFFIX = /^up\/photo\/([0-9a-f]{64})\/(0|[1-9][0-9]{0,6})$/;

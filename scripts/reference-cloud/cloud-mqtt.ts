@@ -13,16 +13,20 @@ import type { IncomingMessage } from "../../device/sync/mqtt-connection.ts";
 import { type BrokerSettings, type LinkState, MqttLink } from "../../device/sync/mqtt-link.ts";
 import { Outbox } from "../../device/sync/outbox.ts";
 import {
+  ALARM_CHANNEL,
   CHANNELS,
   type Channel,
   type ChannelName,
   CLOUD_FILTERS,
+  type ParsedTopic,
+  parseAlarmSuffix,
   parsePhotoSuffix,
   parseTopic,
   type TerminalAddress,
   TOPIC_ROOT,
   topicOf,
 } from "../../device/sync/topics.ts";
+import type { AlarmBoard } from "./alarm-board.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 import type { OrderDesk } from "./order-desk.ts";
@@ -45,6 +49,7 @@ export interface CloudMqttOptions {
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
   readonly photos: PhotoIntake;
+  readonly alarms: AlarmBoard;
   readonly orders: Pick<OrderDesk, "messagesSince">;
   readonly mealPlan: () => MealPlanMessage | null;
   /** Called after anything that the page shows has changed; must not throw. */
@@ -183,8 +188,18 @@ export class CloudMqtt {
         });
         break;
       default:
-        this.#takePhoto(address, address.suffix, payload);
+        if (!this.#takeAlarm(address, payload)) this.#takePhoto(address, address.suffix, payload);
     }
+  }
+
+  /** @returns whether the topic is a cabinet's. */
+  #takeAlarm(address: ParsedTopic, payload: Uint8Array): boolean {
+    const cabinetId = parseAlarmSuffix(address.suffix);
+    if (cabinetId === undefined) return false;
+    this.#with(ALARM_CHANNEL, address, payload, (state) =>
+      this.#options.alarms.take(address, cabinetId, state),
+    );
+    return true;
   }
 
   #takePhoto(address: TerminalAddress, suffix: string, payload: Uint8Array): void {
@@ -199,7 +214,7 @@ export class CloudMqtt {
   }
 
   #with<T>(
-    channel: Channel<z.ZodType<T>>,
+    channel: Pick<Channel<z.ZodType<T>>, "schema" | "suffix">,
     address: TerminalAddress,
     payload: Uint8Array,
     take: (message: T) => void,

@@ -9,6 +9,7 @@ import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages
 import type { LinkState } from "../../device/sync/mqtt-link.ts";
 import { purchaseOrderSchema } from "../../device/sync/order-messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
+import type { AlarmBoard } from "./alarm-board.ts";
 import type { CheckpointBook } from "./checkpoint-book.ts";
 import type { CloudViews } from "./cloud-views.ts";
 import type { OrderDesk, PurchaseOrder, WrittenOrder } from "./order-desk.ts";
@@ -19,6 +20,7 @@ export interface HttpOptions {
   readonly views: CloudViews;
   readonly ledger: PeopleLedger;
   readonly photos: PhotoIntake;
+  readonly alarms: AlarmBoard;
   readonly orders: Pick<OrderDesk, "dueOn">;
   readonly putOrder: (order: WrittenOrder) => PurchaseOrder;
   readonly journals: {
@@ -133,9 +135,10 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, photos, orders, broker } = this.#options;
+    const { views, ledger, photos, orders, alarms, broker } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
+    this.#server.get("/api/cabinets", () => ({ cabinets: alarms.all() }));
     this.#server.get("/api/entries", (request) => {
       const { after, limit } = entriesQuery.parse(request.query);
       const entries = views.entries(after, limit);

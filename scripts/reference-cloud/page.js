@@ -196,6 +196,42 @@ function drawPeople(people) {
   document.querySelector("#people").replaceChildren(...people.map(personRow));
 }
 
+const ALARM_STATES = {
+  unacknowledged: "未确认",
+  acknowledged: "已确认",
+  "returned-unacknowledged": "已恢复，未确认",
+  shelved: "已搁置",
+  suppressed: "除霜中",
+  "out-of-service": "停用",
+};
+const ALARM_LEVELS = { general: "一般", major: "较大", critical: "重大" };
+
+function cabinetRow({ device, cabinetId, state }) {
+  const temperatures = state.probes.map(({ probeId, milliC, fault }) =>
+    milliC === null ? `${probeId} ${fault ?? "–"}` : `${probeId} ${(milliC / 1000).toFixed(1)} °C`,
+  );
+  const alarms = state.alarms.map(({ level, text, subject, state: now }) =>
+    mark(
+      now === "unacknowledged" ? "bad" : "warn",
+      `${ALARM_LEVELS[level]} ${text.zh}${subject === null ? "" : ` ${subject}`}（${ALARM_STATES[now]}）`,
+      `${level}: ${text.en}, ${now}`,
+    ),
+  );
+  return element(
+    "tr",
+    {},
+    element("td", {}, `${device} · ${cabinetId}`),
+    element("td", {}, temperatures.join(" · ")),
+    element("td", {}, ...(alarms.length === 0 ? [mark("good", "正常", "normal")] : alarms)),
+    element("td", {}, new Date(state.atMs).toLocaleTimeString()),
+  );
+}
+
+function drawCabinets(cabinets) {
+  document.querySelector("#cabinets-section").hidden = cabinets.length === 0;
+  document.querySelector("#cabinets").replaceChildren(...cabinets.map(cabinetRow));
+}
+
 let drawing = false;
 let again = false;
 
@@ -207,14 +243,16 @@ async function draw() {
   }
   drawing = true;
   try {
-    const [health, { devices }, { charges }, { people }] = await Promise.all([
+    const [health, { devices }, { cabinets }, { charges }, { people }] = await Promise.all([
       read("/healthz"),
       read("/api/devices"),
+      read("/api/cabinets"),
       read("/api/charges"),
       read("/api/people"),
     ]);
     drawBroker(health.broker);
     drawDevices(devices);
+    drawCabinets(cabinets);
     drawCharges(charges);
     drawPeople(people);
   } catch (error) {

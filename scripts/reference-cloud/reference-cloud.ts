@@ -5,6 +5,7 @@ import type { Logger } from "../../device/platform/logger.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { type MealPlanMessage, mealPlanSchema } from "../../device/sync/messages.ts";
 import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
+import { AlarmBoard } from "./alarm-board.ts";
 import { CheckpointBook } from "./checkpoint-book.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { CloudMqtt } from "./cloud-mqtt.ts";
@@ -40,6 +41,7 @@ export interface ReferenceCloud {
   readonly views: CloudViews;
   readonly mqtt: CloudMqtt;
   readonly photos: PhotoIntake;
+  readonly alarms: AlarmBoard;
   readonly orders: OrderDesk;
   readonly checkpoints: CheckpointBook;
   close(): Promise<void>;
@@ -67,6 +69,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   devices.forgetOnline();
   const templates = new SealedTemplates(db, now);
   const orders = new OrderDesk(db);
+  const alarms = new AlarmBoard(now);
   const photos = new PhotoIntake(db, join(options.dataFolder, "photos"), now);
   let pushing: Timer | null = null;
   const ledger = new PeopleLedger({
@@ -93,13 +96,13 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const mealPlan = mealPlanStore(db);
   const views = new CloudViews(db, devices, intake);
   const mqtt: CloudMqtt = new CloudMqtt({
-    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, orders },
+    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, orders, alarms },
     mealPlan: mealPlan.get,
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({
     journals: { exportLines: (address) => intake.exportLines(address), checkpoints },
-    ...{ views, ledger, photos, orders, broker: () => mqtt.state(), clock, ids },
+    ...{ views, ledger, photos, orders, alarms, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
       mqtt.pushMealPlan();
@@ -124,6 +127,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     mqtt,
     photos,
     orders,
+    alarms,
     checkpoints,
     close: async () => {
       pushing?.cancel();
