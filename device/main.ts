@@ -205,7 +205,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     devices,
     studio: photos.studio,
     desk: signatures.desk,
-    operatorAtPage: () => kiosk?.operatorAtTill() ?? null,
+    operatorAtPage: () => kiosk?.operatorAtReceiving() ?? null,
     clock,
     logger,
   });
@@ -237,6 +237,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     operators: store.operators,
     templateStore: store.templates,
     templateCount: (personId) => store.templateCount(personId),
+    receiving: { receiving, meals: () => store.mealPlan().periods },
+    photos: store.photos,
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,

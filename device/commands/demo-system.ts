@@ -52,7 +52,9 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
           if (online) await broker.start();
           else await broker.stop();
         },
-        goods: bench.goods(() => running && { day: running.receiving.view().day, book: running.store.orders }),
+        goods: bench.goods(
+          () => running && { day: running.receiving.view().day, book: running.store.orders },
+        ),
       },
     });
     running = terminal;
