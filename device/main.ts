@@ -12,6 +12,7 @@ import type {
   PartHealth,
 } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
+import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
 import { type Hint, isFault } from "./platform/errors.ts";
@@ -20,11 +21,11 @@ import { createMetrics } from "./platform/metrics.ts";
 import { SystemClock } from "./platform/system-clock.ts";
 import { Teardown } from "./platform/teardown.ts";
 import type { Receiving } from "./receiving/receiving-port.ts";
-import { type EnrolmentLimits, openEnrolment } from "./roster/enrolment.ts";
+import { openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
-import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
+import { livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
 import type { ExpectedDiners } from "./serving-line/serving-line-port.ts";
 import { servingLineSettings } from "./serving-line/settings.ts";
@@ -38,9 +39,11 @@ import { createTerminalDevices } from "./terminal-devices.ts";
 
 import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
+import { enrolmentLimits } from "./terminal-enrolment.ts";
+import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
-import { createTerminalSignatures } from "./terminal-signatures.ts";
+import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 /** What is not in the configuration: the program's own name, and what only the demo or a test brings. */
@@ -73,10 +76,10 @@ export interface Terminal extends RunningTerminal {
   readonly signatures: SignatureDesk;
   readonly receiving: Receiving;
   readonly cabinets: CabinetsControl;
+  readonly studio: PhotoStudio;
   readonly sync: Sync;
 }
 
-const PHOTO_TIDY_PERIOD_MS = 3_600_000;
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
@@ -154,16 +157,16 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   });
   teardown.add("serving line", () => servingLine.close());
 
-  const signingFrames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
-  teardown.add("signing frames", () => signingFrames.close());
-  const signatures = createTerminalSignatures({
+  const signatures = openTerminalSignatures({
     operators: store.operators,
     servingLine,
-    frames: signingFrames,
+    camera: seen.camera,
+    engine: watched.engine,
     bounds: engine.bounds,
     identity: servingLineSettings(config).checkout.identity,
     templateCount: (personId) => store.templateCount(personId),
     clock,
+    logger,
   });
   teardown.add("signatures", () => signatures.close());
 
@@ -172,18 +175,6 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   payWithCards(devices, servingLine, logger);
   const cabinets = createTerminalCabinets(config, store, devices, { clock, logger });
   teardown.add("cabinets", () => cabinets.close());
-
-  const receiving = startTerminalReceiving({
-    config,
-    store,
-    devices,
-    studio: null,
-    desk: signatures,
-    operatorAtPage: () => kiosk?.operatorAtTill() ?? null,
-    clock,
-    logger,
-  });
-  teardown.add("receiving", () => receiving.close());
 
   const renewal = startTemplateRenewal({
     settings: face,
@@ -201,8 +192,28 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const sync = makeSync(options, store, servingLine, cabinets, { clock, entropy, logger });
   teardown.add("sync", () => sync.close({ waitMsMax: SYNC_CLOSE_WAIT_MS_MAX }));
 
-  const tidying = clock.every(PHOTO_TIDY_PERIOD_MS, () => tidyPhotos(store, logger));
-  teardown.add("photo retention", () => tidying.cancel());
+  const photos = startTerminalPhotos({
+    settings: config.receiving.camera,
+    camera: seen.camera,
+    engine: watched.engine,
+    photos: store.photos,
+    clock,
+    entropy,
+    logger,
+  });
+  teardown.add("photos", () => photos.close());
+
+  const receiving = startTerminalReceiving({
+    config,
+    store,
+    devices,
+    studio: photos.studio,
+    desk: signatures.desk,
+    operatorAtPage: () => kiosk?.operatorAtReceiving() ?? null,
+    clock,
+    logger,
+  });
+  teardown.add("receiving", () => receiving.close());
 
   const enrolment = openEnrolment({
     engine: watched.engine,
@@ -230,6 +241,8 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     operators: store.operators,
     templateStore: store.templates,
     templateCount: (personId) => store.templateCount(personId),
+    receiving: { receiving, meals: () => store.mealPlan().periods },
+    photos: store.photos,
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,
@@ -268,9 +281,10 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     engine,
     enrolment,
     servingLine,
-    signatures,
     receiving,
     cabinets,
+    signatures: signatures.desk,
+    studio: photos.studio,
     sync,
     close: () => teardown.run(),
   };
@@ -328,18 +342,6 @@ function makeSync(
   });
 }
 
-function tidyPhotos({ photos }: TerminalStore, logger: Logger): void {
-  photos.tidy().then(
-    ({ deletedCount }) => {
-      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
-    },
-    (error: unknown) => {
-      if (!isFault(error)) throw error;
-      logger.error({ code: error.code }, "photos could not be tidied");
-    },
-  );
-}
-
 /** Names the meal's diners to the engine; a group's are those of the roster as it is now. */
 function expectDiners(
   expected: ExpectedDiners | null,
@@ -356,30 +358,6 @@ function expectDiners(
     if (!isFault(error)) throw error;
     logger.warn({ code: error.code }, "the engine could not be told who eats now");
   });
-}
-
-/** Stricter than at the till: a template is compared a thousand times, a frame once. */
-function enrolmentLimits(
-  face: Config["face"],
-  { bounds, engine }: Pick<TerminalEngine, "bounds" | "engine">,
-): EnrolmentLimits {
-  return {
-    eyeDistancePxMin: 40,
-    angleDegMax: 35,
-    brightnessMin: 50,
-    brightnessMax: 215,
-    sharpnessMin: 25,
-    qualityMin: face.enrolQualityMin,
-    // An operator stands beside an enrolment: a low score alone is no reason to send a child away.
-    livenessMin: livenessSettings(face).level === "strict" ? LIVENESS_DEFAULTS.scoreMin : 0,
-    secondFaceAreaMin: 0.25,
-    samePersonSimilarityMin: bounds.thresholds(engine.model).similarityMin,
-    shotCountMin: 3,
-    shotCountMax: 5,
-    duplicateSimilarityMin: (model) => bounds.lookAlikeMin(model),
-    sessionCountMax: 16,
-    sessionIdleMsMax: 600_000,
-  };
 }
 
 function engineInfo({ engine }: TerminalEngine, face: Config["face"]): EngineInfo {

@@ -1,7 +1,9 @@
+import { createFfmpegCamera, v4l2Input } from "../firmware-bridge/drivers/camera-ffmpeg.ts";
 import { createFolderCamera, type FolderCamera } from "../firmware-bridge/drivers/camera-folder.ts";
 import { createHttpCamera } from "../firmware-bridge/drivers/camera-http.ts";
 import { createPushCamera } from "../firmware-bridge/drivers/camera-push.ts";
 import { type CameraSwitch, createCameraSwitch } from "../firmware-bridge/drivers/camera-switch.ts";
+import type { Camera } from "../firmware-bridge/ports/camera.ts";
 import type { Config } from "./config/schema.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Entropy } from "./platform/entropy.ts";
@@ -35,9 +37,32 @@ export function createTerminalCamera(
           },
         };
       case "http":
-        return { http: () => createHttpCamera({ ...settings, clock, entropy }) };
+      case "v4l2":
+        return { [settings.kind]: () => createOwnCamera(settings, clock, entropy) };
     }
   };
   const camera = createCameraSwitch({ sources: { browser, ...configured() }, initial: settings.kind });
   return { camera, folderCamera: () => (camera.kind() === "folder" ? folder : null) };
+}
+
+/** A camera that needs no page: as the terminal's, or as a second one over the scale. */
+export function createOwnCamera(
+  settings: Exclude<Config["camera"], { readonly kind: "browser" }>,
+  clock: Clock,
+  entropy: Entropy,
+): Camera {
+  switch (settings.kind) {
+    case "folder":
+      return createFolderCamera({ ...settings, clock });
+    case "http":
+      return createHttpCamera({ ...settings, clock, entropy });
+    case "v4l2":
+      return createFfmpegCamera({
+        ...settings,
+        label: settings.device,
+        inputArgs: v4l2Input(settings),
+        clock,
+        entropy,
+      });
+  }
 }

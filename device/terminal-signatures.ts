@@ -3,7 +3,12 @@ import type { Clock } from "./platform/clock.ts";
 import type { IdentityBounds } from "./roster/identity-bounds-port.ts";
 import type { OperatorSigners } from "./security/operators-port.ts";
 import { boundsOfFrame } from "./serving-line/frame-bounds.ts";
-import type { FrameSource, ObservedFrame } from "./serving-line/frame-source.ts";
+import {
+  createFrameSource,
+  type FrameSource,
+  type FrameSourceOptions,
+  type ObservedFrame,
+} from "./serving-line/frame-source.ts";
 import {
   type Evidence,
   type IdentitySettings,
@@ -15,6 +20,7 @@ import {
 } from "./serving-line/identity-decision.ts";
 import type { ServingLineControl } from "./serving-line/serving-line.ts";
 import { type ClosableSignatureDesk, createSignatureDesk } from "./signatures/signature-desk.ts";
+import type { SignatureDesk } from "./signatures/signature-port.ts";
 import type { LookWord, SigningCamera } from "./signatures/signing-camera-port.ts";
 
 export interface TerminalSignaturesOptions {
@@ -27,6 +33,27 @@ export interface TerminalSignaturesOptions {
   readonly identity: IdentitySettings;
   readonly templateCount: (personId: string) => number;
   readonly clock: Pick<Clock, "mono" | "after">;
+}
+
+/** The same with a frame source of its own on the terminal's camera; `close` ends what waits. */
+export function openTerminalSignatures({
+  camera,
+  engine,
+  logger,
+  ...options
+}: Omit<TerminalSignaturesOptions, "frames"> & Omit<FrameSourceOptions, "clock">): {
+  readonly desk: SignatureDesk;
+  close(): Promise<void>;
+} {
+  const frames = createFrameSource({ camera, engine, clock: options.clock, logger });
+  const desk = createTerminalSignatures({ ...options, frames });
+  return {
+    desk,
+    close: async () => {
+      desk.close();
+      await frames.close();
+    },
+  };
 }
 
 /** Signing by PIN, and by face at the till's camera and by the till's rules, while the till is closed. */

@@ -27,7 +27,7 @@ const dropEmbeddingsPeriodMs = 5000;
 const motionMsMax = 700;
 
 /** Of a photo in which faces are only looked for: those that are smaller than the detector sees at this size tell nobody. */
-const detectSidePxMax = 1600;
+const detectSidePxMax = 1280;
 
 class FaceWorker {
   private readonly models: FaceModels;

@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { DecodedLine } from "../../firmware-bridge/drivers/decoded-line.ts";
 import { POLL_OF_DIALECT } from "../../firmware-bridge/drivers/polling.ts";
+import { formatHint } from "../../firmware-bridge/drivers/top-bit.ts";
+import { UnreadWatch } from "../../firmware-bridge/drivers/unread-watch.ts";
 import type { BridgeTimer } from "../../firmware-bridge/ports/clock.ts";
 import type { Dialect, OptionBag } from "../../firmware-bridge/ports/dialect.ts";
+import type { FaultHint } from "../../firmware-bridge/ports/fault.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
 import type { Transport } from "../../firmware-bridge/ports/transport.ts";
 import type { LineState } from "../../firmware-bridge/transport/line.ts";
@@ -24,6 +27,7 @@ export async function monitor(options: MonitorOptions, signal: AbortSignal): Pro
   const codec = options.dialect.open(options.dialectOptions);
   const timers = new Set<BridgeTimer>();
   let last: Reading | undefined;
+  let unread: FaultHint | null = null;
   let isDue = false;
   const line: DecodedLine = new DecodedLine(
     {
@@ -37,14 +41,29 @@ export async function monitor(options: MonitorOptions, signal: AbortSignal): Pro
       frame: ({ reading }) => {
         if (options.asJson) process.stdout.write(`${JSON.stringify(reading)}\n`);
         last = reading;
+        unread = null;
+        watch.stop();
         isDue = true;
       },
       begun: () => {},
-      state: () => {
+      state: ({ kind }) => {
+        if (kind === "open") watch.begin();
+        else watch.stop();
+        unread = null;
         isDue = true;
       },
     },
   );
+  const watch = new UnreadWatch({
+    clock: systemBridgeClock,
+    bytesIn: () => line.counters().bytesIn,
+    onUnread: () => {
+      unread = formatHint(line.recentBytes(), codec, options.dialect) ?? NOTHING_READABLE;
+      if (options.asJson) process.stderr.write(`${unread.zh} / ${unread.en}\n`);
+      watch.stop();
+      isDue = true;
+    },
+  });
   const every = (periodMs: number, task: () => void): void => {
     const timer = systemBridgeClock.after(periodMs, () => {
       timers.delete(timer);
@@ -61,30 +80,47 @@ export async function monitor(options: MonitorOptions, signal: AbortSignal): Pro
   }
   if (!options.asJson)
     every(REFRESH_MS, () => {
-      if (isDue) process.stdout.write(screenOf(options, line.state, last, line.counters()));
+      if (isDue) {
+        const { framing, connections, bytesIn } = line.counters();
+        const counts = { ...framing, bytesIn, connections };
+        const title = `${options.dialect.title}  ${options.transport.label}`;
+        process.stdout.write(CLEAR + screenOf({ title, state: line.state, last, unread, counts }));
+      }
       isDue = false;
     });
   if (!signal.aborted) await once(signal, "abort");
+  watch.stop();
   for (const timer of timers) timer.cancel();
   await line.close();
 }
 
-function screenOf(
-  { dialect, transport }: MonitorOptions,
-  state: LineState,
-  last: Reading | undefined,
-  { framing, connections, bytesIn }: ReturnType<DecodedLine["counters"]>,
-): string {
-  const fault = state.kind === "waiting" ? `  ${state.fault.hint.zh} / ${state.fault.hint.en}` : "";
-  const counters = Object.entries(framing)
+interface MonitorScreen {
+  readonly title: string;
+  readonly state: LineState;
+  readonly last: Reading | undefined;
+  /** Bytes come, and none of them can be read. */
+  readonly unread: FaultHint | null;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** What stands on the terminal. A reading from before the line was lost is marked: nobody may take it for a weight. */
+export function screenOf({ title, state, last, unread, counts }: MonitorScreen): string {
+  const problem = unread ?? (state.kind === "waiting" ? state.fault.hint : null);
+  const old = state.kind === "open" ? "" : "  ⚠ 断线前的读数 / from before the line was lost\n\n";
+  const counters = Object.entries(counts)
     .map(([name, count]) => `${name} ${count}`)
     .join("  ");
   return (
-    `${CLEAR}${dialect.title}  ${transport.label}  ${state.kind}${fault}\n\n` +
-    `${last === undefined ? "  …" : largeOf(last)}\n\n` +
-    `${counters}\nbytesIn ${bytesIn}  connections ${connections}\n`
+    `${title}  ${state.kind}\n` +
+    `${problem === null ? "" : `⚠ ${problem.zh}\n  ${problem.en}\n`}\n` +
+    `${last === undefined ? "  …" : `${old}${largeOf(last)}`}\n\n${counters}\n`
   );
 }
+
+const NOTHING_READABLE: FaultHint = {
+  zh: "收到数据但读不懂：请核对波特率、校验位和协议，或用 canteen-edge serial identify 自动识别。",
+  en: "Bytes come and none can be read: check baud rate, parity and protocol, or let canteen-edge serial identify find them.",
+};
 
 function largeOf(reading: Reading): string {
   const value = new Map<string, unknown>(Object.entries(reading));

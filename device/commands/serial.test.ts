@@ -6,13 +6,14 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Command } from "commander";
 import { afterAll, describe, expect, it } from "vitest";
+import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
 import { parseRecording } from "../../firmware-bridge/recording/recording.ts";
 import { ScaleSimulator, ST_GS_VOICE } from "../../firmware-bridge/simulators/scale-simulator.ts";
 import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
 import { systemBridgeClock } from "../../firmware-bridge/transport/system-time.ts";
 import { hasTool } from "../../test/require-tool.ts";
 import { registerSerialCommands } from "./serial.ts";
-import { bannerOf } from "./serial-monitor.ts";
+import { bannerOf, screenOf } from "./serial-monitor.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "canteen-serial-"));
 afterAll(() => rm(folder, { recursive: true, force: true }));
@@ -158,6 +159,36 @@ describe("canteen-edge serial", () => {
         from: "user",
       }),
     ).rejects.toThrow(/9600-8N1/);
+  });
+});
+
+describe("the monitor's screen", () => {
+  const last = { type: "weight", value: "1.250", unit: "kg", stable: true, mode: "gross" } as const;
+  const fault = new BridgeFault("gone", {
+    code: "port-lost",
+    retry: "backoff",
+    hint: { zh: "请检查数据线", en: "check the cable" },
+  });
+
+  it("marks the last reading as old while the line is away, and says what to do", () => {
+    const screen = { title: "t", last, unread: null, counts: {} };
+    expect(screenOf({ ...screen, state: { kind: "open", generation: 1 } })).not.toContain("断线前");
+    const away = screenOf({ ...screen, state: { kind: "waiting", fault } });
+    expect(away).toContain("断线前的读数");
+    expect(away).toContain("请检查数据线");
+  });
+
+  it("says why bytes that come cannot be read", () => {
+    const unread = { zh: "读不懂", en: "unreadable" };
+    const screen = screenOf({
+      title: "t",
+      state: { kind: "open", generation: 1 },
+      last: undefined,
+      unread,
+      counts: { noise: 3 },
+    });
+    expect(screen).toContain("读不懂");
+    expect(screen).toContain("noise 3");
   });
 });
 

@@ -167,7 +167,7 @@ function unreadableFiles(raw: unknown, folder: string): UnplacedProblem[] {
 }
 
 function withAbsolutePaths(config: Config, raw: unknown, folder: string): Config {
-  const { face, camera, mqtt, security } = config;
+  const { face, camera, receiving, mqtt, security } = config;
   const absolute = (path: string): string => resolve(folder, path);
   const modelsGiven = valueAt(raw, ["face", "modelsFolder"]) !== undefined;
   return {
@@ -175,6 +175,10 @@ function withAbsolutePaths(config: Config, raw: unknown, folder: string): Config
     dataFolder: absolute(config.dataFolder),
     face: { ...face, modelsFolder: resolve(modelsGiven ? folder : PROGRAM_FOLDER, face.modelsFolder) },
     camera: camera.kind === "folder" ? { ...camera, folder: absolute(camera.folder) } : camera,
+    receiving:
+      receiving.camera.kind === "folder"
+        ? { ...receiving, camera: { ...receiving.camera, folder: absolute(receiving.camera.folder) } }
+        : receiving,
     mqtt: {
       ...mqtt,
       ...(mqtt.passwordFile === undefined ? {} : { passwordFile: absolute(mqtt.passwordFile) }),

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { goodsCameraSchema } from "./camera-schema.ts";
 
 /** What is weighed in and out: the scales' plates, known containers, and the reasons that people choose from. */
 
@@ -42,6 +43,7 @@ const scaleSchema = z.strictObject({
 });
 
 export const receivingSchema = z.strictObject({
+  camera: goodsCameraSchema.prefault({ kind: "same" }),
   priceFree: z
     .boolean()
     .default(false)

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { cabinetsSchema, readCabinetParts } from "./cabinet-schema.ts";
+import { cameraSchema } from "./camera-schema.ts";
 import { type ConfigParts, contradictions } from "./contradictions.ts";
 import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 import { faceSchema } from "./face-schema.ts";
@@ -45,38 +46,6 @@ const kioskSchema = z.strictObject({
     .default("zh")
     .describe("The language of the page at start; the diner may switch."),
 });
-
-const cameraSchema = z.discriminatedUnion("kind", [
-  z.strictObject({
-    kind: z
-      .literal("browser")
-      .describe(
-        "browser: the kiosk browser's webcam. http: a network camera. folder: photos, for demonstrations.",
-      ),
-  }),
-  z.strictObject({
-    kind: z.literal("folder"),
-    folder: filePath.describe("Photos to show one after another, by name."),
-    framePeriodMs: z.int().min(20).max(60_000).default(200).describe("Time between two frames."),
-    photoHoldMs: z.int().min(0).max(600_000).default(4000).describe("How long one photo stays."),
-  }),
-  z.strictObject({
-    kind: z.literal("http"),
-    url: z
-      .url({
-        protocol: /^https?$/,
-        error: "http 或 https 地址 / an http or https URL",
-      })
-      .describe("Address of the stream or of the still picture."),
-    framePeriodMs: z.int().min(20).max(60_000).default(100).describe("Time between two frames."),
-    silenceMsMax: z
-      .int()
-      .min(500)
-      .max(60_000)
-      .default(3000)
-      .describe("Without a frame for this long the camera counts as lost."),
-  }),
-]);
 
 const mealPeriodSchema = z.strictObject({
   id: identifier.describe("Stable: one charge per person, date and this id."),

@@ -17,7 +17,7 @@ import type { ServingLine } from "../serving-line/serving-line-port.ts";
 import type { SignatureDesk } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
 
-export type CameraKind = "browser" | "folder" | "http";
+export type CameraKind = "browser" | "folder" | "http" | "v4l2";
 
 /** The terminal's camera as the kiosk needs it: what it sees, which one it is, and the way in for the browser's pictures. */
 export interface KioskCamera extends Pick<Camera, "state" | "onFrame" | "onState"> {

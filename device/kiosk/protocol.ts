@@ -139,7 +139,7 @@ export const syncStatusSchema = z.object({
   rosterVersion: z.int(),
 });
 
-export const cameraKindSchema = z.enum(["browser", "folder", "http"]);
+export const cameraKindSchema = z.enum(["browser", "folder", "http", "v4l2"]);
 export type CameraKindShown = z.output<typeof cameraKindSchema>;
 export const cameraShownSchema = z.object({
   kind: cameraKindSchema,

@@ -76,7 +76,13 @@ async function decoded(jpeg: Uint8Array, lineCount: number): Promise<RgbPicture>
     const { data, info } = await sharp(jpeg, { failOn: "truncated", limitInputPixels: PIXELS_MAX })
       .timeout({ seconds: DECODE_SECONDS_MAX })
       .rotate()
-      .resize({ width: PHOTO_SIDE_PX_MAX, height: sidePx, fit: "inside", withoutEnlargement: true })
+      .resize({
+        width: PHOTO_SIDE_PX_MAX,
+        height: sidePx,
+        fit: "inside",
+        withoutEnlargement: true,
+        kernel: "cubic",
+      })
       .flatten()
       .toColourspace("srgb")
       .raw()
@@ -104,7 +110,8 @@ async function withStrip(picture: RgbPicture, caption: PhotoCaption, font: Capti
   const data = new Uint8Array(widthPx * heightPx * 3);
   data.set(picture.data);
   const start = picture.heightPx * widthPx * 3;
-  for (const [at, grey] of strip.grey.entries()) data.fill(grey, start + at * 3, start + at * 3 + 3);
+  for (let at = 0; at < strip.grey.length; at++)
+    data.fill(strip.grey[at] ?? 0, start + at * 3, start + at * 3 + 3);
   return { data, widthPx, heightPx };
 }
 

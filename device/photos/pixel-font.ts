@@ -66,6 +66,7 @@ const ADVANCE = COLUMNS + 1;
 export function inPixelFont(text: string): string {
   return text
     .toUpperCase()
+    .replaceAll("±", "+-")
     .replace(/[^ -~]+/g, "*")
     .replace(/[^ -~]|[!"$&'<>[\]\\^`{|}~]/g, "?");
 }

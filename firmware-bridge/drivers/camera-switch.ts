@@ -1,6 +1,6 @@
 import type { Camera, CameraFrame, CameraState } from "../ports/camera.ts";
 
-export type CameraKind = "browser" | "folder" | "http";
+export type CameraKind = "browser" | "folder" | "http" | "v4l2";
 
 /** A camera that takes pictures from outside. */
 interface Pushable {
@@ -71,7 +71,7 @@ export function createCameraSwitch({ sources, initial }: CameraSwitchOptions): C
     return true;
   }
 
-  const kinds: readonly CameraKind[] = (["browser", "folder", "http"] as const).filter(
+  const kinds: readonly CameraKind[] = (["browser", "folder", "http", "v4l2"] as const).filter(
     (each) => sources[each] !== undefined,
   );
   return {

@@ -4,7 +4,11 @@ import { plantedTree, repositoryTree, type SourceTree } from "./source-tree.ts";
 
 /** Milliseconds to seconds of work each: in the main thread they would hold up every diner and the page. */
 const HEAVY_PACKAGES = new Set(["sharp", "onnxruntime-node", "usearch"]);
-const WORKERS = new Set(["models/face-worker.ts", "models/calibration/calibration-worker.ts"]);
+const WORKERS = new Set([
+  "models/face-worker.ts",
+  "models/calibration/calibration-worker.ts",
+  "device/photos/photo-worker.ts",
+]);
 
 /** Chains of imports that bring a heavy package into the thread of `entry`; the workers' own do not count. */
 function heavyChains(tree: SourceTree, entry: string): string[] {

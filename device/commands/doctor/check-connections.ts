@@ -1,4 +1,3 @@
-import { readdirSync } from "node:fs";
 import { resolve } from "node:path";
 import type { Config } from "../../config/schema.ts";
 import { type Hint, systemCode } from "../../platform/errors.ts";
@@ -90,63 +89,6 @@ function brokerHint(reason: LinkReason): Hint {
         zh: "检查网络、mqtt.url 的主机和端口。没有网络时终端照常收款，恢复后自动上传",
         en: "Check the network and mqtt.url. Without it the terminal sells as usual and sends later.",
       };
-  }
-}
-
-const PHOTO_NAME = /\.(jpe?g|png|webp)$/i;
-
-export const cameraCheck: Check = {
-  id: "camera",
-  title: { zh: "摄像头", en: "camera" },
-  async run({ config, demo }, signal) {
-    const { camera } = config;
-    switch (camera.kind) {
-      case "browser":
-        return skipped("由触摸屏浏览器提供", "the kiosk browser's own");
-      case "folder":
-        return folderCamera(camera.folder, demo);
-      case "http":
-        return httpCamera(camera.url, signal);
-    }
-  },
-};
-
-function folderCamera(folder: string, demo: boolean): Finding {
-  const hint = demo
-    ? { zh: "运行 npm start 生成示例人像", en: "npm start makes the sample people." }
-    : { zh: "检查 camera.folder", en: "Check camera.folder." };
-  try {
-    const count = readdirSync(folder).filter((name) => PHOTO_NAME.test(name)).length;
-    if (count > 0) return ok(`${count} 张照片`, `${count} photos`);
-    return failed({ zh: `${folder} 中没有照片`, en: `no photos in ${folder}` }, hint);
-  } catch (error) {
-    const code = systemCode(error) ?? "?";
-    return failed({ zh: `无法读取 ${folder}（${code}）`, en: `cannot read ${folder} (${code})` }, hint);
-  }
-}
-
-/** Whether pictures come: the type of the answer and its first bytes. */
-async function httpCamera(url: string, signal: AbortSignal): Promise<Finding> {
-  const hint = {
-    zh: "检查摄像头电源、网线和 camera.url",
-    en: "Check the camera's power and cable, and camera.url.",
-  };
-  try {
-    const response = await fetch(url, { signal });
-    const type = response.headers.get("content-type") ?? "";
-    const reader = response.body?.getReader();
-    const first = await reader?.read();
-    // A stream of pictures never ends by itself.
-    await reader?.cancel();
-    if (!response.ok)
-      return failed({ zh: `应答 ${response.status}`, en: `answers ${response.status}` }, hint);
-    if (!/^(image\/jpeg|multipart\/x-mixed-replace)/.test(type) || (first?.value?.length ?? 0) === 0) {
-      return failed({ zh: `不是图像：${type}`, en: `no picture: ${type}` }, hint);
-    }
-    return ok(type, type);
-  } catch (error) {
-    const code = systemCode(error instanceof Error ? error.cause : error) ?? "?";
-    return failed({ zh: `无法连接（${code}）`, en: `cannot be reached (${code})` }, hint);
   }
 }
 

@@ -55,7 +55,10 @@ function findingOf(parts: readonly BridgeDevice[], said: Hint | null): Finding {
   for (const part of parts) {
     const state = part.state();
     if (state.kind === "lost" || state.kind === "faulty")
-      return failed({ zh: state.fault.message, en: state.fault.message }, state.fault.hint);
+      return failed(
+        { zh: `${part.label}：不能使用（${state.fault.code}）`, en: state.fault.message },
+        state.fault.hint,
+      );
     if (state.kind !== "live" && said === null)
       return failed(
         { zh: `${part.label}：没有收到读数`, en: `${part.label}: no reading came` },

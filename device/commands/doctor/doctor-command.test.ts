@@ -123,6 +123,8 @@ describe("doctor", () => {
       "device-key",
       "clock",
       "camera",
+      "goods-camera",
+      "caption-font",
       "broker",
       "terminal",
     ]);
@@ -139,6 +141,7 @@ describe("doctor", () => {
       "device-key": "skipped",
       clock: "ok",
       camera: "skipped",
+      "goods-camera": "skipped",
       broker: "failed",
       terminal: "skipped",
     });
@@ -285,6 +288,15 @@ describe("doctor on the camera and the port", () => {
     expect(
       (await doctor(`camera: { kind: http, url: "http://127.0.0.1:${port}/" }\n`)).of("camera").status,
     ).toBe(status);
+  });
+
+  it("opens a camera of this machine, and says why there is no picture", async () => {
+    const device = "/dev/video-that-is-not-there";
+    const { of } = await doctor(`receiving: { camera: { kind: v4l2, device: ${device} } }\n`);
+    // Where ffmpeg is not installed, that comes first.
+    expect(of("goods-camera").status).toBe("failed");
+    expect(of("goods-camera").detail.en).toMatch(/camera-unplugged|ffmpeg-missing/);
+    expect(of("camera").status).toBe("skipped");
   });
 
   it("knows a running terminal from another program on its port", async () => {

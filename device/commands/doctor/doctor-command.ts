@@ -4,8 +4,9 @@ import { SystemClock } from "../../platform/system-clock.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "../command-context.ts";
 import { type ConfigOption, whichConfig, withConfigOption } from "../which-config.ts";
 import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts";
+import { cameraCheck, captionFontCheck, goodsCameraCheck } from "./check-cameras.ts";
 import { clockCheck } from "./check-clock.ts";
-import { brokerCheck, cameraCheck, configFinding, terminalCheck } from "./check-connections.ts";
+import { brokerCheck, configFinding, terminalCheck } from "./check-connections.ts";
 import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
 import { deviceChecks } from "./check-devices.ts";
 import { photosCheck } from "./check-photos.ts";
@@ -23,6 +24,8 @@ const CHECKS: readonly Check[] = [
   keyCheck,
   clockCheck,
   cameraCheck,
+  goodsCameraCheck,
+  captionFontCheck,
   brokerCheck,
   terminalCheck,
 ];

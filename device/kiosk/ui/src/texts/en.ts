@@ -283,6 +283,7 @@ export const en: Texts = {
       browser: "This machine's webcam (browser)",
       folder: "Sample photos",
       http: "Network camera",
+      v4l2: "This machine's camera",
     },
     cameraState: { starting: "opening", live: "fine", lost: "no picture", closed: "closed" },
     browserTrouble: "The pay page says: {text}",

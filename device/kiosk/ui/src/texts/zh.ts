@@ -267,7 +267,12 @@ export const zh = {
     clockRight: "时间正确，开始收款",
     clockWrong: "不对？请先在系统里校准时间，或连接网络。",
     camera: "摄像头",
-    cameraKind: { browser: "本机摄像头（浏览器）", folder: "样例照片", http: "网络摄像头" },
+    cameraKind: {
+      browser: "本机摄像头（浏览器）",
+      folder: "样例照片",
+      http: "网络摄像头",
+      v4l2: "本机摄像头",
+    },
     cameraState: { starting: "正在打开", live: "正常", lost: "没有画面", closed: "已关闭" },
     browserTrouble: "付款页报告：{text}",
     sync: "云端同步",
