@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { APP_VERSION } from "./app-version.ts";
+import { addCabinetCommand } from "./commands/cabinet-command.ts";
 import { type CommandIo, CommandRun, EXIT, reportFailure } from "./commands/command-context.ts";
 import { addDemoCommand } from "./commands/demo-command.ts";
 import { addDoctorCommand } from "./commands/doctor/doctor-command.ts";
@@ -15,7 +16,7 @@ const EXIT_CODES = `
   0  成功 / all well
   1  故障 / a fault, or a failed check of doctor
   2  命令或配置有误 / wrong command line or configuration
-  3  校验不通过 / journal verify or receiving prove found something wrong`;
+  3  校验不通过 / journal verify, receiving prove or cabinet found something wrong`;
 
 /** Runs one command. @returns its exit code; rejects only with a bug. */
 export async function runCli(argv: readonly string[], io: CommandIo = processIo()): Promise<number> {
@@ -46,6 +47,7 @@ function createProgram(run: CommandRun, json: boolean): Command {
   addDoctorCommand(program, run);
   addFaceCommand(program, run);
   addJournalCommand(program, run);
+  addCabinetCommand(program, run);
   addOperatorCommand(program, run);
   addReceivingCommand(program, run);
   registerSerialCommands(program);

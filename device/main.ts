@@ -1,16 +1,11 @@
+/** Over 400 lines because the composition root is one list of parts, in the order in which they start. */
 import { fileURLToPath } from "node:url";
 import type { FaceEngine } from "../models/face-engine-port.ts";
 import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
-import type {
-  DemoControls,
-  EngineInfo,
-  KioskServer,
-  KioskServerOptions,
-  PartHealth,
-} from "./kiosk/kiosk-ports.ts";
+import type { DemoControls, EngineInfo, KioskServer, PartHealth } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -24,6 +19,7 @@ import type { Receiving } from "./receiving/receiving-port.ts";
 import { openEnrolment } from "./roster/enrolment.ts";
 import type { Enrolment } from "./roster/enrolment-port.ts";
 import type { CabinetsControl } from "./sample-cabinet/cabinets.ts";
+import type { Samples } from "./sample-cabinet/samples-port.ts";
 import { createFrameSource } from "./serving-line/frame-source.ts";
 import { livenessSettings } from "./serving-line/liveness-check.ts";
 import { createServingLine, type ServingLineControl } from "./serving-line/serving-line.ts";
@@ -32,8 +28,8 @@ import { servingLineSettings } from "./serving-line/settings.ts";
 import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
-import { alarmSource, createTerminalCabinets } from "./terminal-cabinets.ts";
-import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { alarmSource, createTerminalCabinets, kioskCabinets } from "./terminal-cabinets.ts";
+import { createTerminalCamera, demoControls } from "./terminal-camera.ts";
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
@@ -43,6 +39,7 @@ import { enrolmentLimits } from "./terminal-enrolment.ts";
 import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalSamples } from "./terminal-samples.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
@@ -77,6 +74,7 @@ export interface Terminal extends RunningTerminal {
   readonly receiving: Receiving;
   readonly cabinets: CabinetsControl;
   readonly studio: PhotoStudio;
+  readonly samples: Samples;
   readonly sync: Sync;
 }
 
@@ -202,6 +200,14 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     logger,
   });
   teardown.add("photos", () => photos.close());
+  const samples = createTerminalSamples(config, store, {
+    ...{ clock, logger, devices },
+    studio: photos.studio,
+    signatures: signatures.desk,
+    alarms: cabinets,
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("samples", () => samples.close());
 
   const receiving = startTerminalReceiving({
     config,
@@ -243,6 +249,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     templateCount: (personId) => store.templateCount(personId),
     receiving: { receiving, meals: () => store.mealPlan().periods },
     photos: store.photos,
+    ...kioskCabinets(config, store, { cabinets, samples, signatures: signatures.desk }),
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,
@@ -263,7 +270,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     ids: store.ids,
     logger,
     uiFolder: options.uiFolder ?? UI_FOLDER,
-    ...demoControls(options, seen),
+    ...demoControls(options.demo, seen),
   });
   kiosk = page;
   teardown.add("kiosk", () => page.close());
@@ -285,6 +292,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     cabinets,
     signatures: signatures.desk,
     studio: photos.studio,
+    samples,
     sync,
     close: () => teardown.run(),
   };
@@ -374,17 +382,4 @@ function journalHealth({ journal }: TerminalStore): PartHealth {
   } catch {
     return { ok: false, reason: "journal-unreadable" };
   }
-}
-
-function demoControls(
-  { demo }: TerminalOptions,
-  { folderCamera }: TerminalCamera,
-): Pick<KioskServerOptions, "demo"> {
-  if (demo === undefined) return {};
-  const scene = {
-    next: () => folderCamera()?.next(),
-    keepEmpty: (isEmpty: boolean) => folderCamera()?.keepEmpty(isEmpty),
-    isKeptEmpty: () => folderCamera()?.isKeptEmpty() ?? false,
-  };
-  return { demo: folderCamera() === null ? demo : { ...demo, scene } };
 }

@@ -8,6 +8,8 @@ import { receivingMigrations } from "./receiving/order-book.ts";
 import { disputeProjection } from "./roster/disputes.ts";
 import { rosterMigrations } from "./roster/roster-tables.ts";
 import { alarmProjection } from "./sample-cabinet/alarm-projection.ts";
+import { sampleMigrations } from "./sample-cabinet/sample-clock.ts";
+import { sampleProjection } from "./sample-cabinet/sample-projection.ts";
 import { securityMigrations } from "./security/security-tables.ts";
 import { ledgerProjection } from "./serving-line/ledger.ts";
 import { mealPlanMigrations } from "./serving-line/meal-plan-store.ts";
@@ -32,6 +34,7 @@ export const TERMINAL_MIGRATIONS: readonly MigrationSet[] = [
   syncMigrations,
   photoMigrations,
   receivingMigrations,
+  sampleMigrations,
 ];
 
 /** Every table that follows from the entries alone: `journal verify` computes them again. */
@@ -40,4 +43,5 @@ export const TERMINAL_PROJECTIONS: readonly Projection[] = [
   disputeProjection,
   goodsProjection,
   alarmProjection,
+  sampleProjection,
 ];

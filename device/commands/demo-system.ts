@@ -77,6 +77,10 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
           label: { zh: "收货", en: "Receiving" },
           url: `${url}/receive`,
         })),
+        ...terminal.urls.map(({ url }) => ({
+          label: { zh: "留样柜", en: "Sample cabinet" },
+          url: `${url}/cabinet`,
+        })),
         ...terminal.urls.map(({ url }) => ({ label: { zh: "管理", en: "Admin" }, url: `${url}/admin` })),
         { label: { zh: "参考云端", en: "Reference cloud" }, url: cloudUrl },
       ],
@@ -105,6 +109,10 @@ const WHAT_TO_TRY = [
   {
     zh: `收货和留样的签字：厨师/仓管 ${DEMO_KEEPER.operatorId}，密码 ${DEMO_KEEPER.pin}；为 ${DEMO_KEEPER.staffNumber} 登记人脸后可刷脸签字`,
     en: `signing for deliveries and samples: keeper ${DEMO_KEEPER.operatorId}, PIN ${DEMO_KEEPER.pin}; by face once ${DEMO_KEEPER.staffNumber} is enrolled`,
+  },
+  {
+    zh: `留样柜页面：点菜名留样，用滑块放 130 克以上，${DEMO_KEEPER.operatorId} 签字；打开柜门或停压缩机，几十秒内报警`,
+    en: `cabinet page: press a dish, slide 130 g onto the pan, ${DEMO_KEEPER.operatorId} signs; open the door or stop the compressor: it alarms within a minute`,
   },
   {
     zh: `收货页面：操作员 ${DEMO_KEEPER.operatorId}，密码 ${DEMO_KEEPER.pin}；选送货单，用底部的滑块放货、记录，由 ${DEMO_OPERATOR.operatorId} 签字`,

@@ -42,6 +42,7 @@ export function demoConfig(options: DemoOptions): Config {
   const { dataFolder, cameraFolder, mqttUrl, activation = "presence" } = options;
   const meal = (id: string, zh: string, en: string, from: string, to: string, priceFen: number) => ({
     id,
+    dishes: DEMO_DISHES,
     name: { zh, en },
     from,
     to,
@@ -88,6 +89,14 @@ export function demoConfig(options: DemoOptions): Config {
   return requireConfig(checkConfig(raw, { folder: dataFolder }));
 }
 
+/** Each leaves a sample in the cabinet. */
+const DEMO_DISHES = [
+  { id: "braised-pork", name: { zh: "红烧肉", en: "Braised pork" } },
+  { id: "tomato-egg", name: { zh: "番茄炒蛋", en: "Tomato and egg" } },
+  { id: "greens", name: { zh: "清炒时蔬", en: "Stir-fried greens" } },
+  { id: "rice", name: { zh: "米饭", en: "Rice" } },
+];
+
 /** A part of the demo that brings devices of its own. */
 type DemoPart = { readonly devices: readonly object[] } & Readonly<Record<string, unknown>>;
 const NOTHING: DemoPart = { devices: [] };
@@ -112,6 +121,14 @@ function benchConfig(bench: DemoBenchConfig): DemoPart {
       },
       { id: "demo-probe", kind: "thermometer", port: probePort, protocol: "probe-text" },
     ],
+    // The same scale weighs samples: what is on it is for whoever asks.
+    samples: {
+      scale: "demo-scale",
+      containers: [
+        { id: "none", name: { zh: "已去皮", en: "Tared" }, tareG: 0 },
+        { id: "sample-box", name: { zh: "留样盒", en: "Sample box" }, tareG: 40 },
+      ],
+    },
     receiving: {
       camera: goodsFolder === null ? { kind: "same" } : { kind: "folder", folder: goodsFolder },
       scales: [

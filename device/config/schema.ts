@@ -5,6 +5,7 @@ import { type ConfigParts, contradictions } from "./contradictions.ts";
 import { devicesSchema, readDeviceParts } from "./device-schema.ts";
 import { faceSchema } from "./face-schema.ts";
 import { receivingSchema } from "./receiving-schema.ts";
+import { samplesSchema } from "./sample-schema.ts";
 
 /**
  * The one schema of `canteen.yaml`: types, defaults, bounds and descriptions come from here.
@@ -273,6 +274,7 @@ export const configStructure = z.strictObject({
   storage: storageSchema.prefault({}),
   receiving: receivingSchema.prefault({}),
   cabinets: cabinetsSchema,
+  samples: samplesSchema.prefault({}),
 });
 
 export const configSchema = configStructure.check((context) => {

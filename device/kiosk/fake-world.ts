@@ -7,11 +7,13 @@ import { createMetrics } from "../platform/metrics.ts";
 import type { TimeTrust } from "../platform/time-trust.ts";
 import { epochMs } from "../platform/units.ts";
 import type { SyncStatus } from "../sync/sync-port.ts";
+import { FakeCabinets } from "./fake-cabinet.ts";
 import { FakeServingLine } from "./fake-checkout.ts";
 import { Listeners } from "./fake-listeners.ts";
 import { FakeEnrolment, FakeOperators, FakeRoster, FakeTemplateStore } from "./fake-people.ts";
 import { FAKE_PHOTO, FAKE_THUMBNAIL, FakeReceiving } from "./fake-receiving.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
+import { FakeSamples, FakeSignatures } from "./fake-samples.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
 
 /**
@@ -96,6 +98,10 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const recognition = { status: fakeRecognition() };
   const demo = { online: true, empty: false, next: 0 };
   const receiving = new FakeReceiving();
+  const cabinets = new FakeCabinets();
+  const samples = new FakeSamples();
+  const signatures = new FakeSignatures();
+  const fridge = { isDoorOpen: false, isCompressorOn: true, isProbeUnplugged: false };
   const goods = { grams: 0, isShaken: false, isPlugged: true, scanned: [] as string[] };
   const photos = new Map<string, Uint8Array>([
     [FAKE_PHOTO, FAKE_PICTURE],
@@ -124,6 +130,13 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
         { id: "lunch", name: { zh: "午餐", en: "Lunch" } },
         { id: "dinner", name: { zh: "晚餐", en: "Dinner" } },
       ],
+    },
+    cabinets: {
+      cabinets,
+      samples,
+      signatures,
+      operatorName: (operatorId) =>
+        signatures.signers().find((each) => each.operatorId === operatorId)?.displayName ?? null,
     },
     photos: {
       find: (sha256) => (photos.has(sha256) ? fakeStoredPhoto(sha256) : undefined),
@@ -178,6 +191,10 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
               },
               isKeptEmpty: () => demo.empty,
             },
+            cabinet: {
+              condition: () => ({ ...fridge }),
+              set: (change: object) => void Object.assign(fridge, change),
+            },
             goods: {
               scale: () => ({ ...goods, gramsMax: 60_000 }),
               put: (grams: number) => {
@@ -212,6 +229,10 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     recognition,
     demo,
     receiving,
+    cabinets,
+    samples,
+    signatures,
+    fridge,
     goods,
     photos,
     serverOptions,

@@ -4,13 +4,13 @@ import { sampleStoredSchema } from "./sample-entries.ts";
 /**
  * What a label's QR code holds: one line that a phone shows as it is, and that anybody can compare with the journal.
  *
- *     CE1|site/device|seq|hash|date period|dish|stored|grams|person
- *     CE1|yanta-no1/line-1|4711|9f86d081884c7d65|2026-09-07 lunch|番茄炒蛋|2026-09-07T03:05Z|152g|op-li
+ *     CS1|site/device|seq|hash|date period|dish|stored|grams|person
+ *     CS1|yanta-no1/line-1|4711|9f86d081884c7d65|2026-09-07 lunch|番茄炒蛋|2026-09-07T03:05Z|152g|op-li
  *
  * `hash` is the first 16 hex digits of the entry's hash (64 bits: nobody finds a second entry for it by trying), and
  * the entry's hash covers all the rest. `%`, `|` and control characters are written as in a URL.
  */
-export const LABEL_PREFIX = "CE1";
+export const LABEL_PREFIX = "CS1";
 export const LABEL_HASH_DIGITS = 16;
 /** Longest code that is looked at; a QR code that prints at this size holds less. */
 const CODE_LENGTH_MAX = 1024;

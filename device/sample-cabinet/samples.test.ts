@@ -48,7 +48,7 @@ test("a sample goes from dish to slot, and the entry says all of it", async () =
   expect(view.missing.map(({ dish, state }) => [dish.dishId, state])).toEqual([["tomato-egg", "open"]]);
   expect(view.taking).toMatchObject({
     step: "stored",
-    label: { code: expect.stringContaining("CE1|school/line-1|1|") },
+    label: { code: expect.stringContaining("CS1|school/line-1|1|") },
   });
 });
 

@@ -41,7 +41,7 @@ export function dateOf(plan: MealPlan, atMs: number): string {
  * The moment of a local time. The zone's distance is looked up at the result, twice, because a zone may change it on
  * that very day; of an hour that happens twice it is either one, of a skipped hour the moment of the change ± an hour.
  */
-function epochMsOf(zone: string, date: string, minuteOfDay: number): number {
+export function epochMsOf(zone: string, date: string, minuteOfDay: number): number {
   const asIfUtcMs = Date.parse(`${date}T00:00Z`) + minuteOfDay * MS_PER_MINUTE;
   let atMs = asIfUtcMs;
   for (let round = 0; round < 2; round++) atMs = asIfUtcMs - distanceMs(zone, atMs);

@@ -1,0 +1,170 @@
+import type { Database } from "better-sqlite3";
+import { z } from "zod";
+import { CHECKPOINT_KIND, checkpointOfBody } from "../journal/checkpoint.ts";
+import type { JournalEntry } from "../journal/journal-port.ts";
+import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
+import { CanteenError } from "../platform/errors.ts";
+
+/** What the inspector's report is made from: a header, and entries of the journal exactly as they are there. */
+
+export const REPORT_FORMAT = 1;
+/** Raise it with each change of how a report looks: an older report is then not compared by its looks. */
+export const REPORT_RENDERER = 1;
+export const REPORT_DAYS_MAX = 400;
+/** What a browser opens and prints without trouble. */
+const REPORT_ENTRIES_MAX = 200_000;
+const REPORT_BYTES_MAX = 64 * 1024 * 1024;
+
+const bilingual = z.strictObject({ zh: z.string().max(200), en: z.string().max(200) });
+const hash = z.string().regex(/^[0-9a-f]{64}$/);
+
+export const reportHeaderSchema = z.strictObject({
+  format: z.literal(REPORT_FORMAT),
+  renderer: z.int().min(1),
+  appVersion: z.string().max(64),
+  site: z.string().max(64),
+  device: z.string().max(64),
+  zone: z.string().max(64),
+  /** First and last date of the report, both included. */
+  fromDate: z.iso.date(),
+  toDate: z.iso.date(),
+  fromMs: z.int(),
+  toMs: z.int(),
+  /** Null: all cabinets. */
+  cabinetId: z.string().max(128).nullable(),
+  madeAtMs: z.int(),
+  /** The journal's newest entry when the report was made. */
+  head: z.strictObject({ seq: z.int().min(0), hash }),
+  cabinets: z
+    .array(
+      z.strictObject({
+        cabinetId: z.string().max(128),
+        name: bilingual,
+        probes: z
+          .array(
+            z.strictObject({
+              probeId: z.string().max(128),
+              name: bilingual,
+              lowMilliC: z.int(),
+              highMilliC: z.int(),
+            }),
+          )
+          .max(64),
+      }),
+    )
+    .max(64),
+  /** Staff who acted, by id. Names are not part of the journal. */
+  names: z.record(z.string().max(128), z.string().max(200)),
+});
+export type ReportHeader = z.infer<typeof reportHeaderSchema>;
+
+export interface ReportData {
+  readonly header: ReportHeader;
+  readonly entries: readonly JournalEntry[];
+}
+
+const DEVICE_KINDS = ["device.started", "device.clock-stepped", "device.clock-confirmed"];
+
+/**
+ * The entries of a report: temperatures and the terminal's own of the span; alarms and samples that touch it, each
+ * with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
+ * @param db a snapshot. @throws CanteenError `report-too-large`.
+ */
+export function selectEntries(
+  db: Database,
+  range: Pick<ReportHeader, "fromMs" | "toMs" | "cabinetId">,
+  headSeq: number,
+): readonly JournalEntry[] {
+  const chosen = new Map<number, JournalEntry>();
+  let bytes = 0;
+  const take = (entry: JournalEntry, textBytes: number): void => {
+    if (chosen.has(entry.seq)) return;
+    bytes += textBytes + 400;
+    if (chosen.size >= REPORT_ENTRIES_MAX || bytes > REPORT_BYTES_MAX) throw tooLarge();
+    chosen.set(entry.seq, entry);
+  };
+  const select = db.prepare<[number], JournalRow>(
+    `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq <= ? AND (kind GLOB 'sample.*' OR kind GLOB 'alarm.*' OR
+       kind IN ('temperature.summary', 'probe.calibrated', ${DEVICE_KINDS.map((kind) => `'${kind}'`).join(", ")}))
+     ORDER BY seq`,
+  );
+  const stories = new Map<string, { readonly rows: [JournalEntry, number][]; isWanted: boolean }>();
+  for (const row of select.iterate(headSeq)) {
+    const entry = entryOfRow(row);
+    const isWithin = isOfCabinet(entry, range.cabinetId) && touches(entry, range);
+    const story = storyOf(entry);
+    if (story === null) {
+      if (isWithin) take(entry, row.body.length);
+      continue;
+    }
+    const known = stories.get(story) ?? { rows: [], isWanted: false };
+    known.rows.push([entry, row.body.length]);
+    known.isWanted ||= isWithin;
+    stories.set(story, known);
+  }
+  for (const { rows, isWanted } of stories.values()) {
+    // A sample's later entries do not name its cabinet: its first one does.
+    const [first] = rows[0] ?? [];
+    if (isWanted && first !== undefined && isOfCabinet(first, range.cabinetId))
+      for (const [entry, size] of rows) take(entry, size);
+  }
+  for (const [entry, size] of checkpointsOver(db, chosen, headSeq)) take(entry, size);
+  return [...chosen.values()].toSorted((a, b) => a.seq - b.seq);
+}
+
+/** What an entry is part of: one sample's life, one alarm's. */
+function storyOf({ kind, body }: JournalEntry): string | null {
+  if (kind.startsWith("sample.") && typeof body["sampleId"] === "string") return `sample ${body["sampleId"]}`;
+  if (kind.startsWith("alarm.") && typeof body["alarmId"] === "string") return `alarm ${body["alarmId"]}`;
+  return null;
+}
+
+function isOfCabinet({ body }: JournalEntry, cabinetId: string | null): boolean {
+  return cabinetId === null || body["cabinetId"] === undefined || body["cabinetId"] === cabinetId;
+}
+
+function touches(
+  { kind, atMs, body }: JournalEntry,
+  { fromMs, toMs }: { fromMs: number; toMs: number },
+): boolean {
+  if (kind === "temperature.summary") {
+    const { fromMs: from, toMs: to } = body;
+    return typeof from === "number" && typeof to === "number" && to > fromMs && from < toMs;
+  }
+  return atMs >= fromMs && atMs < toMs;
+}
+
+/** The checkpoints whose signed lists hold any chosen entry. */
+function checkpointsOver(
+  db: Database,
+  chosen: ReadonlyMap<number, JournalEntry>,
+  headSeq: number,
+): readonly (readonly [JournalEntry, number])[] {
+  const seqs = [...chosen.keys()].toSorted((a, b) => a - b);
+  const found: [JournalEntry, number][] = [];
+  let next = 0;
+  const rows = db
+    .prepare<[string, number], JournalRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM journal WHERE kind = ? AND seq <= ? ORDER BY seq`,
+    )
+    .iterate(CHECKPOINT_KIND, headSeq);
+  for (const row of rows) {
+    const entry = entryOfRow(row);
+    const checkpoint = checkpointOfBody(entry.body);
+    if (checkpoint === undefined) continue;
+    while ((seqs[next] ?? Number.POSITIVE_INFINITY) < checkpoint.digestsFrom) next += 1;
+    if ((seqs[next] ?? Number.POSITIVE_INFINITY) <= checkpoint.seq) found.push([entry, row.body.length]);
+  }
+  return found;
+}
+
+function tooLarge(): CanteenError {
+  return new CanteenError("the report would hold too many entries", {
+    code: "report-too-large",
+    retry: "never",
+    hint: {
+      zh: "报告过大：请缩短日期范围，或用 --cabinet 只选一个留样柜。",
+      en: "The report would be too large: choose fewer days, or one cabinet with --cabinet.",
+    },
+  });
+}

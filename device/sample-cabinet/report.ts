@@ -1,0 +1,75 @@
+import type { Database } from "better-sqlite3";
+import { GENESIS_HASH } from "../journal/entry-hash.ts";
+import type { JournalEntry, Json } from "../journal/journal-port.ts";
+import { REPORT_FORMAT, REPORT_RENDERER, type ReportHeader, selectEntries } from "./report-data.ts";
+import { closingHash } from "./report-file.ts";
+import { renderReport } from "./report-page.ts";
+
+export type ReportWish = Pick<
+  ReportHeader,
+  | "appVersion"
+  | "site"
+  | "device"
+  | "zone"
+  | "fromDate"
+  | "toDate"
+  | "fromMs"
+  | "toMs"
+  | "cabinetId"
+  | "madeAtMs"
+> & { readonly cabinets: ReportHeader["cabinets"] };
+
+export interface MadeReport {
+  readonly html: string;
+  readonly entries: number;
+  readonly closing: string;
+}
+
+/**
+ * Makes the inspector's report from a snapshot of the journal; needs no running terminal and disturbs none.
+ * @param operatorName of those who acted; null where the terminal no longer knows them.
+ * @throws CanteenError `report-too-large`.
+ */
+export function makeReport(
+  db: Database,
+  wish: ReportWish,
+  operatorName: (operatorId: string) => string | null,
+): MadeReport {
+  const head = db
+    .prepare<[], { seq: number; hash: string }>("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
+    .get() ?? { seq: 0, hash: GENESIS_HASH };
+  const entries = selectEntries(db, wish, head.seq);
+  const names = Object.fromEntries(
+    [...peopleOf(entries)].toSorted().flatMap((operatorId) => {
+      const name = operatorName(operatorId);
+      return name === null ? [] : [[operatorId, name.slice(0, 200)] as const];
+    }),
+  );
+  const cabinets = wish.cabinets.filter(
+    ({ cabinetId }) => wish.cabinetId === null || cabinetId === wish.cabinetId,
+  );
+  const header = {
+    ...wish,
+    cabinets,
+    names,
+    head,
+    format: REPORT_FORMAT,
+    renderer: REPORT_RENDERER,
+  } as const;
+  const data = { header, entries };
+  return { html: renderReport(data), entries: entries.length, closing: closingHash(data) };
+}
+
+/** Who acted: the name of nobody else is in a report. */
+function peopleOf(entries: readonly JournalEntry[]): ReadonlySet<string> {
+  const people = new Set<string>();
+  const look = (value: Json): void => {
+    if (typeof value !== "object" || value === null) return;
+    for (const [key, member] of Object.entries(value)) {
+      if (key === "operatorId" && typeof member === "string") people.add(member);
+      else look(member);
+    }
+  };
+  for (const { body, kind } of entries) if (!kind.startsWith("journal.")) look(body);
+  return people;
+}
