@@ -80,7 +80,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     expect(await part("probe-air").innerText()).toContain("4.1");
     expect(await part("slot-3").getAttribute("data-state")).toBe("due");
     expect(await part("slot-4").innerText()).toContain("逾期");
-    expect(await part("missing-soup").getAttribute("data-state")).toBe("missing");
+    expect(await part("missing-lunch-soup").getAttribute("data-state")).toBe("missing");
     await picture("overview-zh");
     await part("language").click();
     expect(await part("slot-4").innerText()).toContain("Overdue");
@@ -180,7 +180,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
 
   it("takes a sample step by step, and says how many grams are missing", async () => {
     await open();
-    await part("missing-greens").click();
+    await part("missing-lunch-greens").click();
     await page.waitForSelector('[data-testid="taking"][data-step="weighing"]');
     expect(await part("weight-word").innerText()).toContain("还差 23 克");
     expect(await part("take-weight").isDisabled()).toBe(true);

@@ -7,12 +7,17 @@ export const celsius = (milliC: number): string => {
   return `${tenths < 0 ? "−" : ""}${Math.floor(Math.abs(tenths) / 10)}.${Math.abs(tenths) % 10}`;
 };
 
+const WHOLE_HOURS_MINUTES = 720;
+
 /** "3 分钟", "2 小时 5 分": short enough for a row. */
 export function durationText(ms: number): string {
   const { t } = i18n.global;
   const minutes = Math.max(0, Math.round(ms / 60_000));
   if (minutes < 1) return t("cabinet.time.seconds", { count: Math.max(0, Math.round(ms / 1000)) });
   if (minutes < 60) return t("cabinet.time.minutes", { count: minutes });
+  // Of half a day and more nobody needs the minutes.
+  if (minutes >= WHOLE_HOURS_MINUTES)
+    return t("cabinet.time.wholeHours", { hours: Math.round(minutes / 60) });
   return t("cabinet.time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }
 

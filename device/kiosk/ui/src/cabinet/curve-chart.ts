@@ -51,6 +51,8 @@ export function drawCurve(
     },
     xAxis: {
       type: "time",
+      axisLine: { onZero: false },
+      axisTick: { show: true },
       min: span.fromMs,
       max: span.toMs,
       axisLabel: {
