@@ -38,6 +38,7 @@ import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { enrolmentLimits } from "./terminal-enrolment.ts";
 import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
+import { recoverTerminal } from "./terminal-recovery.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
 import { createTerminalSamples } from "./terminal-samples.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
@@ -50,6 +51,8 @@ export interface TerminalOptions {
   readonly entropy?: Entropy;
   readonly logger?: Logger;
   readonly ntpSynchronizedFile?: string;
+  /** Ends a start that waits for the cloud after the database was damaged. */
+  readonly signal?: AbortSignal;
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
@@ -72,13 +75,14 @@ export interface Terminal extends RunningTerminal {
   readonly servingLine: ServingLineControl;
   readonly signatures: SignatureDesk;
   readonly receiving: Receiving;
-  readonly cabinets: CabinetsControl;
   readonly studio: PhotoStudio;
+  readonly cabinets: CabinetsControl;
   readonly samples: Samples;
   readonly sync: Sync;
 }
 
 const SYNC_CLOSE_WAIT_MS_MAX = 2000;
+const NEVER = new AbortController().signal;
 const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
 /**
@@ -103,6 +107,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const metrics = createMetrics();
   teardown.add("metrics", () => metrics.close());
 
+  await recoverTerminal({ config, clock, entropy, logger, signal: options.signal ?? NEVER });
   const store = await openTerminalStore({ ...options, clock, entropy, logger });
   teardown.add("store", () => store.close());
   recordStart(store, options);
@@ -289,9 +294,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     enrolment,
     servingLine,
     receiving,
-    cabinets,
     signatures: signatures.desk,
     studio: photos.studio,
+    cabinets,
     samples,
     sync,
     close: () => teardown.run(),

@@ -2,6 +2,10 @@ import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
+import { backupFolder } from "./backup/backup-files.ts";
+import { type Backups, startBackups } from "./backup/backups.ts";
+import { recoveryUnderWay } from "./backup/recovery.ts";
+import { backupKeyOf } from "./backup/sealed-file.ts";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { Config } from "./config/schema.ts";
 import { type Checkpoints, startCheckpoints } from "./journal/checkpoint-writer.ts";
@@ -13,7 +17,7 @@ import type { PhotoStore } from "./photos/photo-port.ts";
 import { openPhotoStore } from "./photos/photo-store.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, type IdSource, idSource } from "./platform/entropy.ts";
-import { isFault } from "./platform/errors.ts";
+import { CanteenError, isFault } from "./platform/errors.ts";
 import type { Logger } from "./platform/logger.ts";
 import { Teardown } from "./platform/teardown.ts";
 import { TimeTrustTracker } from "./platform/time-trust.ts";
@@ -56,6 +60,7 @@ export interface TerminalStore {
   readonly timeTrust: TimeTrustTracker;
   readonly journal: Journal;
   readonly checkpoints: Checkpoints;
+  readonly backups: Backups;
   readonly ledger: Ledger;
   readonly disputes: TerminalDisputeBook;
   readonly roster: RosterStore;
@@ -126,6 +131,7 @@ function open(
 ): TerminalStore {
   const lock = lockDataFolder(config.dataFolder);
   teardown.add("data folder's lock", () => lock.release());
+  if (recoveryUnderWay(config.dataFolder) !== null) throw journalRecovering();
   const db = openDatabase({ file: databaseFile(config.dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
   teardown.add("database", () => void db.close());
   const ids = idSource(clock, entropy);
@@ -168,6 +174,15 @@ function open(
     ...{ site: config.site, device: config.device, clock, ids, logger },
   });
   teardown.add("checkpoints", () => checkpoints.close());
+  const backups = startBackups({
+    dbFile: databaseFile(config.dataFolder),
+    folder: backupFolder(config.dataFolder),
+    key: backupKeyOf(deviceKey),
+    bytesMax: config.storage.backupBytesMax,
+    freeBytesMin: config.storage.freeBytesMin,
+    ...{ journal, clock, logger },
+  });
+  teardown.add("backups", () => backups.close());
   const templates = openTemplateStore({
     db,
     journal,
@@ -187,6 +202,7 @@ function open(
     timeTrust,
     journal,
     checkpoints,
+    backups,
     ledger: createLedger(db),
     disputes: openDisputeBook(db),
     roster: openRosterStore({ db, journal, templates }),
@@ -237,6 +253,17 @@ function open(
     },
     close: () => teardown.run(),
   };
+}
+
+function journalRecovering(): CanteenError {
+  return new CanteenError("a damaged database is being put back", {
+    code: "journal-recovering",
+    retry: "after-operator",
+    hint: {
+      zh: "数据库正在恢复：请在有网络时启动终端，等恢复完成。",
+      en: "The database is being restored: start the terminal with network and wait until it is done.",
+    },
+  });
 }
 
 /** What was trusted before, or NTP says now; else the clock is unknown until the cloud or an operator speaks. */

@@ -236,6 +236,14 @@ const storageSchema = z.strictObject({
     .describe(
       "Readings of the cabinets' probes (7 days) and their minutes (2 years). At this the oldest readings go first.",
     ),
+  backupBytesMax: z
+    .int()
+    .min(1_000_000)
+    .max(1e12)
+    .default(1_000_000_000)
+    .describe(
+      "Both hourly copies of the database together. Where two do not fit one is kept; where none fits, none.",
+    ),
   photoBytesMax: z
     .int()
     .min(10_000_000)

@@ -33,8 +33,8 @@ const FAULTS: Record<FaultCode, Pick<CanteenErrorOptions, "retry" | "hint">> = {
   "database-damaged": {
     retry: "after-operator",
     hint: {
-      zh: "数据库已损坏。请勿删除，先复制数据文件夹，再运行 canteen-edge journal verify。",
-      en: "The database is damaged. Delete nothing: copy the data folder, then run canteen-edge journal verify.",
+      zh: "数据库已损坏，暂停收款。请勿删除任何文件，重启终端：它会保留损坏的文件，并从备份和云端恢复。",
+      en: "The database is damaged and no charge is made. Delete nothing and restart the terminal: it keeps the damaged files and recovers from its backup and the cloud.",
     },
   },
   "database-busy": {

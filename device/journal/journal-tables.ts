@@ -84,3 +84,14 @@ export function entryOfRow(row: JournalRow): JournalEntry {
     hash: row.hash,
   };
 }
+
+/** Its keys, quotes, commas and both hashes. */
+const ENVELOPE_BYTES =
+  Buffer.byteLength('{"atMs":,"body":,"hash":"","id":"","kind":"","prevHash":"","seq":,"timeTrust":""}') +
+  128;
+
+/** How long the entry is as canonical JSON, without writing it: ids and kinds hold nothing that is escaped. */
+export function entryBytesOf({ seq, id, kind, at_ms, time_trust, body }: JournalRow): number {
+  const fields = `${seq}${id}${kind}${at_ms}${time_trust}`;
+  return ENVELOPE_BYTES + fields.length + Buffer.byteLength(body, "utf8");
+}

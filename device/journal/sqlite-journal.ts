@@ -3,7 +3,7 @@ import { assert } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { databaseFault, endsTheConnection } from "./database-fault.ts";
-import { canonicalBody, canonicalEntry, GENESIS_HASH, hashOverBody } from "./entry-hash.ts";
+import { canonicalBody, GENESIS_HASH, hashOverBody } from "./entry-hash.ts";
 import type {
   AppendResult,
   EntryDraft,
@@ -12,7 +12,7 @@ import type {
   Projection,
   TimeTrust,
 } from "./journal-port.ts";
-import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
+import { ENTRY_COLUMNS, entryBytesOf, entryOfRow, type JournalRow } from "./journal-tables.ts";
 import { prepareProjections } from "./projections.ts";
 
 export interface JournalOptions {
@@ -95,10 +95,9 @@ class SqliteJournal implements Journal {
       const entries: JournalEntry[] = [];
       let bytes = 0;
       for (const row of this.#statements.after.iterate(afterSeq, limits.countMax)) {
-        const entry = entryOfRow(row);
-        bytes += Buffer.byteLength(canonicalEntry(entry), "utf8");
+        bytes += entryBytesOf(row);
         if (entries.length > 0 && bytes > limits.bytesMax) break;
-        entries.push(entry);
+        entries.push(entryOfRow(row));
       }
       return entries;
     });

@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because each story begins at the same place and reads the same record: deliveries, mismatches, tare,
+ * striking and weighing out share one way in.
+ */
+
 import { describe, expect, test } from "vitest";
 import { verifyJournal } from "../journal/verify.ts";
 import { goodsProjection } from "./goods-projection.ts";

@@ -52,8 +52,9 @@ h1 { grid-column: 1 / 3; margin: 0; font-size: 4.4mm; line-height: 1.15; overflo
   text-overflow: ellipsis }
 h1 small { font-size: 2.4mm; font-weight: 400; margin-left: 1mm }
 table { border-collapse: collapse; align-self: start; width: 100%; table-layout: fixed }
-th { text-align: left; font-weight: 400; padding: 0; width: 9.5mm; vertical-align: top; white-space: nowrap }
-th i { font-style: normal; font-size: 1.7mm; margin-left: 0.5mm; color: #333 }
+th { text-align: left; font-weight: 400; padding: 0; width: 8.2mm; vertical-align: top; white-space: nowrap }
+th i { display: block; font-style: normal; font-size: 1.4mm; line-height: 1; color: #333 }
+td { vertical-align: top }
 td { padding: 0; font-weight: 600; overflow: hidden; white-space: nowrap; text-overflow: ellipsis }
 svg { display: block; width: ${qrMm}mm; height: ${qrMm}mm; align-self: start }
 footer { grid-column: 1 / 3; font: 1.9mm/1 ui-monospace, monospace; display: flex; justify-content: space-between }

@@ -62,7 +62,7 @@ class Words {
     const name = this.#header.names[operatorId];
     return name === undefined
       ? escapeHtml(operatorId)
-      : `${escapeHtml(name)} <i>${escapeHtml(operatorId)}</i>`;
+      : `${escapeHtml(name)} <small>${escapeHtml(operatorId)}</small>`;
   }
 
   time(atMs: number | null): string {

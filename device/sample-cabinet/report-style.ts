@@ -9,6 +9,7 @@ h2 { font-size: 12.5pt; margin: 6mm 0 2mm; border-bottom: 0.4mm solid #1c5d8c; p
 h3 { font-size: 10.5pt; margin: 3mm 0 1mm; break-after: avoid }
 small, i { font-style: normal; color: #555; font-weight: 400 }
 small { font-size: 65% }
+td small { font-size: 82% }
 i { font-size: 82%; margin-left: 0.4em }
 th i, td i { display: block; margin: 0 }
 td i { line-height: 1.2 }

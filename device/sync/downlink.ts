@@ -75,6 +75,9 @@ export class Downlink {
       case "receipt":
         this.#with(CHANNELS.receipt, payload, (receipt) => this.#options.onReceipt(receipt));
         break;
+      case "journalPage":
+        // A late answer to a question of the recovery; it has long been put again, or is no longer needed.
+        break;
       case "photoReceipt":
         this.#with(CHANNELS.photoReceipt, payload, (receipt) => this.#options.onPhotoReceipt(receipt));
         break;

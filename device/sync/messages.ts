@@ -95,6 +95,27 @@ export const receiptSchema = z
   })
   .describe("What the cloud has stored. The only thing that closes a journal entry.");
 
+export const journalRequestSchema = z
+  .strictObject({
+    v: v1,
+    ask: id.describe("Echoed in the answer."),
+    after: sequence.describe("The last entry that the terminal has."),
+  })
+  .describe("A terminal whose database was restored asks for its own entries, before it sells again.");
+
+export const journalPageSchema = z
+  .strictObject({
+    v: v1,
+    ask: id,
+    ackedSeq: sequence.describe("How far the cloud's unbroken chain reaches."),
+    headHash: hash.describe("Hash of entry `ackedSeq`."),
+    entries: z
+      .array(journalEntrySchema)
+      .max(BATCH_ENTRIES_MAX)
+      .describe("From `after` + 1 on, as they came."),
+  })
+  .describe("Entries of the terminal's own journal, given back. Empty when it has them all.");
+
 export const onlineSchema = z
   .discriminatedUnion("online", [
     z.strictObject({
@@ -298,6 +319,8 @@ export const commandResultSchema = z
 
 export type JournalBatchMessage = z.infer<typeof journalBatchSchema>;
 export type ReceiptMessage = z.infer<typeof receiptSchema>;
+export type JournalRequestMessage = z.infer<typeof journalRequestSchema>;
+export type JournalPageMessage = z.infer<typeof journalPageSchema>;
 export type OnlineMessage = z.infer<typeof onlineSchema>;
 export type HealthMessage = z.infer<typeof healthSchema>;
 export type RosterRequestMessage = z.infer<typeof rosterRequestSchema>;

@@ -82,7 +82,7 @@ describe("PhotoUplink", () => {
     const cloud = new MemoryCloud();
     uplink.connected();
     const seen: [number, number][] = [];
-    for (let round = 0; round < 4; round += 1) {
+    while (waiting.size > 0) {
       await clock.advance(0);
       const chunk = sent.shift();
       if (chunk === undefined) throw new Error("nothing was sent");
@@ -90,12 +90,14 @@ describe("PhotoUplink", () => {
       expect(waiting.size).toBe(1);
       uplink.receive(cloud.take(chunk));
     }
-    expect(seen).toEqual([
-      [0, 0],
-      [0, PHOTO_CHUNK_BYTES],
-      [PHOTO_CHUNK_BYTES, PHOTO_CHUNK_BYTES],
-      [2 * PHOTO_CHUNK_BYTES, 150_000 - 2 * PHOTO_CHUNK_BYTES],
+    // Each as long as the line has shown that it can carry, the next where the one before ended.
+    const lengths = [0, 2048, 4096, 8192, 16_384, 32_768, PHOTO_CHUNK_BYTES];
+    const whole = lengths.map((length, index) => [
+      lengths.slice(0, index).reduce((sum, next) => sum + next, 0),
+      length,
     ]);
+    const sum = lengths.reduce((total, next) => total + next, 0);
+    expect(seen).toEqual([...whole, [sum, 150_000 - sum]]);
     expect(waiting.size).toBe(0);
   });
 

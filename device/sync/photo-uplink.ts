@@ -3,6 +3,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import type { Entropy } from "../platform/entropy.ts";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
+import { LanePace } from "./lane-pace.ts";
 import type { PhotoReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
 
@@ -57,6 +58,7 @@ export class PhotoUplink {
   readonly #unsubscribe: () => void;
   #backoff: Backoff;
   #connected = false;
+  readonly #pace = new LanePace(PHOTO_CHUNK_BYTES);
   #reading = false;
   #closed = false;
   #sending: Sending | null = null;
@@ -69,6 +71,7 @@ export class PhotoUplink {
   }
 
   connected(): void {
+    this.#pace.reset();
     this.#connected = true;
     this.go();
   }
@@ -174,14 +177,18 @@ export class PhotoUplink {
   }
 
   #send(sending: Sending, offset: number): void {
-    const bytes = sending.content.subarray(offset, offset + PHOTO_CHUNK_BYTES);
+    const bytes = sending.content.subarray(offset, offset + this.#pace.bytes);
     sending.expected = offset + bytes.byteLength;
     this.#publish({ sha256: sending.sha256, offset, bytes });
   }
 
   #publish(chunk: PhotoChunk): void {
     // Whatever becomes of the publish, the receipt decides; without one the cloud is asked.
-    void this.#options.publish(chunk);
+    const { publish, clock } = this.#options;
+    const sentAtMs = clock.mono();
+    void Promise.resolve(publish(chunk)).then((outcome) => {
+      if (outcome.kind === "acked") this.#pace.answered(chunk.bytes.byteLength, clock.mono() - sentAtMs);
+    });
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(this.#backoff.nextWaitMs(), () => {
       this.#timer = null;

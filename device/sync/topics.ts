@@ -6,6 +6,8 @@ import {
   commandSchema,
   healthSchema,
   journalBatchSchema,
+  journalPageSchema,
+  journalRequestSchema,
   mealPlanSchema,
   onlineSchema,
   photoReceiptSchema,
@@ -40,6 +42,12 @@ function channel<Schema extends z.ZodType>(suffix: string, schema: Schema, summa
 export const CHANNELS = {
   journal: channel("up/journal", journalBatchSchema, "Journal entries, batch by batch."),
   receipt: channel("down/receipt", receiptSchema, "What the cloud has stored."),
+  journalRequest: channel(
+    "up/journal-request",
+    journalRequestSchema,
+    "A restored terminal asks for its own entries.",
+  ),
+  journalPage: channel("down/journal", journalPageSchema, "A terminal's own entries, given back."),
   online: channel("state/online", onlineSchema, "Birth, death and will."),
   health: channel("state/health", healthSchema, "Current state, once a minute."),
   rosterRequest: channel("up/roster-request", rosterRequestSchema, "Asks for people, accounts and consent."),

@@ -5,6 +5,7 @@ import type { Entropy } from "../platform/entropy.ts";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs, MonoMs } from "../platform/units.ts";
+import { LanePace } from "./lane-pace.ts";
 import {
   BATCH_BYTES_MAX,
   BATCH_ENTRIES_MAX,
@@ -60,6 +61,7 @@ export class UplinkPump {
   readonly #options: UplinkOptions;
   readonly #inputs: UplinkInput[] = [];
   readonly #sentAtMs = new Map<string, MonoMs>();
+  readonly #pace = new LanePace(ENTRIES_BYTES_MAX);
   readonly #unsubscribe: () => void;
   #state: UplinkState;
   #stepping = false;
@@ -89,6 +91,7 @@ export class UplinkPump {
   }
 
   connected(connectionId: string): void {
+    this.#pace.reset();
     this.#input({ kind: "connected", connectionId, nowMs: this.#options.clock.mono() });
   }
 
@@ -177,7 +180,7 @@ export class UplinkPump {
 
   #send(afterSeq: number): void {
     const { journal, clock } = this.#options;
-    const limits = { countMax: BATCH_ENTRIES_MAX, bytesMax: ENTRIES_BYTES_MAX };
+    const limits = { countMax: BATCH_ENTRIES_MAX, bytesMax: this.#pace.bytes };
     const entries = journal.readAfter(afterSeq, limits);
     const last = entries.at(-1);
     if (last === undefined) return;
@@ -200,7 +203,8 @@ export class UplinkPump {
 
   #publish(batch: OutgoingBatch, watched: boolean): void {
     const { clock, entropy, publish } = this.#options;
-    this.#sentAtMs.set(batch.ask, clock.mono());
+    const [sentAtMs, bytes] = [clock.mono(), this.#pace.bytes];
+    this.#sentAtMs.set(batch.ask, sentAtMs);
     if (this.#sentAtMs.size > SENT_AT_MAX) {
       for (const oldest of this.#sentAtMs.keys()) {
         this.#sentAtMs.delete(oldest);
@@ -209,6 +213,8 @@ export class UplinkPump {
     }
     const { connectionId } = this.#state;
     void publish(batch).then((outcome) => {
+      if (outcome.kind === "acked" && connectionId === this.#state.connectionId)
+        this.#pace.answered(batch.entries.length === 0 ? 0 : bytes, clock.mono() - sentAtMs);
       // A question that was not taken is put again when its wait is over; a lost connection has its own input.
       const taken = outcome.kind === "acked" || outcome.kind === "connection-lost";
       if (taken || !watched || connectionId !== this.#state.connectionId) return;

@@ -162,6 +162,11 @@ export class CloudMqtt {
           this.send(address, "receipt", intake.take(address, batch));
         });
         break;
+      case "journalRequest":
+        this.#with(CHANNELS.journalRequest, address, payload, (request) => {
+          this.send(address, "journalPage", intake.page(address, request));
+        });
+        break;
       case "online":
         this.#with(CHANNELS.online, address, payload, (message) => this.#onOnline(address, message));
         break;

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { type CloudDelivery, deliveriesOf } from "./delivery-views.ts";
 import type { DeviceBook, DeviceRow } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 
@@ -63,8 +64,10 @@ export class CloudViews {
   readonly #intake: JournalIntake;
   readonly #entries: (after: number, countMax: number) => EntryRow[];
   readonly #charges: (countMax: number) => ChargeRow[];
+  readonly #db: Database;
 
   constructor(db: Database, devices: DeviceBook, intake: JournalIntake) {
+    this.#db = db;
     this.#devices = devices;
     this.#intake = intake;
     const entries = db.prepare<[number, number], EntryRow>(
@@ -73,6 +76,10 @@ export class CloudViews {
     this.#entries = (after, countMax) => entries.all(after, countMax);
     const charges = db.prepare<[number], ChargeRow>(CHARGES_SQL);
     this.#charges = (countMax) => charges.all(countMax);
+  }
+
+  deliveries(): readonly CloudDelivery[] {
+    return deliveriesOf(this.#db);
   }
 
   devices(): DeviceView[] {

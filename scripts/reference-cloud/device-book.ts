@@ -16,11 +16,14 @@ export interface DeviceRow {
   readonly damaged_count: number;
 }
 
+const SEEN_PERIOD_MS = 1000;
+
 type Where = [site: string, device: string];
 
 /** What is known of each terminal beside its journal. */
 export class DeviceBook {
   readonly #now: () => number;
+  readonly #seenMs = new Map<string, number>();
   readonly #add: Statement<Where>;
   readonly #birth: Statement<[string, string, number, number, string | null, number, ...Where]>;
   readonly #death: Statement<[...Where, string]>;
@@ -82,9 +85,14 @@ export class DeviceBook {
     this.#health.run(connectionId, headSeq, rosterVersion, this.#now(), site, device);
   }
 
+  /** A commit for each message of a backlog would cost more than the entries in it. */
   seen({ site, device }: TerminalAddress): void {
+    const key = `${site}/${device}`;
+    const nowMs = this.#now();
+    if (Math.abs(nowMs - (this.#seenMs.get(key) ?? Number.NEGATIVE_INFINITY)) < SEEN_PERIOD_MS) return;
+    this.#seenMs.set(key, nowMs);
     this.#add.run(site, device);
-    this.#seen.run(this.#now(), site, device);
+    this.#seen.run(nowMs, site, device);
   }
 
   get({ site, device }: TerminalAddress): DeviceRow | undefined {

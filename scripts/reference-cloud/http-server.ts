@@ -147,6 +147,7 @@ export class CloudHttp {
     this.#server.get("/api/charges", (request) => ({
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
+    this.#server.get("/api/deliveries", () => ({ deliveries: views.deliveries() }));
     this.#server.get("/api/orders", (request) => ({
       orders: orders.dueOn(ordersQuery.parse(request.query).due),
     }));

@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import canonicalize from "canonicalize";
-import type { JournalBatchMessage, ReceiptMessage } from "../../device/sync/messages.ts";
+import {
+  BATCH_ENTRIES_MAX,
+  type JournalBatchMessage,
+  type JournalPageMessage,
+  type JournalRequestMessage,
+  MESSAGE_BYTES_MAX,
+  type ReceiptMessage,
+} from "../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 
 type Entry = JournalBatchMessage["entries"][number];
@@ -65,6 +72,21 @@ export class JournalIntake {
         })),
       cloudNowMs: this.#now(),
     };
+  }
+
+  /** Gives a restored terminal its own entries back, a page at a time. */
+  page(address: TerminalAddress, { ask, after }: JournalRequestMessage): JournalPageMessage {
+    const { ackedSeq, headHash } = this.receipt(address, null);
+    const entries: Entry[] = [];
+    let bytes = 0;
+    for (const row of this.#statements.page.iterate(address.site, address.device, after, BATCH_ENTRIES_MAX)) {
+      const entry = entryOf(row);
+      bytes += JSON.stringify(entry).length * 3;
+      // Beyond a hole the chain is not whole; the terminal could not join it either.
+      if (row.seq > ackedSeq || (entries.length > 0 && bytes > MESSAGE_BYTES_MAX - 4096)) break;
+      entries.push(entry);
+    }
+    return { v: 1, ask, ackedSeq, headHash, entries };
   }
 
   /** All that is stored of a terminal, as its own `journal export` writes it; reads a page at a time. */

@@ -232,6 +232,75 @@ function drawCabinets(cabinets) {
   document.querySelector("#cabinets").replaceChildren(...cabinets.map(cabinetRow));
 }
 
+const OUTCOMES = {
+  accepted: ["good", "已接收", "accepted"],
+  "accepted-in-part": ["warn", "部分接收", "accepted in part"],
+  refused: ["bad", "整单拒收", "refused"],
+};
+
+function deliveryConflict({ kind, withDevice, lineIds }) {
+  const [chinese, text] =
+    kind === "same-version"
+      ? ["两台终端都收了", "both took goods, same order version"]
+      : ["两台终端按不同版本收了", "both took goods, other versions"];
+  return element("p", {}, mark("bad", `${chinese} · ${withDevice}`, `${text}: lines ${lineIds.join(", ")}`));
+}
+
+/** The small picture comes first; where it is not here yet, its place says so. */
+function thumbnail({ thumbnailSha256, photoSha256 }) {
+  if (thumbnailSha256 === null) return "无照片 no photo";
+  const image = element("img", {
+    class: "thumbnail",
+    src: `/photos/${thumbnailSha256}`,
+    alt: "照片 photo",
+    loading: "lazy",
+  });
+  return element("a", { href: `/photos/${photoSha256}`, target: "_blank" }, image);
+}
+
+function weighInRow(weighIn) {
+  const { kind, quantity, orderedQuantity, unit, netG, struck, mismatches, overriddenBy } = weighIn;
+  const people = overriddenBy === null ? weighIn.operatorId : `${weighIn.operatorId} · 放行 ${overriddenBy}`;
+  return element(
+    "tr",
+    { class: struck ? "voided" : "", "data-weigh-in": weighIn.weighInId, "data-kind": kind },
+    element("td", {}, thumbnail(weighIn)),
+    element("td", {}, weighIn.productName, element("small", {}, mismatches.join(", "))),
+    element(
+      "td",
+      { class: "number" },
+      `${quantity ?? "—"} ${unit}`,
+      element("small", {}, `订 ${orderedQuantity ?? "—"} · ${netG ?? "—"} g`),
+    ),
+    element("td", {}, kind === "accepted" ? mark("good", "收", "taken") : mark("bad", "退", "sent back")),
+    element("td", {}, people, element("small", {}, clockTime.format(weighIn.atMs))),
+  );
+}
+
+function deliveryCard(delivery) {
+  const { orderId, orderVersion, supplierName, device, outcome, signedBy, conflicts, weighIns } = delivery;
+  const state = outcome === null ? mark("warn", "进行中", "open") : mark(...OUTCOMES[outcome]);
+  return element(
+    "article",
+    { class: "card wide", "data-delivery": delivery.deliveryId, "data-outcome": outcome ?? "open" },
+    element("h3", {}, `${supplierName} · ${orderId} v${orderVersion}`, state),
+    element(
+      "small",
+      {},
+      `${device} · 收货 ${delivery.openedBy}${signedBy === null ? "" : ` · 签字 ${signedBy}`} · ${clockTime.format(delivery.openedAtMs)}`,
+    ),
+    ...conflicts.map(deliveryConflict),
+    element("table", {}, element("tbody", {}, ...weighIns.map(weighInRow))),
+  );
+}
+
+function drawDeliveries(deliveries) {
+  const none = element("p", { class: "empty" }, "还没有收货 ", english("No deliveries yet"));
+  document
+    .querySelector("#deliveries")
+    .replaceChildren(...(deliveries.length > 0 ? deliveries.map(deliveryCard) : [none]));
+}
+
 let drawing = false;
 let again = false;
 
@@ -243,18 +312,20 @@ async function draw() {
   }
   drawing = true;
   try {
-    const [health, { devices }, { cabinets }, { charges }, { people }] = await Promise.all([
+    const [health, { devices }, { cabinets }, { charges }, { people }, { deliveries }] = await Promise.all([
       read("/healthz"),
       read("/api/devices"),
       read("/api/cabinets"),
       read("/api/charges"),
       read("/api/people"),
+      read("/api/deliveries"),
     ]);
     drawBroker(health.broker);
     drawDevices(devices);
     drawCabinets(cabinets);
     drawCharges(charges);
     drawPeople(people);
+    drawDeliveries(deliveries);
   } catch (error) {
     tell(`云端没有回应 · The cloud does not answer (${error.message})`);
   } finally {

@@ -160,11 +160,14 @@ export class PeopleLedger implements RosterFeed {
   }
 
   /** One version for one change. Nests inside a transaction that is under way. */
+  /** Inside the intake's transaction it joins it: a savepoint for each of a backlog's charges costs as much as they do. */
   #change(work: () => void): void {
-    this.#db.transaction(() => {
+    const whole = (): void => {
       this.#statements.setVersion.run(this.version() + 1);
       work();
-    })();
+    };
+    if (this.#db.inTransaction) whole();
+    else this.#db.transaction(whole)();
     this.#onChanged();
   }
 

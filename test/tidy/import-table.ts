@@ -45,6 +45,7 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
     may: ["device/journal", "device/security", "device/platform"],
     mayPortTypes: ["models"],
   },
+  { folder: "device/backup", may: ["device/platform", "device/journal"] },
   {
     folder: "device/photos",
     may: ["device/journal", "device/platform"],

@@ -119,6 +119,7 @@ describe("doctor", () => {
       "page",
       "disk",
       "database",
+      "backups",
       "photos",
       "device-key",
       "clock",

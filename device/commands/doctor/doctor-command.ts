@@ -4,6 +4,7 @@ import { SystemClock } from "../../platform/system-clock.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "../command-context.ts";
 import { type ConfigOption, whichConfig, withConfigOption } from "../which-config.ts";
 import { type Check, type CheckResult, resultLines, runCheck } from "./check.ts";
+import { backupsCheck } from "./check-backups.ts";
 import { cameraCheck, captionFontCheck, goodsCameraCheck } from "./check-cameras.ts";
 import { clockCheck } from "./check-clock.ts";
 import { brokerCheck, configFinding, terminalCheck } from "./check-connections.ts";
@@ -20,6 +21,7 @@ const CHECKS: readonly Check[] = [
   pageCheck,
   diskCheck,
   databaseCheck,
+  backupsCheck,
   photosCheck,
   keyCheck,
   clockCheck,

@@ -1,0 +1,121 @@
+import { createSecretKey } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it, onTestFinished } from "vitest";
+import { journalFixture } from "../journal/journal-fixture.ts";
+import { silentLogger } from "../platform/logger.ts";
+import { backupFolder, backupsIn } from "./backup-files.ts";
+import { type BackupOptions, startBackups } from "./backups.ts";
+import { backupKeyOf, openSealedFile } from "./sealed-file.ts";
+
+const key = backupKeyOf(createSecretKey(Buffer.alloc(32, 7)));
+
+function backedUp(more: Partial<BackupOptions> = {}) {
+  const fixture = journalFixture();
+  const folder = backupFolder(fixture.folder);
+  const { file: dbFile, journal, clock } = fixture;
+  const backups = startBackups({
+    ...{ dbFile, folder, key, journal, clock, logger: silentLogger, bytesMax: 1e9, freeBytesMin: 1 },
+    ...more,
+  });
+  onTestFinished(() => backups.close());
+  const write = (kind = "tally.counted"): void =>
+    void journal.append({ id: fixture.ids.next(), kind, body: { name: "a-word-in-plain" } });
+  return { ...fixture, backups, folder, write, heads: () => backupsIn(folder).map(({ headSeq }) => headSeq) };
+}
+
+describe("backups", () => {
+  it("are sealed, for their owner alone, and open to what was there", async () => {
+    const { backups, folder, write } = backedUp();
+    write();
+    expect(await backups.make()).toBeNull();
+    const [made] = backupsIn(folder);
+    const file = made?.file ?? "";
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+    expect(readFileSync(file).includes("a-word-in-plain")).toBe(false);
+    const opened = join(folder, "opened.db");
+    await openSealedFile(key, file, opened);
+    expect(readFileSync(opened).includes("a-word-in-plain")).toBe(true);
+    const other = backupKeyOf(createSecretKey(Buffer.alloc(32, 8)));
+    await expect(openSealedFile(other, file, null)).rejects.toMatchObject({ code: "backup-damaged" });
+  });
+
+  it("are two at most, the newest ones, and leave no plain copy behind", async () => {
+    const { backups, folder, write, heads } = backedUp();
+    for (let count = 0; count < 4; count++) {
+      write();
+      expect(await backups.make()).toBeNull();
+    }
+    expect(heads()).toEqual([4, 3]);
+    expect(readdirSync(folder).filter((name) => !name.endsWith(".sealed"))).toEqual([]);
+  });
+
+  it("come each hour in which something was written", async () => {
+    const { backups, clock, write, heads } = backedUp();
+    await clock.advance(60_000);
+    expect(heads()).toEqual([]);
+    write();
+    await clock.advance(60_000);
+    await backups.make();
+    expect(heads()).toEqual([1]);
+    write();
+    await clock.advance(3_500_000);
+    expect(heads()).toEqual([1]);
+    await clock.advance(200_000);
+    await backups.make();
+    expect(heads()).toContain(2);
+  });
+
+  it("older than a withdrawn consent are gone as soon as a new one is there", async () => {
+    const { backups, write, heads } = backedUp();
+    write();
+    await backups.make();
+    write();
+    await backups.make();
+    write("person.withdrawn");
+    await backups.make();
+    expect(heads()).toEqual([3]);
+  });
+
+  it("beyond their budget are not made, and the last good one stays", async () => {
+    const one = backedUp();
+    one.write();
+    const { size } = statSync(one.file);
+    const tight = startBackups({
+      ...{ dbFile: one.file, folder: one.folder, key, journal: one.journal, clock: one.clock },
+      ...{ logger: silentLogger, bytesMax: Math.round(size * 1.5), freeBytesMin: 1 },
+    });
+    onTestFinished(() => tight.close());
+    expect(await tight.make()).toBeNull();
+    one.write();
+    expect(await tight.make()).toBeNull();
+    expect(one.heads()).toEqual([2]);
+    const { backups } = backedUp({ bytesMax: 1 });
+    expect(await backups.make()).toBe("backup-over-budget");
+    const full = backedUp({ freeBytesMin: 1e15 });
+    expect(await full.backups.make()).toBe("backup-no-space");
+    expect(existsSync(full.folder)).toBe(false);
+  });
+
+  it("that were cut off or changed do not open", async () => {
+    const { backups, folder, write } = backedUp();
+    write();
+    await backups.make();
+    const [made] = backupsIn(folder);
+    const bytes = readFileSync(made?.file ?? "");
+    const { writeFileSync } = await import("node:fs");
+    for (const [name, content] of [
+      ["cut", bytes.subarray(0, bytes.length - 100)],
+      ["short", bytes.subarray(0, 20)],
+      [
+        "changed",
+        Buffer.concat([bytes.subarray(0, 500), Buffer.of((bytes[500] ?? 0) ^ 1), bytes.subarray(501)]),
+      ],
+    ] as const) {
+      writeFileSync(join(folder, name), content);
+      await expect(openSealedFile(key, join(folder, name), null)).rejects.toMatchObject({
+        code: "backup-damaged",
+      });
+    }
+  });
+});

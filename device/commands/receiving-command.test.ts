@@ -1,0 +1,168 @@
+import { mkdirSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import Sqlite from "better-sqlite3";
+import { expect, test } from "vitest";
+import { ScaleDriver } from "../../firmware-bridge/drivers/scale-driver.ts";
+import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
+import { ScaleSimulator, ST_GS_VOICE } from "../../firmware-bridge/simulators/scale-simulator.ts";
+import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
+import { transportTo } from "../../firmware-bridge/transport/port-name.ts";
+import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
+import { openDatabase } from "../journal/database.ts";
+import { temporaryFolder } from "../journal/journal-fixture.ts";
+import { openJournal } from "../journal/sqlite-journal.ts";
+import { PhotoFiles } from "../photos/photo-files.ts";
+import type { PhotoStore } from "../photos/photo-port.ts";
+import { openPhotoStore } from "../photos/photo-store.ts";
+import { present } from "../platform/assert.ts";
+import { idSource, systemEntropy } from "../platform/entropy.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import { createGoodsLedger } from "../receiving/goods-ledger.ts";
+import { SqliteOrderBook } from "../receiving/order-book.ts";
+import { orderLine, purchaseOrder, receivingRig } from "../receiving/receiving-fixture.ts";
+import {
+  databaseFile,
+  photoFolder,
+  TERMINAL_MIGRATIONS,
+  TERMINAL_PROJECTIONS,
+} from "../terminal-database.ts";
+import { runCaptured } from "./captured-io.ts";
+
+/** A terminal's data folder in which one pan was taken from a scale that speaks over TCP. */
+async function takenOverTcp(): Promise<{
+  readonly folder: string;
+  readonly id: string;
+  readonly photo: string;
+}> {
+  const folder = temporaryFolder();
+  const dataFolder = join(folder, "data");
+  mkdirSync(dataFolder);
+  const clock = new SystemClock();
+  const db = openDatabase({ file: databaseFile(dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
+  const timeTrust = { current: () => "synced" as const };
+  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const ids = idSource(clock, systemEntropy);
+  const limits = { bytesMax: 1e8, keptMsMin: 0 };
+  const photos = openPhotoStore({ db, folder: photoFolder(dataFolder), clock, limits });
+  const bay = await tcpBay();
+  await bay.plug();
+  const script = [
+    ...Array.from({ length: 8 }, () => ({ grams: 0, stable: true })),
+    ...Array.from({ length: 4 }, () => ({ grams: 4000, stable: false })),
+    { grams: 10_000, stable: true },
+  ];
+  const scale = new ScaleDriver({
+    transport: transportTo(bay.address, { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 }),
+    dialect: present(dialectOf("stgs-text"), "the dialect"),
+    clock: systemBridgeClock,
+    entropy: systemBridgeEntropy,
+  });
+  const limitsOfScale = { unit: "kg", minG: 200, maxG: 60_000, divisionG: 10 } as const;
+  const identity = {
+    ...{ scaleId: "one", label: "1 号秤", serialNumber: "A-1", verifiedOn: "2026-03-01" },
+    ...{ minG: 200, maxG: 60_000, divisionG: 10, protocol: "stgs-text", protocolOptions: {} },
+  };
+  const orders = new SqliteOrderBook({ db, journal, clock, ids, priceFree: false });
+  const rig = receivingRig({
+    more: {
+      ...{ db, journal, clock, ids, orders, photos, ledger: createGoodsLedger(db), studio: studioOf(photos) },
+      scales: new Map([["one", { scale, limits: limitsOfScale, identity }]]),
+    },
+  });
+  orders.apply({ after: 0, revision: 1, orders: [purchaseOrder("po-1", [orderLine("1")])] });
+  await rig.act({ kind: "choose-delivery", orderId: "po-1" });
+  await rig.act({ kind: "choose-line", lineId: "1" });
+  const steady = new Promise<void>((resolve) => {
+    rig.receiving.onLive(({ scales }) => {
+      if (scales[0]?.gate.kind === "ready" && scales[0].grams === 10_000) resolve();
+    });
+  });
+  scale.open({ signal: new AbortController().signal });
+  const simulator = new ScaleSimulator({
+    socket: bay.socket,
+    clock: systemBridgeClock,
+    voice: ST_GS_VOICE,
+    script,
+  });
+  await steady;
+  const taken = await rig.act({ kind: "take" });
+  simulator.stop();
+  await rig.receiving.close();
+  await scale.close();
+  await bay.close();
+  db.close();
+  if (taken.kind !== "taken" || taken.weighIn.photo.kind !== "taken") throw new Error(JSON.stringify(taken));
+  return { folder, id: taken.weighIn.weighInId, photo: taken.weighIn.photo.photo.photoSha256 };
+}
+
+function studioOf(photos: PhotoStore) {
+  return {
+    take: async () => {
+      const photo = await photos.put(Buffer.from("picture"), { size: "photo", mediaType: "image/jpeg" });
+      const small = await photos.put(Buffer.from("small"), { size: "thumbnail", mediaType: "image/jpeg" });
+      const hashes = { photoSha256: photo.sha256, thumbnailSha256: small.sha256 };
+      return {
+        kind: "taken" as const,
+        photo: { ...hashes, offMs: 12, cameraLabel: "browser", facesBlurred: null },
+      };
+    },
+    ready: () => ({ kind: "ready" as const }),
+    close: async () => {},
+  };
+}
+
+test("a weigh-in over a scale's real bytes is proved from the files, and found out where it was touched", async () => {
+  const { folder, id, photo } = await takenOverTcp();
+  const run = (...argv: string[]) => runCaptured([...argv, "--data", "data"], { folder });
+  const list = await run("receiving", "list", "--json");
+  expect(JSON.parse(list.stdout)).toMatchObject({ weighIns: [{ id, kind: "accepted", netG: 10_000 }] });
+
+  const proof = await run("receiving", "prove", id, "--json");
+  expect(proof).toMatchObject({ exitCode: 0, stderr: "" });
+  expect(JSON.parse(proof.stdout)).toMatchObject({
+    ok: true,
+    record: { body: { weight: { scale: { scaleId: "one", verifiedOn: "2026-03-01" } } } },
+    checks: ["chain", "photo", "thumbnail", "frames", "weight", "order"].map((what) => ({
+      what,
+      state: "ok",
+    })),
+  });
+  const plain = await run("receiving", "prove", id);
+  expect(plain.stdout).toContain("✓ 重量 / weight: decodes");
+  expect(plain.stdout).toContain("2026-03-01");
+
+  const file = new PhotoFiles(photoFolder(join(folder, "data"))).fileOf(photo, "image/jpeg");
+  await writeFile(file, "another picture");
+  const changed = await run("receiving", "prove", id, "--json");
+  expect(changed.exitCode).toBe(3);
+  expect(JSON.parse(changed.stdout).checks).toContainEqual({
+    what: "photo",
+    state: "failed",
+    code: "photo-changed",
+  });
+
+  // Somebody with the file and the will: the weight on record, and the frame under it.
+  const db = new Sqlite(databaseFile(join(folder, "data")));
+  db.exec("DROP TRIGGER journal_never_updated");
+  db.prepare("UPDATE journal SET body = replace(body, ?, ?) WHERE id = ?").run("10000", "12000", id);
+  db.close();
+  const tampered = await run("receiving", "prove", id, "--json");
+  expect(tampered.exitCode).toBe(3);
+  const codes = JSON.parse(tampered.stdout).checks.map(({ code }: { code: string }) => code);
+  expect(codes).toEqual(expect.arrayContaining(["hash-wrong", "weight-differs"]));
+});
+
+test("an id that nobody knows, or of something else, is said to be that", async () => {
+  const { folder } = await takenOverTcp();
+  const run = (id: string) => runCaptured(["receiving", "prove", id, "--data", "data", "--json"], { folder });
+  const unknown = await run("0");
+  expect(unknown.exitCode).toBe(1);
+  expect(JSON.parse(unknown.stderr)).toMatchObject({ error: { code: "weigh-in-unknown" } });
+  const db = new Sqlite(databaseFile(join(folder, "data")), { readonly: true });
+  const other = db.prepare<[], { id: string }>("SELECT id FROM journal WHERE kind = 'orders.received'").get();
+  db.close();
+  expect(JSON.parse((await run(other?.id ?? "")).stderr)).toMatchObject({ error: { code: "not-goods" } });
+  const none = await runCaptured(["receiving", "list", "--data", "nowhere", "--json"], { folder });
+  expect(JSON.parse(none.stderr)).toMatchObject({ error: { code: "journal-missing" } });
+});

@@ -1,0 +1,53 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import type { Hint } from "../platform/errors.ts";
+
+/** What the screen shows while the terminal cannot yet start: why, in two languages. */
+export interface WaitingPage {
+  show(text: Hint): void;
+  close(): Promise<void>;
+}
+
+/** On the kiosk's own address, so that its browser finds the real page there as soon as there is one. */
+export async function openWaitingPage({
+  host,
+  port,
+}: {
+  readonly host: string;
+  readonly port: number;
+}): Promise<WaitingPage & { readonly port: number }> {
+  let shown: Hint = { zh: "正在启动", en: "Starting" };
+  const server = createServer((request, response) => {
+    const isProbe = request.url === "/healthz";
+    response.writeHead(503, {
+      "content-type": isProbe ? "application/json" : "text/html; charset=utf-8",
+      "cache-control": "no-store",
+      "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    });
+    response.end(isProbe ? JSON.stringify({ status: "failed", parts: PARTS }) : pageOf(shown));
+  });
+  server.listen(port, host);
+  await once(server, "listening");
+  const address = server.address();
+  return {
+    port: address !== null && typeof address === "object" ? address.port : port,
+    show: (text) => {
+      shown = text;
+    },
+    close: async () => {
+      server.closeAllConnections();
+      server.close();
+      await once(server, "close");
+    },
+  };
+}
+
+const PARTS = { journal: { status: "failed", reason: "journal-recovering" } };
+
+/** The texts are ours: nothing in them comes from outside. */
+function pageOf({ zh, en }: Hint): string {
+  return `<!doctype html><html lang="zh"><meta charset="utf-8"><meta http-equiv="refresh" content="3">
+<title>canteen-edge</title>
+<body style="font: 28px sans-serif; padding: 12vh 8vw; background: #fff7e6; color: #3a2a00">
+<p style="font-weight: 700">${zh}</p><p style="font-size: 20px" lang="en">${en}</p>`;
+}

@@ -1,0 +1,297 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import Sqlite from "better-sqlite3";
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
+import { RigCloud, RigTerminal } from "../scripts/reference-cloud/testing/rig.ts";
+import { backupsIn } from "./backup/backup-files.ts";
+import { demoConfig } from "./config/demo-config.ts";
+import type { Config } from "./config/schema.ts";
+import { temporaryFolder } from "./journal/journal-fixture.ts";
+import type { EntryDraft } from "./journal/journal-port.ts";
+import { verifyJournal } from "./journal/verify.ts";
+import { systemEntropy } from "./platform/entropy.ts";
+import { silentLogger } from "./platform/logger.ts";
+import { SystemClock } from "./platform/system-clock.ts";
+import { freePort, startAedes } from "./sync/testing/brokers.ts";
+import { brokerSettings } from "./sync/testing/recording-link.ts";
+import { databaseFile, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
+import { type RecoveryReport, recoverTerminal } from "./terminal-recovery.ts";
+import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
+
+const clock = new SystemClock();
+const world = { clock, entropy: systemEntropy, logger: silentLogger };
+
+interface Site {
+  readonly config: Config;
+  readonly port: number;
+  readonly cloud: RigCloud;
+  readonly dbFile: string;
+  withStore<T>(work: (store: TerminalStore) => T | Promise<T>): Promise<T>;
+  /** Everything that is in the journal reaches the cloud. */
+  drain(store: TerminalStore): Promise<void>;
+  recover(signal?: AbortSignal): Promise<RecoveryReport | null>;
+}
+
+let site: Site;
+beforeEach(async () => {
+  const dataFolder = temporaryFolder();
+  const { port, close } = await startAedes();
+  onTestFinished(close);
+  const cloud = await RigCloud.start(port, temporaryFolder());
+  onTestFinished(() => cloud.close());
+  await cloud.connected();
+  const mqttUrl = `mqtt://127.0.0.1:${port}`;
+  const config = demoConfig({ dataFolder, cameraFolder: null, mqttUrl, kioskPort: await freePort() });
+  site = {
+    config,
+    port,
+    cloud,
+    dbFile: databaseFile(dataFolder),
+    withStore: async (work) => {
+      const store = await openTerminalStore({ config, ...world });
+      try {
+        return await work(store);
+      } finally {
+        await store.close();
+      }
+    },
+    drain: async ({ journal }) => {
+      const { site: name, device } = config;
+      const terminal = new RigTerminal(journal, brokerSettings(port), { address: { site: name, device } });
+      await terminal.drained();
+      await terminal.close();
+    },
+    recover: (signal = new AbortController().signal) =>
+      recoverTerminal({ config, ...world, signal, answerWaitMs: 500 }),
+  };
+});
+
+/** Lunch of one person, once. */
+function lunchOf(store: TerminalStore, personId: string): EntryDraft {
+  const chargeId = store.ids.next();
+  return {
+    id: chargeId,
+    kind: "charge.made",
+    body: {
+      ...{ chargeId, personId, businessDate: "2026-09-01", periodId: "lunch", claimNo: 1 },
+      periodName: { zh: "午餐", en: "Lunch" },
+      ...{ priceFen: 1200, subsidyFen: 0, amountFen: 1200, items: [], allergensConfirmed: [] },
+      ...{ method: "card", activation: "touch", operatorId: null, overrideReason: null, decision: null },
+      ...{ question: null, mealPlanVersion: "demo-1" },
+    },
+  };
+}
+
+const charge = (store: TerminalStore, ...numbers: readonly number[]): void => {
+  for (const number of numbers) store.journal.append(lunchOf(store, `p-${number}`));
+};
+
+/** Noise over a share of the file: `from` and `to` in pages. */
+function ruin(file: string, from: number, to = Number.POSITIVE_INFINITY): void {
+  const { size } = statSync(file);
+  const handle = openSync(file, "r+");
+  for (let page = from; page < Math.min(to, size / 4096); page++)
+    writeSync(handle, randomBytes(4096), 0, 4096, page * 4096);
+  closeSync(handle);
+}
+
+const headOf = (file: string): { seq: number; hash: string } => {
+  const { head, ok } = verifyJournal(file, TERMINAL_PROJECTIONS);
+  expect(ok).toBe(true);
+  return { ...head };
+};
+
+describe("a database that is damaged at the start", () => {
+  it("comes back with what only the cloud has, and nobody pays for that meal twice", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1, 2, 3);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 4, 5, 6);
+      await site.drain(store);
+    });
+    const before = headOf(site.dbFile);
+    ruin(site.dbFile, 1);
+    expect(await site.recover()).toEqual({
+      ...{ backupSeq: 3, salvagedCount: 0, fetchedCount: 3, cloudSeq: 6, lostFrom: null, lostTo: null },
+    });
+    await site.withStore(async (store) => {
+      expect(store.journal.entryBySeq(6)?.hash).toBe(before.hash);
+      expect(store.journal.entryBySeq(7)).toMatchObject({
+        kind: "device.restored",
+        body: { fetchedCount: 3 },
+      });
+      for (const number of [1, 2, 3, 4, 5, 6])
+        expect(() => charge(store, number)).toThrow(expect.objectContaining({ name: "MealAlreadyClaimed" }));
+      charge(store, 7);
+      await site.drain(store);
+    });
+    expect(verifyJournal(site.dbFile, TERMINAL_PROJECTIONS).ok).toBe(true);
+    expect(site.cloud.cloud.views.devices()).toMatchObject([
+      { ackedSeq: 8, chain: "whole", conflictSeqs: [] },
+    ]);
+    // Nothing was deleted.
+    const [aside] = readdirSync(join(site.config.dataFolder, "damaged"));
+    expect(existsSync(join(site.config.dataFolder, "damaged", aside ?? "", "terminal.db"))).toBe(true);
+  });
+
+  it("gives back itself what had reached neither backup nor cloud, as far as it can be read", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1, 2);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 3, 4, 5);
+    });
+    const before = headOf(site.dbFile);
+    const db = new Sqlite(site.dbFile);
+    const page = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'person_key'").pluck().get();
+    db.close();
+    ruin(site.dbFile, Number(page) - 1, Number(page));
+    expect(await site.recover()).toMatchObject({
+      backupSeq: 2,
+      salvagedCount: 3,
+      fetchedCount: 0,
+      cloudSeq: 0,
+    });
+    await site.withStore(async (store) => {
+      expect(store.journal.entryBySeq(5)?.hash).toBe(before.hash);
+      expect(() => charge(store, 5)).toThrow(expect.objectContaining({ name: "MealAlreadyClaimed" }));
+      await site.drain(store);
+    });
+    expect(site.cloud.storedSeqs("terminal-1")).toEqual([1, 2, 3, 4, 5, 6]);
+  });
+
+  it("sells nothing and takes no number until the cloud has answered", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 2);
+      await site.drain(store);
+    });
+    ruin(site.dbFile, 1);
+    await site.cloud.close();
+    const stopped = new AbortController();
+    const waiting = site.recover(stopped.signal);
+    const { host, port } = site.config.kiosk;
+    const page = await expect
+      .poll(() => fetch(`http://${host}:${port}/pay`).catch(() => null), { timeout: 20_000 })
+      .toMatchObject({ status: 503 })
+      .then(() => fetch(`http://${host}:${port}/pay`));
+    expect(await page.text()).toContain("暂停收款");
+    stopped.abort(new Error("stopped"));
+    await expect(waiting).rejects.toThrow("stopped");
+    await expect(site.withStore(() => {})).rejects.toMatchObject({ code: "journal-recovering" });
+    expect(headOf(site.dbFile).seq).toBe(1);
+  });
+
+  it("comes back whole from the cloud alone where there is no backup", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1, 2, 3);
+      await site.drain(store);
+    });
+    const before = headOf(site.dbFile);
+    ruin(site.dbFile, 0);
+    expect(await site.recover()).toMatchObject({ backupSeq: null, fetchedCount: 3 });
+    await site.withStore((store) => expect(store.journal.entryBySeq(3)?.hash).toBe(before.hash));
+  });
+
+  it("uses the older backup when the newer one does not open", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 2);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 3);
+      await site.drain(store);
+    });
+    const [newest] = backupsIn(join(site.config.dataFolder, "backups"));
+    ruin(newest?.file ?? "", 2, 3);
+    ruin(site.dbFile, 1);
+    expect(await site.recover()).toMatchObject({ backupSeq: 1, fetchedCount: 2 });
+  });
+
+  it("goes on where a power cut left it, and never joins an old log to a restored file", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 2);
+      await site.drain(store);
+    });
+    ruin(site.dbFile, 1);
+    await site.cloud.close();
+    const stopped = new AbortController();
+    stopped.abort(new Error("power"));
+    await expect(site.recover(stopped.signal)).rejects.toThrow("power");
+    // As if the power had gone between the main file and its log, before the backup was in place.
+    renameSync(site.dbFile, `${site.dbFile}.gone`);
+    rmSync(`${site.dbFile}.gone`);
+    const log = openSync(`${site.dbFile}-wal`, "w");
+    writeSync(log, randomBytes(9000));
+    closeSync(log);
+    const cloud = await RigCloud.start(site.port, temporaryFolder());
+    onTestFinished(() => cloud.close());
+    await cloud.connected();
+    // This cloud has lost everything: what the backup has goes up to it again.
+    expect(await site.recover()).toMatchObject({ backupSeq: 1, fetchedCount: 0, cloudSeq: 0 });
+    expect(headOf(site.dbFile).seq).toBe(2);
+  });
+
+  it("names the numbers of which the damaged file knows and nobody has the entries", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 2, 3, 4);
+    });
+    // The text of entry 2 and of a table nobody needs: SQLite's check fails, later rows can still be counted.
+    const db = new Sqlite(site.dbFile);
+    db.exec("DROP TRIGGER journal_never_updated");
+    db.prepare("UPDATE journal SET body = '{}' WHERE seq = 2").run();
+    const page = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'person_key'").pluck().get();
+    db.close();
+    ruin(site.dbFile, Number(page) - 1, Number(page));
+    expect(await site.recover()).toMatchObject({ salvagedCount: 0, lostFrom: 2, lostTo: 4 });
+  });
+
+  it("stops for a person when the cloud's entries are not this journal's", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      await site.drain(store);
+      charge(store, 2);
+    });
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${site.dbFile}${suffix}`, { force: true });
+    await site.withStore(async (store) => {
+      charge(store, 3, 4);
+      expect(await store.backups.make()).toBeNull();
+    });
+    ruin(site.dbFile, 1);
+    await expect(site.recover()).rejects.toMatchObject({ code: "journal-parted" });
+    await expect(site.withStore(() => {})).rejects.toMatchObject({ code: "journal-recovering" });
+  });
+});
+
+describe("a sound database", () => {
+  it("is left as it is, and a new terminal needs no cloud to begin", async () => {
+    await site.cloud.close();
+    expect(await site.recover()).toBeNull();
+    await site.withStore((store) => charge(store, 1));
+    expect(await site.recover()).toBeNull();
+    expect(existsSync(join(site.config.dataFolder, "recovery.json"))).toBe(false);
+  });
+
+  it("that is gone although there are backups of it is put back too", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1, 2);
+      expect(await store.backups.make()).toBeNull();
+    });
+    for (const suffix of ["", "-wal", "-shm"]) rmSync(`${site.dbFile}${suffix}`, { force: true });
+    expect(await site.recover()).toMatchObject({ backupSeq: 2 });
+  });
+});

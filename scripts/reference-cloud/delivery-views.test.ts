@@ -1,0 +1,86 @@
+import type { Database } from "better-sqlite3";
+import { expect, onTestFinished, test } from "vitest";
+import { temporaryFolder } from "../../device/journal/journal-fixture.ts";
+import {
+  orderLine,
+  purchaseOrder,
+  type ReceivingRig,
+  receivingRig,
+} from "../../device/receiving/receiving-fixture.ts";
+import { openCloudDatabase } from "./cloud-database.ts";
+import { deliveriesOf } from "./delivery-views.ts";
+import { databaseFile } from "./testing/rig.ts";
+
+/** What a terminal recorded, as the intake stores it. */
+function ingest(db: Database, device: string, { journal }: ReceivingRig): void {
+  const add = db.prepare(
+    `INSERT INTO entry (site, device, seq, id, kind, at_ms, time_trust, body, prev_hash, hash, received_at_ms)
+     VALUES ('s1', ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
+  );
+  for (const entry of journal.readAfter(0, { countMax: 1000, bytesMax: 1e7 })) {
+    const { seq, id, kind, atMs, timeTrust, body, prevHash, hash } = entry;
+    add.run(device, seq, id, kind, atMs, timeTrust, JSON.stringify(body), prevHash, hash);
+  }
+}
+
+async function received(grams: number, version = 1): Promise<ReceivingRig> {
+  const rig = receivingRig();
+  rig.receive([purchaseOrder("po-1", [orderLine("1"), orderLine("2")], version)]);
+  await rig.act({ kind: "choose-delivery", orderId: "po-1" });
+  await rig.act({ kind: "choose-line", lineId: "1" });
+  rig.put(grams);
+  expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "taken" });
+  return rig;
+}
+
+function cloud(): Database {
+  const db = openCloudDatabase(databaseFile(temporaryFolder()));
+  onTestFinished(() => void db.close());
+  return db;
+}
+
+test("a delivery is shown with its weights, people and photos", async () => {
+  const db = cloud();
+  ingest(db, "t1", await received(6000));
+  expect(deliveriesOf(db)).toMatchObject([
+    {
+      orderId: "po-1",
+      device: "t1",
+      openedBy: "keeper",
+      outcome: null,
+      conflicts: [],
+      weighIns: [{ productName: "货品1", quantity: "6", netG: 6000, thumbnailSha256: `${"0".repeat(63)}3` }],
+    },
+  ]);
+});
+
+test("two terminals that took the same line offline are both kept, and each shows the other", async () => {
+  const db = cloud();
+  ingest(db, "t1", await received(6000));
+  ingest(db, "t2", await received(9000));
+  const [second, first] = deliveriesOf(db);
+  expect(first).toMatchObject({
+    device: "t1",
+    weighIns: [{ netG: 6000 }],
+    conflicts: [{ kind: "same-version", withDevice: "t2", lineIds: ["1"] }],
+  });
+  expect(second).toMatchObject({
+    device: "t2",
+    weighIns: [{ netG: 9000 }],
+    conflicts: [{ kind: "same-version", withDevice: "t1", withDeliveryId: first?.deliveryId }],
+  });
+});
+
+test("with another version in between it is another conflict, and a struck weigh-in is none", async () => {
+  const db = cloud();
+  ingest(db, "t1", await received(6000));
+  const rig = await received(9000, 2);
+  const weighInId = rig.ledger.weighIns(rig.ledger.deliveryOf("po-1")?.deliveryId ?? "")[0]?.weighInId ?? "";
+  ingest(db, "t2", rig);
+  expect(deliveriesOf(db)[0]?.conflicts).toMatchObject([{ kind: "other-version" }]);
+  await rig.act({ kind: "strike", weighInId, reasonId: "wrong-line", signer: null });
+  const newest = cloud();
+  ingest(newest, "t1", await received(6000));
+  ingest(newest, "t2", rig);
+  expect(deliveriesOf(newest).map(({ conflicts }) => conflicts)).toEqual([[], []]);
+});

@@ -1,0 +1,202 @@
+import type { Database } from "better-sqlite3";
+import {
+  type DeliveryClosed,
+  type DeliveryOpened,
+  GOODS_ENTRY_SCHEMAS,
+  type GoodsRecord,
+  type RecordedPhoto,
+  type WeighInAccepted,
+  type WeighInRejected,
+} from "../../device/receiving/entries.ts";
+
+/** Deliveries as the terminals have told them: what was weighed, by whom, with which photos, and who contradicts whom. */
+
+export interface DeliveredWeighIn {
+  readonly weighInId: string;
+  readonly seq: number;
+  readonly kind: "accepted" | "rejected";
+  readonly lineId: string | null;
+  readonly productName: string;
+  readonly netG: number | null;
+  readonly quantity: string | null;
+  readonly orderedQuantity: string | null;
+  readonly unit: string;
+  readonly atMs: number;
+  readonly timeTrust: string;
+  readonly operatorId: string;
+  readonly overriddenBy: string | null;
+  readonly mismatches: readonly string[];
+  readonly photoSha256: string | null;
+  readonly thumbnailSha256: string | null;
+  struck: boolean;
+}
+
+/**
+ * Two terminals that took goods for one order: both records are whole and both are kept.
+ * `same-version`: neither could know of the other. `other-version`: the order was changed in between.
+ */
+export interface DeliveryConflict {
+  readonly kind: "same-version" | "other-version";
+  readonly withDevice: string;
+  readonly withDeliveryId: string;
+  /** Lines that both took goods for. */
+  readonly lineIds: readonly string[];
+}
+
+export interface CloudDelivery {
+  readonly site: string;
+  readonly device: string;
+  readonly deliveryId: string;
+  readonly orderId: string;
+  orderVersion: number;
+  readonly supplierName: string;
+  readonly openedAtMs: number;
+  readonly openedBy: string;
+  outcome: DeliveryClosed["outcome"] | null;
+  signedBy: string | null;
+  readonly weighIns: DeliveredWeighIn[];
+  readonly decisions: Record<string, string>;
+  readonly conflicts: DeliveryConflict[];
+}
+
+interface GoodsRow {
+  readonly site: string;
+  readonly device: string;
+  readonly seq: number;
+  readonly kind: keyof typeof GOODS_ENTRY_SCHEMAS;
+  readonly at_ms: number;
+  readonly time_trust: string;
+  readonly body: string;
+}
+
+/** The newest of them: a page is not an archive. */
+const ENTRIES_MAX = 5000;
+
+export function deliveriesOf(db: Database): readonly CloudDelivery[] {
+  const rows = db
+    .prepare<[number], GoodsRow>(
+      `SELECT * FROM (SELECT arrival, site, device, seq, kind, at_ms, time_trust, body FROM entry
+       WHERE kind IN ('delivery.opened', 'delivery.order-chosen', 'delivery.line-finished', 'delivery.closed',
+         'weighin.accepted', 'weighin.rejected', 'weighin.reversed')
+       ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
+    )
+    .all(ENTRIES_MAX);
+  const found = new Map<string, CloudDelivery>();
+  for (const row of rows) addRow(found, row);
+  const deliveries = [...found.values()].reverse();
+  for (const delivery of deliveries) delivery.conflicts.push(...conflictsOf(delivery, deliveries));
+  return deliveries;
+}
+
+function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
+  const parsed = GOODS_ENTRY_SCHEMAS[row.kind].safeParse(JSON.parse(row.body));
+  // A terminal of a later release may say more than this page knows.
+  if (!parsed.success) return;
+  const record = { kind: row.kind, body: parsed.data } as GoodsRecord;
+  if (record.kind === "delivery.opened") {
+    found.set(keyOf(row, record.body.deliveryId), opened(row, record.body));
+    return;
+  }
+  const delivery =
+    "deliveryId" in record.body ? found.get(keyOf(row, record.body.deliveryId ?? "")) : undefined;
+  if (delivery === undefined) return;
+  switch (record.kind) {
+    case "delivery.order-chosen":
+      delivery.orderVersion = record.body.chosenVersion;
+      break;
+    case "weighin.accepted":
+      delivery.weighIns.push(weighInOf(row, "accepted", record.body));
+      break;
+    case "weighin.rejected":
+      delivery.weighIns.push(weighInOf(row, "rejected", record.body));
+      break;
+    case "weighin.reversed": {
+      const { weighInId } = record.body;
+      const struck = delivery.weighIns.find((weighIn) => weighIn.weighInId === weighInId);
+      if (struck !== undefined) struck.struck = true;
+      break;
+    }
+    case "delivery.line-finished":
+      delivery.decisions[record.body.line.lineId] = record.body.decision;
+      break;
+    case "delivery.closed":
+      delivery.outcome = record.body.outcome;
+      delivery.signedBy = record.body.signature.operatorId;
+      break;
+  }
+}
+
+/** An id is a terminal's own word: what another terminal says under it is another delivery. */
+function keyOf({ site, device }: GoodsRow, deliveryId: string): string {
+  return `${site}/${device}/${deliveryId}`;
+}
+
+function opened({ site, device, at_ms }: GoodsRow, body: DeliveryOpened): CloudDelivery {
+  const { deliveryId, order, operatorId } = body;
+  return {
+    site,
+    device,
+    deliveryId,
+    orderId: order.orderId,
+    orderVersion: order.version,
+    supplierName: order.supplierName,
+    openedAtMs: at_ms,
+    openedBy: operatorId,
+    outcome: null,
+    signedBy: null,
+    weighIns: [],
+    decisions: {},
+    conflicts: [],
+  };
+}
+
+function weighInOf(
+  row: GoodsRow,
+  kind: "accepted" | "rejected",
+  body: WeighInAccepted | WeighInRejected,
+): DeliveredWeighIn {
+  const photo: RecordedPhoto = body.photo;
+  return {
+    weighInId: body.weighInId,
+    seq: row.seq,
+    kind,
+    lineId: body.line?.lineId ?? null,
+    productName: body.product.name,
+    netG: body.weight?.netG ?? null,
+    quantity: body.quantity,
+    orderedQuantity: body.line?.quantity ?? null,
+    unit: body.line?.unit ?? "kg",
+    atMs: row.at_ms,
+    timeTrust: row.time_trust,
+    operatorId: body.operatorId,
+    overriddenBy: body.override?.operatorId ?? null,
+    mismatches: body.mismatches,
+    photoSha256: photo.kind === "taken" ? photo.photoSha256 : null,
+    thumbnailSha256: photo.kind === "taken" ? photo.thumbnailSha256 : null,
+    struck: false,
+  };
+}
+
+function conflictsOf(delivery: CloudDelivery, all: readonly CloudDelivery[]): DeliveryConflict[] {
+  const own = takenLines(delivery);
+  return all.flatMap((other): DeliveryConflict[] => {
+    if (
+      other.orderId !== delivery.orderId ||
+      other.site !== delivery.site ||
+      other.device === delivery.device
+    )
+      return [];
+    const lineIds = [...takenLines(other)].filter((lineId) => own.has(lineId));
+    if (lineIds.length === 0) return [];
+    const kind = other.orderVersion === delivery.orderVersion ? "same-version" : "other-version";
+    return [{ kind, withDevice: other.device, withDeliveryId: other.deliveryId, lineIds }];
+  });
+}
+
+function takenLines({ weighIns }: CloudDelivery): Set<string> {
+  return new Set(
+    weighIns.flatMap(({ kind, struck, lineId }) =>
+      kind === "accepted" && !struck && lineId !== null ? [lineId] : [],
+    ),
+  );
+}
