@@ -5,13 +5,7 @@ import { APP_VERSION } from "./app-version.ts";
 import { configFingerprint } from "./config/load.ts";
 import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
-import type {
-  DemoControls,
-  EngineInfo,
-  KioskServer,
-  KioskServerOptions,
-  PartHealth,
-} from "./kiosk/kiosk-ports.ts";
+import type { DemoControls, EngineInfo, KioskServer, PartHealth } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
 import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
@@ -34,8 +28,8 @@ import { servingLineSettings } from "./serving-line/settings.ts";
 import type { SignatureDesk } from "./signatures/signature-port.ts";
 import { createSync } from "./sync/sync.ts";
 import type { Sync } from "./sync/sync-port.ts";
-import { alarmSource, createTerminalCabinets } from "./terminal-cabinets.ts";
-import { createTerminalCamera, type TerminalCamera } from "./terminal-camera.ts";
+import { alarmSource, createTerminalCabinets, kioskCabinets } from "./terminal-cabinets.ts";
+import { createTerminalCamera, demoControls } from "./terminal-camera.ts";
 import { payWithCards } from "./terminal-cards.ts";
 import { createTerminalDevices } from "./terminal-devices.ts";
 
@@ -62,7 +56,7 @@ export interface TerminalOptions {
   /** Folder of the built page; default: where the set-up builds it. */
   readonly uiFolder?: string;
   /** The demo's handles on the embedded broker; its scene handles are added here. */
-  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "cabinet">;
+  readonly demo?: Pick<DemoControls, "isOnline" | "setOnline" | "goods" | "cabinet">;
 }
 
 /** What whoever started the terminal tells a person, and how it is stopped. `close` is idempotent. */
@@ -226,7 +220,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     devices,
     studio: photos.studio,
     desk: signatures.desk,
-    operatorAtPage: () => kiosk?.operatorAtTill() ?? null,
+    operatorAtPage: () => kiosk?.operatorAtReceiving() ?? null,
     clock,
     logger,
   });
@@ -258,6 +252,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     operators: store.operators,
     templateStore: store.templates,
     templateCount: (personId) => store.templateCount(personId),
+    receiving: { receiving, meals: () => store.mealPlan().periods },
+    photos: store.photos,
+    ...kioskCabinets(config, store, { cabinets, samples, signatures: signatures.desk }),
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,
@@ -278,7 +275,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     ids: store.ids,
     logger,
     uiFolder: options.uiFolder ?? UI_FOLDER,
-    ...demoControls(options, seen),
+    ...demoControls(options.demo, seen),
   });
   kiosk = page;
   teardown.add("kiosk", () => page.close());
@@ -390,17 +387,4 @@ function journalHealth({ journal }: TerminalStore): PartHealth {
   } catch {
     return { ok: false, reason: "journal-unreadable" };
   }
-}
-
-function demoControls(
-  { demo }: TerminalOptions,
-  { folderCamera }: TerminalCamera,
-): Pick<KioskServerOptions, "demo"> {
-  if (demo === undefined) return {};
-  const scene = {
-    next: () => folderCamera()?.next(),
-    keepEmpty: (isEmpty: boolean) => folderCamera()?.keepEmpty(isEmpty),
-    isKeptEmpty: () => folderCamera()?.isKeptEmpty() ?? false,
-  };
-  return { demo: folderCamera() === null ? demo : { ...demo, scene } };
 }

@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { minuteOfDay } from "./config/contradictions.ts";
 import type { DeviceConfig } from "./config/device-schema.ts";
 import type { Config } from "./config/schema.ts";
+import type { KioskCabinets } from "./kiosk/kiosk-ports.ts";
 import { present } from "./platform/assert.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Logger } from "./platform/logger.ts";
@@ -100,4 +101,16 @@ export function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSet
     relay: relay ?? null,
     defrost: defrost.map(({ from, to }) => ({ fromMinute: minuteOfDay(from), toMinute: minuteOfDay(to) })),
   };
+}
+
+/** What the cabinet's page needs; nothing where no cabinet is configured. */
+export function kioskCabinets(
+  config: Pick<Config, "cabinets">,
+  { operators }: Pick<TerminalStore, "operators">,
+  parts: Omit<KioskCabinets, "operatorName">,
+): { readonly cabinets?: KioskCabinets } {
+  if (config.cabinets.length === 0) return {};
+  const operatorName = (operatorId: string): string | null =>
+    operators.list().find((operator) => operator.operatorId === operatorId)?.displayName ?? null;
+  return { cabinets: { ...parts, operatorName } };
 }

@@ -5,6 +5,7 @@ import { createPushCamera } from "../firmware-bridge/drivers/camera-push.ts";
 import { type CameraSwitch, createCameraSwitch } from "../firmware-bridge/drivers/camera-switch.ts";
 import type { Camera } from "../firmware-bridge/ports/camera.ts";
 import type { Config } from "./config/schema.ts";
+import type { DemoControls } from "./kiosk/kiosk-ports.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Entropy } from "./platform/entropy.ts";
 
@@ -65,4 +66,18 @@ export function createOwnCamera(
         entropy,
       });
   }
+}
+
+/** The demo's handles, with those on its camera where that is a folder of people. */
+export function demoControls(
+  demo: DemoControls | undefined,
+  { folderCamera }: TerminalCamera,
+): { readonly demo?: DemoControls } {
+  if (demo === undefined) return {};
+  const scene = {
+    next: () => folderCamera()?.next(),
+    keepEmpty: (isEmpty: boolean) => folderCamera()?.keepEmpty(isEmpty),
+    isKeptEmpty: () => folderCamera()?.isKeptEmpty() ?? false,
+  };
+  return { demo: folderCamera() === null ? demo : { ...demo, scene } };
 }

@@ -10,6 +10,7 @@ import { createLogger, type Logger } from "../platform/logger.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { Teardown } from "../platform/teardown.ts";
 import { createEmbeddedBroker, type EmbeddedBroker } from "../sync/embedded-broker.ts";
+import { type DemoBench, startDemoBench } from "./demo-bench.ts";
 import { startDemoCabinet } from "./demo-cabinet.ts";
 import { PROGRAM_FOLDER } from "./which-config.ts";
 
@@ -40,10 +41,17 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
   try {
     const { broker, mqttUrl } = await startBroker(logger, teardown);
     const cloudUrl = await startCloud(options, mqttUrl, teardown);
+    const bench = await startDemoBench(join(options.dataFolder, "..", "goods"), new SystemClock(), teardown);
+    let running: Terminal | null = null;
     options.onProgress("正在启动终端… / starting the terminal…");
     const cabinet = await startDemoCabinet(new SystemClock(), teardown);
     const terminal = await startTerminal({
-      config: demoConfig({ ...options, mqttUrl, cabinetPort: cabinet.port }),
+      config: demoConfig({
+        ...options,
+        mqttUrl,
+        bench: benchConfig(bench, options),
+        cabinetPort: cabinet.port,
+      }),
       logger,
       demo: {
         cabinet: cabinet.controls,
@@ -52,8 +60,12 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
           if (online) await broker.start();
           else await broker.stop();
         },
+        goods: bench.goods(
+          () => running && { day: running.receiving.view().day, book: running.store.orders },
+        ),
       },
     });
+    running = terminal;
     teardown.add("terminal", () => terminal.close());
     await addDemoOperators(terminal);
     await enrolSamplePeople(terminal, options);
@@ -61,6 +73,14 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
     return {
       urls: [
         ...terminal.urls.map(({ label, url }) => ({ label, url: `${url}/pay` })),
+        ...terminal.urls.map(({ url }) => ({
+          label: { zh: "收货", en: "Receiving" },
+          url: `${url}/receive`,
+        })),
+        ...terminal.urls.map(({ url }) => ({
+          label: { zh: "留样柜", en: "Sample cabinet" },
+          url: `${url}/cabinet`,
+        })),
         ...terminal.urls.map(({ url }) => ({ label: { zh: "管理", en: "Admin" }, url: `${url}/admin` })),
         { label: { zh: "参考云端", en: "Reference cloud" }, url: cloudUrl },
       ],
@@ -89,6 +109,14 @@ const WHAT_TO_TRY = [
   {
     zh: `收货和留样的签字：厨师/仓管 ${DEMO_KEEPER.operatorId}，密码 ${DEMO_KEEPER.pin}；为 ${DEMO_KEEPER.staffNumber} 登记人脸后可刷脸签字`,
     en: `signing for deliveries and samples: keeper ${DEMO_KEEPER.operatorId}, PIN ${DEMO_KEEPER.pin}; by face once ${DEMO_KEEPER.staffNumber} is enrolled`,
+  },
+  {
+    zh: `留样柜页面：点菜名留样，用滑块放 130 克以上，${DEMO_KEEPER.operatorId} 签字；打开柜门或停压缩机，几十秒内报警`,
+    en: `cabinet page: press a dish, slide 130 g onto the pan, ${DEMO_KEEPER.operatorId} signs; open the door or stop the compressor: it alarms within a minute`,
+  },
+  {
+    zh: `收货页面：操作员 ${DEMO_KEEPER.operatorId}，密码 ${DEMO_KEEPER.pin}；选送货单，用底部的滑块放货、记录，由 ${DEMO_OPERATOR.operatorId} 签字`,
+    en: `receiving page: operator ${DEMO_KEEPER.operatorId}, PIN ${DEMO_KEEPER.pin}: choose a delivery, put goods on with the slider, record; ${DEMO_OPERATOR.operatorId} signs`,
   },
   {
     zh: "在终端页面断开网络再恢复，看云端补齐每一笔",
@@ -177,6 +205,11 @@ async function addDemoOperators({ store: { operators } }: Terminal): Promise<voi
   const { operatorId, pin } = DEMO_KEEPER;
   if (!known.has(operatorId))
     await operators.add({ operatorId, pin, displayName: "厨师/仓管", role: "keeper" });
+}
+
+/** With a webcam the goods are photographed by it; the sample people's pictures show no goods. */
+function benchConfig({ config }: DemoBench, { cameraFolder }: DemoSystemOptions): DemoBench["config"] {
+  return cameraFolder === null ? { ...config, goodsFolder: null } : config;
 }
 
 /** The roster comes from the cloud: without it there is nobody yet to be linked to. */

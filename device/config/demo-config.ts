@@ -1,6 +1,17 @@
 import { checkConfig, requireConfig } from "./load.ts";
 import type { Config } from "./schema.ts";
 
+/** Where the simulated devices of receiving are reached. */
+export interface DemoBenchConfig {
+  readonly scalePort: string;
+  readonly scannerPort: string;
+  readonly probePort: string;
+  readonly gramsMax: number;
+  readonly divisionG: number;
+  /** Pictures of goods; null photographs with the terminal's own camera. */
+  readonly goodsFolder: string | null;
+}
+
 export interface DemoOptions {
   /** Where the demo keeps its journal and keys. */
   readonly dataFolder: string;
@@ -12,6 +23,8 @@ export interface DemoOptions {
   readonly passwordFile?: string;
   /** How long each sample person stands before the camera. */
   readonly photoHoldMs?: number;
+  /** Without it nothing can be weighed. */
+  readonly bench?: DemoBenchConfig;
   /** Default presence: the sample camera shows person after person and nobody is there to press. */
   readonly activation?: "presence" | "touch";
   /** Where the simulated cabinet's line is; left out, the demo has no cabinet. */
@@ -29,6 +42,7 @@ export function demoConfig(options: DemoOptions): Config {
   const { dataFolder, cameraFolder, mqttUrl, activation = "presence" } = options;
   const meal = (id: string, zh: string, en: string, from: string, to: string, priceFen: number) => ({
     id,
+    dishes: DEMO_DISHES,
     name: { zh, en },
     from,
     to,
@@ -47,7 +61,6 @@ export function demoConfig(options: DemoOptions): Config {
         : { kind: "folder", folder: cameraFolder, photoHoldMs: options.photoHoldMs ?? 6000 },
     // A folder of photos is what a liveness check is there to refuse: it cannot blink. A webcam shows people.
     face: { liveness: cameraFolder === null ? "assist" : "off" },
-    ...(options.cabinetPort === undefined ? {} : demoCabinet(options.cabinetPort)),
     servingLine: {
       activation,
       mealPlan: {
@@ -59,6 +72,10 @@ export function demoConfig(options: DemoOptions): Config {
         ],
       },
     },
+    ...joined(
+      options.bench === undefined ? NOTHING : benchConfig(options.bench),
+      options.cabinetPort === undefined ? NOTHING : demoCabinet(options.cabinetPort),
+    ),
     mqtt: {
       url: mqttUrl,
       ...(options.username === undefined ? {} : { username: options.username }),
@@ -72,8 +89,69 @@ export function demoConfig(options: DemoOptions): Config {
   return requireConfig(checkConfig(raw, { folder: dataFolder }));
 }
 
+/** Each leaves a sample in the cabinet. */
+const DEMO_DISHES = [
+  { id: "braised-pork", name: { zh: "红烧肉", en: "Braised pork" } },
+  { id: "tomato-egg", name: { zh: "番茄炒蛋", en: "Tomato and egg" } },
+  { id: "greens", name: { zh: "清炒时蔬", en: "Stir-fried greens" } },
+  { id: "rice", name: { zh: "米饭", en: "Rice" } },
+];
+
+/** A part of the demo that brings devices of its own. */
+type DemoPart = { readonly devices: readonly object[] } & Readonly<Record<string, unknown>>;
+const NOTHING: DemoPart = { devices: [] };
+const joined = (one: DemoPart, other: DemoPart): DemoPart => ({
+  ...one,
+  ...other,
+  devices: [...one.devices, ...other.devices],
+});
+
+function benchConfig(bench: DemoBenchConfig): DemoPart {
+  const { scalePort, scannerPort, probePort, gramsMax, divisionG, goodsFolder } = bench;
+  const container = (id: string, zh: string, en: string, tareG: number) => ({ id, name: { zh, en }, tareG });
+  return {
+    devices: [
+      { id: "demo-scale", kind: "scale", port: scalePort, protocol: "mt-sics", pollEveryMs: 60 },
+      {
+        id: "demo-scanner",
+        kind: "scanner",
+        port: scannerPort,
+        protocol: "scanner-serial",
+        use: "receiving",
+      },
+      { id: "demo-probe", kind: "thermometer", port: probePort, protocol: "probe-text" },
+    ],
+    // The same scale weighs samples: what is on it is for whoever asks.
+    samples: {
+      scale: "demo-scale",
+      containers: [
+        { id: "none", name: { zh: "已去皮", en: "Tared" }, tareG: 0 },
+        { id: "sample-box", name: { zh: "留样盒", en: "Sample box" }, tareG: 40 },
+      ],
+    },
+    receiving: {
+      camera: goodsFolder === null ? { kind: "same" } : { kind: "folder", folder: goodsFolder },
+      scales: [
+        {
+          id: "demo-scale",
+          label: "演示电子秤 / demo scale",
+          minG: 20 * divisionG,
+          maxG: gramsMax,
+          divisionG,
+          serialNumber: "DEMO-0001",
+          verifiedOn: "2026-03-10",
+        },
+      ],
+      containers: [
+        container("crate", "蓝色周转筐", "Blue crate", 1850),
+        container("trolley", "平板车", "Trolley", 12_400),
+      ],
+    },
+  };
+}
+
 /** Delays of seconds instead of minutes: a visitor opens the door and sees what happens. */
-function demoCabinet(port: string): object {
+function demoCabinet(port: string): DemoPart {
   const fields = [
     { name: "temperature", scale: "0.1" },
     { name: "humidity", scale: "0.1" },

@@ -1,14 +1,19 @@
 import type { CameraFrame, CameraState } from "../../firmware-bridge/ports/camera.ts";
+import type { StoredPhoto } from "../photos/photo-port.ts";
 import type { Clock } from "../platform/clock.ts";
+import { CanteenError } from "../platform/errors.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { createMetrics } from "../platform/metrics.ts";
 import type { TimeTrust } from "../platform/time-trust.ts";
 import { epochMs } from "../platform/units.ts";
 import type { SyncStatus } from "../sync/sync-port.ts";
+import { FakeCabinets } from "./fake-cabinet.ts";
 import { FakeServingLine } from "./fake-checkout.ts";
 import { Listeners } from "./fake-listeners.ts";
 import { FakeEnrolment, FakeOperators, FakeRoster, FakeTemplateStore } from "./fake-people.ts";
+import { FAKE_PHOTO, FAKE_THUMBNAIL, FakeReceiving } from "./fake-receiving.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
+import { FakeSamples, FakeSignatures } from "./fake-samples.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
 
 /**
@@ -92,6 +97,16 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const clockTrust = { trust: "synced" as TimeTrust, confirmedBy: [] as string[] };
   const recognition = { status: fakeRecognition() };
   const demo = { online: true, empty: false, next: 0 };
+  const receiving = new FakeReceiving();
+  const cabinets = new FakeCabinets();
+  const samples = new FakeSamples();
+  const signatures = new FakeSignatures();
+  const fridge = { isDoorOpen: false, isCompressorOn: true, isProbeUnplugged: false };
+  const goods = { grams: 0, isShaken: false, isPlugged: true, scanned: [] as string[] };
+  const photos = new Map<string, Uint8Array>([
+    [FAKE_PHOTO, FAKE_PICTURE],
+    [FAKE_THUMBNAIL, FAKE_PICTURE],
+  ]);
   let idCount = 0;
 
   const serverOptions = (uiFolder: string): KioskServerOptions => ({
@@ -109,6 +124,28 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     enrolment,
     operators,
     templateStore,
+    receiving: {
+      receiving,
+      meals: () => [
+        { id: "lunch", name: { zh: "午餐", en: "Lunch" } },
+        { id: "dinner", name: { zh: "晚餐", en: "Dinner" } },
+      ],
+    },
+    cabinets: {
+      cabinets,
+      samples,
+      signatures,
+      operatorName: (operatorId) =>
+        signatures.signers().find((each) => each.operatorId === operatorId)?.displayName ?? null,
+    },
+    photos: {
+      find: (sha256) => (photos.has(sha256) ? fakeStoredPhoto(sha256) : undefined),
+      read: async (sha256) => {
+        const content = photos.get(sha256);
+        if (content === undefined || content.length === 0) throw photoMissing();
+        return content;
+      },
+    },
     sync,
     camera,
     onSighting: sightings.add,
@@ -154,6 +191,24 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
               },
               isKeptEmpty: () => demo.empty,
             },
+            cabinet: {
+              condition: () => ({ ...fridge }),
+              set: (change: object) => void Object.assign(fridge, change),
+            },
+            goods: {
+              scale: () => ({ ...goods, gramsMax: 60_000 }),
+              put: (grams: number) => {
+                goods.grams = grams;
+              },
+              shake: (isShaken: boolean) => {
+                goods.isShaken = isShaken;
+              },
+              plug: async (isPlugged: boolean) => {
+                goods.isPlugged = isPlugged;
+              },
+              codes: () => [{ label: "绿源蔬菜 · 送货单", text: "veg" }],
+              scan: (text: string) => void goods.scanned.push(text),
+            },
           },
         }
       : {}),
@@ -173,9 +228,38 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     clockTrust,
     recognition,
     demo,
+    receiving,
+    cabinets,
+    samples,
+    signatures,
+    fridge,
+    goods,
+    photos,
     serverOptions,
   };
 }
 export type FakeWorld = ReturnType<typeof createFakeWorld>;
+
+/** The smallest PNG there is: one pixel. */
+const FAKE_PICTURE = Uint8Array.from(
+  Buffer.from(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+    "base64",
+  ),
+);
+const fakeStoredPhoto = (sha256: string): StoredPhoto => ({
+  sha256,
+  bytes: FAKE_PICTURE.length,
+  size: "photo",
+  mediaType: "image/jpeg",
+  storedAtMs: 0,
+  ackedAtMs: null,
+});
+const photoMissing = (): CanteenError =>
+  new CanteenError("no such file", {
+    code: "photo-missing",
+    retry: "never",
+    hint: { zh: "照片不见了", en: "the photo is gone" },
+  });
 
 const HEALTHY: { ok: boolean; reason: string | null } = { ok: true, reason: null };

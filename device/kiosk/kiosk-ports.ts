@@ -10,8 +10,11 @@ import type { Receiving } from "../receiving/receiving-port.ts";
 import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
+import type { Cabinets } from "../sample-cabinet/cabinet-port.ts";
+import type { Samples } from "../sample-cabinet/samples-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
+import type { SignatureDesk } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
 
 export type CameraKind = "browser" | "folder" | "http" | "v4l2";
@@ -112,6 +115,16 @@ export interface KioskReceiving {
   }[];
 }
 
+/** Sample cabinets, and what their page needs beside them. */
+export interface KioskCabinets {
+  readonly cabinets: Cabinets;
+  /** Null where temperatures are watched and no samples kept. */
+  readonly samples: Samples | null;
+  readonly signatures: SignatureDesk;
+  /** Null where the operator is no longer known. */
+  readonly operatorName: (operatorId: string) => string | null;
+}
+
 /** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */
 export interface ClockTrust {
   current(): TimeTrust;
@@ -139,6 +152,8 @@ export interface KioskServerOptions {
   readonly operators: Operators;
   /** Undefined where nothing is received. */
   readonly receiving?: KioskReceiving;
+  /** Undefined where no cabinet is configured. */
+  readonly cabinets?: KioskCabinets;
   /** Pictures by their hash. */
   readonly photos?: Pick<PhotoStore, "find" | "read">;
   readonly templateStore: Pick<TemplateStore, "recordConsent" | "withdraw">;
@@ -172,5 +187,7 @@ export interface KioskServer {
   start(): Promise<{ readonly url: string }>;
   /** Who is signed in at the pay screen with a role at the counter; null when nobody is. */
   operatorAtTill(): string | null;
+  /** Who is signed in at the receiving page; null when nobody is. */
+  operatorAtReceiving(): string | null;
   close(): Promise<void>;
 }

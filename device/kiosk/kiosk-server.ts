@@ -5,7 +5,10 @@ import fastifyWebsocket from "@fastify/websocket";
 import fastify, { type FastifyInstance, type FastifyReply } from "fastify";
 import { InvariantBroken } from "../platform/assert.ts";
 import { CanteenError, isFault, systemCode } from "../platform/errors.ts";
+import { AlarmFeed } from "./alarm-feed.ts";
 import { BODY_BYTES_MAX } from "./api-schema.ts";
+import { cabinetRoutes, demoCabinetRoutes, demoCabinetShown } from "./cabinet-routes.ts";
+import { CabinetScreens } from "./cabinet-screens.ts";
 import { chargeRoutes } from "./charge-routes.ts";
 import { countCheckouts } from "./checkout-metrics.ts";
 import type { KioskServer, KioskServerOptions } from "./kiosk-ports.ts";
@@ -24,7 +27,7 @@ import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-r
 /** A picture older than this is not what stands before the camera. */
 const PICTURE_AGE_MS_MAX = 2000;
 /** The page's own addresses; all lead to the one built page. */
-const PAGES = ["/", "/pay", "/admin", "/receive"];
+const PAGES = ["/", "/pay", "/admin", "/receive", "/cabinet"];
 
 /** The kiosk's local server: the page, the pay socket, the operator's API, metrics and health. */
 export function createKioskServer(options: KioskServerOptions): KioskServer {
@@ -32,6 +35,8 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
   const status = (): StatusMessage => statusOf(options);
   const screens = new PayScreens({ servingLine, camera, operators, status, clock, logger });
   const receivingScreens = makeReceivingScreens(options);
+  const cabinetScreens = makeCabinetScreens(options);
+  const alarms = options.cabinets === undefined ? null : new AlarmFeed(options.cabinets, settings, clock);
   const server = fastify({
     logger: false,
     bodyLimit: BODY_BYTES_MAX,
@@ -52,11 +57,13 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
       metrics.waitingCount(waitingCount);
       screens.statusChanged();
       receivingScreens?.surroundingsChanged();
+      cabinetScreens?.surroundingsChanged();
     }),
     camera.onState(({ kind }) => {
       metrics.cameraLive(kind === "live");
       screens.cameraChanged();
       receivingScreens?.cameraChanged();
+      cabinetScreens?.cameraChanged();
     }),
     camera.onFrame(({ jpeg }) => {
       picture = { jpeg, atMonoMs: clock.mono() };
@@ -85,13 +92,19 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     terminalRoutes(routes, options, screens, latestPicture);
     recognitionRoutes(server, options);
     receivingRoutes(routes, options, receivingScreens);
+    cabinetRoutes(routes, options, cabinetScreens, alarms);
     photoRoutes(routes, options);
     demoRoutes(routes, options, screens);
-    demoGoodsRoutes(routes, options, receivingScreens);
+    demoGoodsRoutes(routes, options, () => {
+      receivingScreens?.surroundingsChanged();
+      cabinetScreens?.surroundingsChanged();
+    });
+    demoCabinetRoutes(routes, options, cabinetScreens);
   });
 
   return {
     operatorAtTill: () => screens.operatorAtTill(),
+    operatorAtReceiving: () => receivingScreens?.operatorAtPage() ?? null,
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);
@@ -101,6 +114,8 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
       for (const stop of unlink) stop();
       screens.close();
       receivingScreens?.close();
+      cabinetScreens?.close();
+      alarms?.close();
       await server.close();
     },
   };
@@ -121,6 +136,25 @@ function makeReceivingScreens(options: KioskServerOptions): ReceivingScreens | n
       terminal: { site, device, zone, language },
       meals: here.meals(),
       demo: demoGoodsShown(options),
+    }),
+  });
+}
+
+function makeCabinetScreens(options: KioskServerOptions): CabinetScreens | null {
+  const { cabinets: here, sync, settings } = options;
+  if (here === undefined) return null;
+  const { site, device, zone, language } = settings;
+  return new CabinetScreens({
+    ...options,
+    here,
+    surroundings: () => ({
+      type: "surroundings",
+      sync: sync.status(),
+      camera: cameraShown(options),
+      terminal: { site, device, zone, language },
+      keepsSamples: here.samples !== null,
+      demo: demoCabinetShown(options),
+      goods: demoGoodsShown(options),
     }),
   });
 }

@@ -84,6 +84,7 @@ export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
   ["POST", "/api/camera"],
   ["GET", "/api/camera/picture.jpg"],
   ["GET", "/api/receiving/signers"],
+  ["GET", "/api/cabinet/rates"],
   ["GET", "/api/receiving/stock"],
   ["GET", `/api/photos/${"0".repeat(64)}`],
 ];
@@ -97,4 +98,11 @@ export const OPEN_ROUTES: readonly (readonly [string, string])[] = [
   ["POST", "/api/demo/camera"],
   ["POST", "/api/demo/scale"],
   ["POST", "/api/demo/scan"],
+  ["POST", "/api/demo/cabinet"],
+  ["GET", "/api/cabinet/curve"],
+  ["GET", "/api/cabinet/records"],
+  ["GET", "/api/cabinet/history"],
+  ["GET", "/api/cabinet/signers"],
+  ["GET", "/api/cabinet/labels/s"],
+  ["GET", `/api/cabinet/photos/${"0".repeat(64)}`],
 ];

@@ -124,6 +124,26 @@ const TEXTS = {
     message: { zh: "这台终端不收货", en: "This terminal does not receive goods" },
     hint: { zh: "请在配置 devices 里加上电子秤", en: "Add a scale to devices in the configuration" },
   },
+  "cabinet-elsewhere": {
+    status: 409,
+    message: { zh: "留样柜页面已在另一个窗口打开", en: "Another window is the cabinet's page" },
+    hint: { zh: "请关闭多余的窗口", en: "Close the other windows" },
+  },
+  "no-cabinet-here": {
+    status: 404,
+    message: { zh: "这台终端没有留样柜", en: "This terminal has no sample cabinet" },
+    hint: { zh: "请在配置 cabinets 里加上留样柜", en: "Add one to cabinets in the configuration" },
+  },
+  "cabinet-unknown": {
+    status: 404,
+    message: { zh: "没有这台留样柜", en: "There is no such cabinet" },
+    hint: RELOAD,
+  },
+  "label-unknown": {
+    status: 404,
+    message: { zh: "没有这张标签", en: "There is no such label" },
+    hint: { zh: "请在留样记录里查找", en: "Look for the sample in the history" },
+  },
   "photo-unknown": {
     status: 404,
     message: { zh: "没有这张照片", en: "There is no such photo" },

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from "fastify";
+import type { FastifyInstance, FastifyReply } from "fastify";
 import type { StoredPhoto } from "../photos/photo-port.ts";
 import { isFault } from "../platform/errors.ts";
 import type { KioskReceiving, KioskServerOptions } from "./kiosk-ports.ts";
@@ -46,18 +46,26 @@ export function receivingRoutes(
 const CLOSE_UNSUPPORTED = 1011;
 
 /** Photos of goods and samples by their hash: what the hash names never changes, so a page may keep it. */
-export function photoRoutes(server: FastifyInstance, { operators, photos }: KioskServerOptions): void {
+export function photoRoutes(server: FastifyInstance, options: KioskServerOptions): void {
   server.get("/api/photos/:sha256", async (request, reply) => {
-    operatorOf(operators, request, RECEIVING_ROLES);
-    const { sha256 } = parseRequest(hashParamsSchema, request.params);
-    const stored = photos?.find(sha256);
-    if (photos === undefined || stored === undefined) throw new RequestProblem("photo-unknown");
-    const content = await readPhoto(photos, stored);
-    return reply
-      .type(stored.mediaType)
-      .header("cache-control", "private, max-age=86400, immutable")
-      .send(Buffer.from(content));
+    operatorOf(options.operators, request, RECEIVING_ROLES);
+    return sendPhoto(options, parseRequest(hashParamsSchema, request.params).sha256, reply);
   });
+}
+
+/** @throws RequestProblem `photo-unknown`, `photo-missing`, `photo-changed`. */
+export async function sendPhoto(
+  { photos }: KioskServerOptions,
+  sha256: string,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const stored = photos?.find(sha256);
+  if (photos === undefined || stored === undefined) throw new RequestProblem("photo-unknown");
+  const content = await readPhoto(photos, stored);
+  return reply
+    .type(stored.mediaType)
+    .header("cache-control", "private, max-age=86400, immutable")
+    .send(Buffer.from(content));
 }
 
 async function readPhoto(
@@ -83,7 +91,7 @@ export function demoGoodsShown({ demo }: Pick<KioskServerOptions, "demo">): Demo
 export function demoGoodsRoutes(
   server: FastifyInstance,
   options: KioskServerOptions,
-  screens: ReceivingScreens | null,
+  onChanged: () => void,
 ): void {
   const goods = (): NonNullable<NonNullable<KioskServerOptions["demo"]>["goods"]> => {
     if (options.demo?.goods === undefined) throw new RequestProblem("not-in-demo");
@@ -96,7 +104,7 @@ export function demoGoodsRoutes(
     if (grams !== undefined) controls.put(grams);
     if (isShaken !== undefined) controls.shake(isShaken);
     if (isPlugged !== undefined) await controls.plug(isPlugged);
-    screens?.surroundingsChanged();
+    onChanged();
     return { kind: "done" };
   });
 

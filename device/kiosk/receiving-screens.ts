@@ -60,6 +60,13 @@ export class ReceivingScreens {
     this.#pages.add(socket, isLocal, sessionToken);
   }
 
+  /** For whom a scanner at the terminal works: whoever is signed in at the page. */
+  operatorAtPage(): string | null {
+    const { active } = this.#pages;
+    const operator = active === undefined ? undefined : this.#operatorOf(active);
+    return operator !== undefined && RECEIVING_ROLES.includes(operator.role) ? operator.operatorId : null;
+  }
+
   surroundingsChanged(): void {
     const { active } = this.#pages;
     if (active !== undefined && this.#operator !== undefined)

@@ -27,6 +27,8 @@ const SECURITY_HEADERS = {
     "media-src 'self' blob:",
     "font-src 'self'",
     "connect-src 'self'",
+    // A sample's label is printed from a frame.
+    "frame-src 'self'",
     "base-uri 'none'",
     "form-action 'none'",
     "frame-ancestors 'none'",

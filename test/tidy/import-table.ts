@@ -70,7 +70,12 @@ export const IMPORT_TABLE: readonly ImportRow[] = [
   {
     // The page shows the amounts and the reasons in the same words as the rest: pure files, no I/O behind them.
     folder: "device/kiosk/ui",
-    may: ["device/kiosk", "device/platform/units.ts", "device/serving-line/refusal-text.ts"],
+    may: [
+      "device/kiosk",
+      "device/platform/units.ts",
+      "device/serving-line/refusal-text.ts",
+      "device/sample-cabinet/sample-text.ts",
+    ],
     mayPorts: ["device"],
     mayPortTypes: ["firmware-bridge", "models"],
   },

@@ -6,6 +6,7 @@ export const router = createRouter({
     { path: "/", component: () => import("./StartPage.vue") },
     { path: "/pay", component: () => import("./pay/PayPage.vue") },
     { path: "/receive", component: () => import("./receive/ReceivePage.vue") },
+    { path: "/cabinet", component: () => import("./cabinet/CabinetPage.vue") },
     { path: "/admin", component: () => import("./admin/AdminPage.vue") },
     { path: "/:rest(.*)", redirect: "/" },
   ],

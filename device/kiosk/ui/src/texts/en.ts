@@ -1,3 +1,4 @@
+import { cabinetEn } from "./cabinet-en.ts";
 import { receiveEn } from "./receive-en.ts";
 import type { Texts } from "./zh.ts";
 
@@ -27,6 +28,7 @@ export const en: Texts = {
     adminMore: "Enrol faces, void payments, see the state",
   },
   ...receiveEn,
+  ...cabinetEn,
   pay: {
     connecting: "Connecting to the terminal",
     connectingMore: "The terminal's program does not answer; trying again",
@@ -138,7 +140,7 @@ export const en: Texts = {
     toPay: "Pay page",
     attemptsLeft: "{count} attempts left",
     lockedFor: "Try again in {minutes} min",
-    tabs: { people: "People", charges: "Today's payments", status: "Status" },
+    tabs: { people: "People", charges: "Today's payments", alarms: "Alarms", status: "Status" },
     role: { cashier: "cashier", keeper: "keeper", manager: "manager" },
   },
   people: {

@@ -17,6 +17,7 @@ export const receiveEn: typeof receiveZh = {
       locked: "Too many wrong PINs: locked for {minutes} min",
       "no-right": "This person may not sign that",
       "same-person": "Whoever weighed cannot sign too: somebody else, please",
+      "same-person-here": "The two signatures must be of two people",
       nobody: "Not recognised: try again, or use the PIN",
       unsure: "Not sure who it is: use the PIN",
       cancelled: "Stopped looking",

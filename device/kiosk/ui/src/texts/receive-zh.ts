@@ -15,6 +15,7 @@ export const receiveZh = {
       locked: "试错太多，已锁定，请 {minutes} 分钟后再试",
       "no-right": "这个人没有这项权限",
       "same-person": "称重的人不能自己签字，请换一个人",
+      "same-person-here": "两个签字必须是不同的人",
       nobody: "没有认出来，请再试或输入密码",
       unsure: "不能确定是谁，请输入密码",
       cancelled: "已停止刷脸",

@@ -1,3 +1,4 @@
+import { cabinetZh } from "./cabinet-zh.ts";
 import { receiveZh } from "./receive-zh.ts";
 
 /** Chinese texts of the page. Refusals of the serving line have theirs in device/serving-line/refusal-text.ts. */
@@ -26,6 +27,7 @@ export const zh = {
     adminMore: "录入人脸、撤销付款、查看状态",
   },
   ...receiveZh,
+  ...cabinetZh,
   pay: {
     connecting: "正在连接终端",
     connectingMore: "终端程序没有回应，会自动重试",
@@ -135,7 +137,7 @@ export const zh = {
     toPay: "付款页",
     attemptsLeft: "还可以再试 {count} 次",
     lockedFor: "请 {minutes} 分钟后再试",
-    tabs: { people: "人员", charges: "今日付款", status: "状态" },
+    tabs: { people: "人员", charges: "今日付款", alarms: "报警", status: "状态" },
     role: { cashier: "收银员", keeper: "仓管", manager: "管理员" },
   },
   people: {

@@ -1,0 +1,275 @@
+import { mkdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { buildUi, complaintsOf, openBrowser } from "../../test/end-to-end/browser.ts";
+import { hasTool } from "../../test/require-tool.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import { epochMs, milliC } from "../platform/units.ts";
+import { fakeAlarm } from "./fake-cabinet.ts";
+import { ENOUGH } from "./fake-samples.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import type { KioskServer } from "./kiosk-ports.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+import { FIND_MISFITS } from "./page-misfits.ts";
+
+const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
+const NOON = epochMs(Date.UTC(2026, 8, 1, 4));
+const SIZES = [
+  { width: 1280, height: 800 },
+  { width: 1920, height: 1080 },
+];
+
+/** The cabinet's page and the alarms of every page in real Chromium, on stand-ins of the terminal's parts. */
+describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
+  let uiFolder = "";
+  let browser: Browser;
+  let world: FakeWorld;
+  let server: KioskServer;
+  let page: Page;
+  let url = "";
+  let complaints: string[];
+
+  beforeAll(async () => {
+    uiFolder = await buildUi();
+    browser = await openBrowser();
+    if (SCREENSHOTS !== undefined) await mkdir(SCREENSHOTS, { recursive: true });
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = createFakeWorld({ clock: new SystemClock(), cameraKind: "folder", isDemo: true });
+    server = createKioskServer(world.serverOptions(uiFolder));
+    url = (await server.start()).url;
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await server.close();
+    world.metrics.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const part = (id: string) => page.getByTestId(id);
+  const open = async (path = "/cabinet"): Promise<void> => {
+    await page.goto(`${url}${path}`);
+    if (path === "/cabinet") await part("climate").waitFor();
+  };
+  const sign = async (operatorId: string, pin = "1357"): Promise<void> => {
+    await part(`choice-${operatorId}`).click();
+    for (const digit of pin) await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+  };
+  /** Both languages at both sizes, and nothing of it cut off or too small to touch. */
+  const picture = async (name: string, isChecked = true): Promise<void> => {
+    for (const size of SIZES) {
+      await page.setViewportSize(size);
+      if (isChecked) expect.soft(await page.evaluate(FIND_MISFITS), `${name} at ${size.width}`).toEqual([]);
+      if (SCREENSHOTS !== undefined)
+        await page.screenshot({ path: join(SCREENSHOTS, `cabinet-${name}-${size.width}.png`) });
+    }
+    await page.setViewportSize({ width: 1280, height: 800 });
+  };
+
+  it("shows temperatures, slots and what is missing, in both languages", async () => {
+    await open();
+    expect(await part("probe-air").innerText()).toContain("4.1");
+    expect(await part("slot-3").getAttribute("data-state")).toBe("due");
+    expect(await part("slot-4").innerText()).toContain("逾期");
+    expect(await part("missing-lunch-soup").getAttribute("data-state")).toBe("missing");
+    await picture("overview-zh");
+    await part("language").click();
+    expect(await part("slot-4").innerText()).toContain("Overdue");
+    await picture("overview-en");
+  });
+
+  it("says when the limit will be reached, and what is wrong with a probe", async () => {
+    const [air, food] = world.cabinets.current.probes;
+    if (air === undefined || food === undefined) throw new Error("the stand-in has two probes");
+    const forecast = { limitMilliC: milliC(8000), inMs: 720_000, inMsMin: 600_000, inMsMax: 900_000 };
+    world.cabinets.show({
+      probes: [
+        { ...air, milliC: milliC(6800), forecast },
+        { ...food, milliC: null, fault: "silent" },
+      ],
+      door: {
+        isOpen: true,
+        source: "inferred",
+        sinceMs: NOON,
+      },
+      alarms: [
+        fakeAlarm({
+          key: "a",
+          type: "door-open",
+          level: "general",
+          text: { zh: "柜门没有关", en: "Door open" },
+          facts: { isInferred: true },
+        }),
+        fakeAlarm({
+          key: "b",
+          alarmId: "alarm-2",
+          type: "probe-fault",
+          state: "acknowledged",
+          text: { zh: "探头故障", en: "Probe fault" },
+          facts: { fault: "silent" },
+          acknowledged: {
+            operatorId: "k1",
+            atMs: NOON,
+            action: { code: "probe-checked", text: null },
+          },
+        }),
+      ],
+      level: "major",
+    });
+    await open();
+    expect(await part("forecast").innerText()).toMatch(/12 分钟后超过 8\.0 °C/);
+    expect(await part("probe-food").innerText()).toContain("探头无应答");
+    expect(await part("alarm-probe-fault").innerText()).toContain("王师傅");
+    await picture("trouble-zh");
+    await part("language").click();
+    await picture("trouble-en");
+  });
+
+  it("fills the screen with an alarm until somebody answers it with what was done", async () => {
+    await open("/");
+    await part("start-page").waitFor();
+    await picture("start-zh");
+    world.cabinets.alarm();
+    await part("alarm-screen").waitFor();
+    expect(await part("alarm-screen").innerText()).toContain("温度过高");
+    await picture("alarm-screen-zh");
+    await part("alarm-screen-go").click();
+    await part("cabinet-page").waitFor();
+    await part("alarm-high").click();
+    await picture("alarm-actions-zh");
+    await part("choice-door-closed").click();
+    await picture("sign-zh");
+    await sign("k1", "9999");
+    expect(await part("sign-outcome").innerText()).toContain("4");
+    for (const digit of "1357") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    await page.waitForSelector('[data-testid="alarm-high"][data-state="acknowledged"]');
+    expect(world.cabinets.asked).toEqual([
+      {
+        act: "acknowledge",
+        what: {
+          alarmId: "alarm-1",
+          action: { code: "door-closed", text: null },
+          signature: { operatorId: "k1", displayName: "王师傅", by: "pin" },
+        },
+      },
+    ]);
+    expect(await part("alarm-high").innerText()).toMatch(/已确认.*王师傅.*已关好柜门/s);
+  });
+
+  it("leaves the pay page free: a critical alarm is a band there, which can be silenced", async () => {
+    await open("/pay");
+    await part("pay-page").waitFor();
+    world.cabinets.alarm({ level: "critical" });
+    await page.waitForSelector('[data-testid="alarm-band"][data-level="critical"][data-sounding="true"]');
+    expect(await part("alarm-screen").count()).toBe(0);
+    await picture("pay-band-zh", false);
+    await part("alarm-silence").click();
+    await page.waitForSelector('[data-testid="alarm-band"][data-sounding="false"]');
+    expect(world.cabinets.asked).toEqual([{ act: "silence", what: "cabinet-1" }]);
+  });
+
+  it("takes a sample step by step, and says how many grams are missing", async () => {
+    await open();
+    await part("missing-lunch-greens").click();
+    await page.waitForSelector('[data-testid="taking"][data-step="weighing"]');
+    expect(await part("weight-word").innerText()).toContain("还差 23 克");
+    expect(await part("take-weight").isDisabled()).toBe(true);
+    await picture("weigh-short-zh");
+    const { taking } = world.samples;
+    if (taking.step !== "weighing") throw new Error("the stand-in weighs now");
+    world.samples.become({ ...taking, weight: ENOUGH });
+    await page.waitForSelector('[data-testid="weight"][data-tone="ok"]');
+    await picture("weigh-enough-zh");
+    await part("take-weight").click();
+    await page.waitForSelector('[data-testid="taking"][data-step="signing"]');
+    await picture("take-sign-zh");
+    await sign("k1");
+    await part("free-slots").waitFor();
+    await picture("take-slot-zh");
+    await part("put-5").click();
+    await part("taking-stored").waitFor();
+    await page.frameLocator('[data-testid="label"]').getByText("清炒时蔬").waitFor();
+    await picture("take-label-zh");
+    await part("take-cancel").click();
+    await part("slot-5").waitFor();
+  });
+
+  it("disposes of what is due with one signature, and of what is not with two and a reason", async () => {
+    await open();
+    await part("act-dispose").click();
+    await picture("dispose-zh");
+    await part("dispose-3").click();
+    await part("dispose-sign").click();
+    await sign("k1");
+    await page.waitForSelector('[data-testid="slot-4"][data-state="empty"]');
+    expect(world.samples.asked).toMatchObject([{ act: "dispose", sampleIds: ["sample-4"] }]);
+    await part("slot-1").click();
+    await picture("sample-zh");
+    await part("sample-early").click();
+    await picture("early-zh");
+    await part("choice-container-broken").click();
+    await sign("k1");
+    await page.waitForSelector('[data-testid="sign-which"][data-which="second"]');
+    expect(await part("choice-k1").count()).toBe(0);
+    await picture("second-person-zh");
+    await part("choice-m1").click();
+    for (const digit of "1357") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    await page.waitForSelector('[data-testid="slot-1"][data-state="empty"]');
+    expect(world.samples.asked.at(-1)).toMatchObject({ act: "dispose-early", reason: "container-broken" });
+  });
+
+  it("hands a sample to an authority only with the whole chain of custody", async () => {
+    await open();
+    await part("slot-2").click();
+    await part("sample-seize").click();
+    await part("custody-authority").fill("区市场监督管理局");
+    await part("custody-officer").fill("张三");
+    await part("custody-documentNumber").fill("2026-118");
+    expect(await part("leave-next").isDisabled()).toBe(true);
+    await part("custody-sealNumber").fill("F-0042");
+    await picture("seize-zh");
+    await part("leave-next").click();
+    await sign("k1");
+    await sign("m1");
+    await page.waitForSelector('[data-testid="slot-2"][data-state="empty"]');
+    expect(world.samples.asked.at(-1)).toMatchObject({ act: "seize", sealNumber: "F-0042" });
+  });
+
+  it("draws the curve of a day", async () => {
+    await open();
+    await part("act-curve").click();
+    await page.waitForSelector('[data-testid="curve"][data-drawn="true"]');
+    await picture("curve-zh");
+    await part("curve-week").click();
+    await page.waitForSelector('[data-testid="curve"][data-drawn="true"]');
+    await part("dialog-close").click();
+    await part("act-history").click();
+    await part("history-list").waitFor();
+    await picture("history-zh");
+    await part("dialog-close").click();
+    await part("act-care").click();
+    await picture("care-zh");
+    await part("choice-calibrate air").click();
+    for (const digit of "39") await part(`pad-${digit}`).click();
+    expect(await part("reference").innerText()).toContain("3.9");
+    await picture("calibrate-zh");
+    await part("pad-confirm").click();
+    await sign("m1");
+    await part("sign-dialog").waitFor({ state: "hidden" });
+    expect(world.cabinets.asked).toMatchObject([
+      { act: "calibrate", what: { probeId: "air", offsetMilliC: -200 } },
+    ]);
+    expect(world.signatures.rights).toEqual(["override"]);
+  });
+});

@@ -1,0 +1,539 @@
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  buildUi,
+  complaintsOf,
+  makeWebcamFile,
+  openBrowser,
+  scanCard,
+} from "../../test/end-to-end/browser.ts";
+import { hasTool } from "../../test/require-tool.ts";
+import { SystemClock } from "../platform/system-clock.ts";
+import type { ReceivingCommand } from "../receiving/receiving-port.ts";
+import {
+  FAKE_PHOTO,
+  FAKE_THUMBNAIL,
+  fakeDelivery,
+  fakeGoods,
+  fakeLine,
+  fakeOrderLine,
+  fakeReady,
+  fakeReceivingView,
+  fakeScale,
+  fakeWeighIn,
+} from "./fake-receiving.ts";
+import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
+import type { KioskServer } from "./kiosk-ports.ts";
+import { createKioskServer } from "./kiosk-server.ts";
+import { FIND_MISFITS } from "./page-misfits.ts";
+
+/** The receiving page in real Chromium, on stand-ins of the terminal's parts. */
+describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", () => {
+  let folder = "";
+  let uiFolder = "";
+  let browser: Browser;
+  let world: FakeWorld;
+  let server: KioskServer;
+  let url = "";
+  let page: Page;
+  let complaints: string[];
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), "canteen-receive-"));
+    uiFolder = await buildUi();
+    browser = await openBrowser(await makeWebcamFile(folder));
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(folder, { recursive: true, force: true });
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+  beforeEach(async () => {
+    world = createFakeWorld({ clock: new SystemClock(), isDemo: true });
+    const picture = await goodsPicture();
+    world.photos.set(FAKE_PHOTO, picture);
+    world.photos.set(FAKE_THUMBNAIL, picture);
+    server = createKioskServer(world.serverOptions(uiFolder));
+    url = (await server.start()).url;
+    const context = await browser.newContext({
+      viewport: { width: 1280, height: 800 },
+      reducedMotion: "reduce",
+    });
+    page = await context.newPage();
+    complaints = complaintsOf(page);
+    await page.goto(`${url}/receive`);
+    await part("operator-id").fill("k1");
+    for (const digit of "135790") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    await page.waitForSelector('[data-testid="receive-page"][data-step="choosing"]');
+  });
+  afterEach(async () => {
+    await page.context().close();
+    await server.close();
+    world.metrics.close();
+    expect(complaints).toEqual([]);
+  });
+
+  const part = (id: string) => page.getByTestId(id);
+  const text = (id: string): Promise<string> => part(id).innerText();
+  const seen = (id: string): Promise<unknown> => page.waitForSelector(`[data-testid="${id}"]`);
+  const gone = (id: string): Promise<unknown> =>
+    page.waitForSelector(`[data-testid="${id}"]`, { state: "detached" });
+  const next = (code: string): Promise<unknown> =>
+    page.waitForSelector(`[data-testid="receive-page"][data-next="${code}"]`);
+  const commands = (): readonly ReceivingCommand[] => world.receiving.commands.map(({ command }) => command);
+  const lastCommand = async (count: number): Promise<ReceivingCommand | undefined> => {
+    await expect.poll(() => commands().length, { timeout: 20_000 }).toBe(count);
+    return commands().at(-1);
+  };
+  const weighing = (line = fakeLine("potato", "土豆"), goods = fakeGoods()): void =>
+    world.receiving.show({ step: { kind: "weighing", delivery: fakeDelivery(), line, goods } });
+
+  it("shows who delivers today and how far each is, and opens one by finger or by its number", async () => {
+    expect(await text("delivery-veg")).toContain("绿源蔬菜");
+    expect(await part("delivery-meat").getAttribute("data-state")).toBe("open");
+    expect(await text("next-step")).toContain("选择送货单");
+    await part("delivery-veg").click();
+    expect(await lastCommand(1)).toEqual({ kind: "choose-delivery", orderId: "veg" });
+    expect(world.receiving.commands[0]?.operatorId).toBe("k1");
+    await page.keyboard.press("2");
+    expect(await lastCommand(2)).toEqual({ kind: "choose-delivery", orderId: "meat" });
+  });
+
+  it("hands what a typing scanner reads to the terminal, group separators and all, and says what was found", async () => {
+    await scanCard(page, "0106901234567892310300253010AB12");
+    expect(await lastCommand(1)).toEqual({ kind: "scan", text: "0106901234567892310300253010AB12" });
+    world.receiving.show({ lastScan: { gtin: null, outcome: "code-check-digit" } });
+    expect(await text("receive-notice")).toContain("校验位");
+    await part("enter-code").click();
+    for (const key of "PO-7") await part(`key-${key}`).click();
+    await part("key-enter").click();
+    expect(await lastCommand(2)).toEqual({ kind: "scan", text: "PO-7" });
+    await gone("code-dialog");
+  });
+
+  it("takes the weight that stands still, and no other", async () => {
+    weighing();
+    await next("scale-trouble");
+    expect(await text("next-step")).toContain("请放上货品");
+    expect(await part("take").isDisabled()).toBe(true);
+    await page.keyboard.press("Enter");
+    world.receiving.weigh(fakeReady(25_040));
+    await next("ready");
+    expect(await text("weight-digits")).toBe("25.040");
+    expect(await text("take")).toContain("25.040 kg");
+    world.receiving.answers.push({ kind: "taken", weighIn: fakeWeighIn() });
+    await part("take").click();
+    expect(await lastCommand(1)).toEqual({ kind: "take" });
+    world.receiving.show({ activity: { kind: "taken", weighIn: fakeWeighIn() } });
+    expect(await text("taken-weight")).toContain("25.040");
+    await page.waitForSelector('[data-testid="thumbnail"][data-loaded="true"]');
+  });
+
+  it("says for each trouble of the scale what to do", async () => {
+    weighing();
+    const cases = [
+      ["moving", "晃动中", "wait"],
+      ["overload", "超载", "stop"],
+      ["scale-lost", "电子秤断开", "stop"],
+      ["not-returned-to-zero", "先清空秤盘", "wait"],
+    ] as const;
+    for (const [reason, words, tone] of cases) {
+      world.receiving.weigh(fakeScale({ gate: { kind: "waiting", reason } }));
+      await part("next-step").getByText(words).waitFor();
+      expect(await part("weight").getAttribute("data-tone")).toBe(tone);
+    }
+  });
+
+  it("asks for what a line needs before the weight: pieces, lot, expiry, temperature", async () => {
+    const line = fakeLine("pork", "猪前腿肉", {
+      unit: "piece",
+      lotRequired: true,
+      shelfDaysMin: 2,
+      temperatureMilliCMax: 7000,
+    });
+    weighing(line);
+    await next("packs");
+    await page.keyboard.press("Enter");
+    await page.keyboard.type("12", { delay: 70 });
+    await page.waitForFunction(`document.querySelector('[data-testid="packs-count"]').innerText === "12"`);
+    await part("pad-confirm").click();
+    expect(await lastCommand(1)).toEqual({ kind: "set-packs", count: 12 });
+
+    weighing(line, fakeGoods({ packCount: 12 }));
+    await next("lot");
+    await part("goods-lot").click();
+    for (const key of "AB12") await part(`key-${key}`).click();
+    await part("key-enter").click();
+    expect(await lastCommand(2)).toEqual({ kind: "set-goods", lot: "AB12" });
+
+    weighing(line, fakeGoods({ packCount: 12, lot: "AB12" }));
+    await next("expiry");
+    await part("goods-expiry").click();
+    for (const digit of "20260931") await part(`pad-${digit}`).click();
+    expect(await part("pad-confirm").isDisabled()).toBe(true);
+    await part("pad-delete").click();
+    await part("pad-0").click();
+    await part("pad-confirm").click();
+    expect(await lastCommand(3)).toEqual({ kind: "set-goods", expiry: "2026-09-30" });
+
+    weighing(line, fakeGoods({ packCount: 12, lot: "AB12", expiry: "2026-09-30" }));
+    await next("temperature");
+    await part("goods-temperature").click();
+    await part("probe-core").click();
+    expect(await lastCommand(4)).toEqual({
+      kind: "take-temperature",
+      thermometerId: "probe-1",
+      probe: "core",
+    });
+  });
+
+  it("lets goods in that do not match only with a reason and a manager's signature", async () => {
+    weighing();
+    world.receiving.show({
+      activity: { kind: "asking", for: "finish-line", mismatches: ["under"], netG: null, photo: null },
+    });
+    expect(await text("ask-under")).toContain("少于订购数量");
+    await part("ask-override").click();
+    await part("choice-needed-today").click();
+    await part("choice-m1").click();
+    world.receiving.answers.push({ kind: "not-signed", outcome: { kind: "wrong", attemptsLeft: 3 } });
+    for (const digit of "1111") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    expect(await text("sign-outcome")).toContain("3");
+    for (const digit of "135790") await part(`pad-${digit}`).click();
+    expect(await text("sign-pin")).toBe("●●●●●●");
+    await part("pad-confirm").click();
+    expect(await lastCommand(2)).toEqual({
+      kind: "override",
+      reasonId: "needed-today",
+      signer: { by: "pin", operatorId: "m1", pin: "135790" },
+    });
+    world.receiving.show({ activity: { kind: "none" } });
+    await gone("ask-dialog");
+  });
+
+  it("sends goods back with a reason, weighed or not", async () => {
+    weighing();
+    world.receiving.weigh(fakeReady(8000));
+    await part("take").getByText("8.000").waitFor();
+    await part("reject-goods").click();
+    await part("reject-weighed").click();
+    await part("choice-rotten").click();
+    expect(await lastCommand(1)).toEqual({ kind: "reject-goods", reasonId: "rotten", weighed: true });
+    await gone("reasoned");
+    world.receiving.weigh(fakeScale());
+    await part("take").getByText("8.000").waitFor({ state: "detached" });
+    await part("reject-goods").click();
+    await part("choice-damaged").click();
+    expect(await lastCommand(2)).toEqual({ kind: "reject-goods", reasonId: "damaged", weighed: false });
+  });
+
+  it("finishes a line: all of it at once, anything else with a reason", async () => {
+    weighing(
+      fakeLine("potato", "土豆", { receivedQuantity: "46", verdict: "under", weighIns: [fakeWeighIn()] }),
+    );
+    await part("finish-line").click();
+    await part("choice-accept-in-part").click();
+    await part("choice-short").click();
+    expect(await lastCommand(1)).toEqual({
+      kind: "finish-line",
+      decision: "accept-in-part",
+      reasonId: "short",
+    });
+    await gone("reasoned");
+    await part("finish-line").click();
+    await page.keyboard.press("Enter");
+    expect(await lastCommand(2)).toEqual({ kind: "finish-line", decision: "accept", reasonId: null });
+  });
+
+  it("strikes a wrong weigh-in with a reason", async () => {
+    weighing(fakeLine("potato", "土豆", { weighIns: [fakeWeighIn()] }));
+    await part("weigh-in-w1").click();
+    await part("strike").click();
+    await part("choice-wrong-line").click();
+    expect(await lastCommand(1)).toEqual({
+      kind: "strike",
+      weighInId: "w1",
+      reasonId: "wrong-line",
+      signer: null,
+    });
+    await gone("weigh-in-dialog");
+  });
+
+  it("shows both versions of a changed order side by side, and nothing goes on before one is chosen", async () => {
+    const inUse = {
+      orderId: "veg",
+      version: 1,
+      supplier: { supplierId: "green", name: "绿源蔬菜" },
+      dueDate: "2026-09-01",
+      status: "open" as const,
+      lines: [fakeOrderLine("potato", "土豆", "50"), fakeOrderLine("cabbage", "大白菜", "40")],
+    };
+    const newest = { ...inUse, version: 2, lines: [fakeOrderLine("potato", "土豆", "60")] };
+    const [before, after] = [inUse.lines[0] ?? null, newest.lines[0] ?? null];
+    const orderChange = {
+      inUse,
+      newest,
+      changes: [
+        { lineId: "potato", kind: "changed" as const, before, after },
+        { lineId: "cabbage", kind: "removed" as const, before: inUse.lines[1] ?? null, after: null },
+      ],
+    };
+    world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery({ orderChange }) } });
+    expect(await text("order-change")).toMatch(/50 kg[\s\S]*60 kg/);
+    await part("use-version").click();
+    expect(await lastCommand(1)).toEqual({ kind: "choose-order-version", version: 2 });
+  });
+
+  it("closes a delivery with the second person's face, and shows the result", async () => {
+    const done = fakeDelivery({
+      lines: [
+        fakeLine("potato", "土豆", {
+          receivedQuantity: "50",
+          verdict: "exact",
+          decision: "accepted",
+          amountFen: 14_000,
+        }),
+        fakeLine("cabbage", "大白菜", {
+          decision: "rejected",
+          rejectedQuantity: "80",
+          unit: "jin",
+          orderedQuantity: "80",
+        }),
+      ],
+    });
+    world.receiving.show({ step: { kind: "delivery", delivery: done } });
+    await next("all-decided");
+    await page.keyboard.press("Enter");
+    world.receiving.answers.push({ kind: "closed", outcome: "accepted-in-part" });
+    await part("sign-face").click();
+    expect(await lastCommand(1)).toEqual({ kind: "close-delivery", signer: { by: "face" } });
+    await seen("receive-result");
+    expect(await part("receive-result").getAttribute("data-outcome")).toBe("accepted-in-part");
+    world.receiving.show({ step: { kind: "choosing" } });
+    await page.keyboard.press("Enter");
+    await gone("receive-result");
+  });
+
+  it("weighs out to a meal, and shows the stock", async () => {
+    const rice = { product: { productId: "rice", name: "大米" }, balanceG: 42_500, balancePieces: 0 };
+    world.receiving.stockRows.push(rice);
+    await part("stock").click();
+    expect(await text("stock-rice")).toContain("42.500 kg");
+    await page.keyboard.press("Escape");
+    await part("weigh-out").click();
+    await part("choice-rice").click();
+    await part("choice-lunch").click();
+    expect(await lastCommand(1)).toEqual({
+      kind: "start-issue",
+      productId: "rice",
+      target: { kind: "meal", mealId: "lunch" },
+    });
+    world.receiving.show({
+      step: {
+        kind: "issuing",
+        stock: rice,
+        target: { kind: "meal", mealId: "lunch" },
+        goods: fakeGoods(),
+        recent: [],
+      },
+    });
+    world.receiving.weigh(fakeReady(5000));
+    await next("issue-ready");
+    expect(await text("step-weighing")).toContain("42.500 kg");
+    await page.keyboard.press("Enter");
+    expect(await lastCommand(2)).toEqual({ kind: "take" });
+  });
+
+  it("goes on without photos only when somebody with the right signed for it", async () => {
+    world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery() } });
+    world.receiving.set({ camera: { kind: "lost", code: "camera-silent" } });
+    expect(await text("camera-lost")).toContain("摄像头断开");
+    await part("waive-photos").click();
+    await part("choice-agreed").click();
+    await part("choice-m1").click();
+    for (const digit of "135790") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    expect(await lastCommand(1)).toMatchObject({ kind: "waive-photos", reasonId: "agreed" });
+  });
+
+  it("shows no price where money and goods are kept apart", async () => {
+    world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery() } });
+    await seen("price");
+    world.receiving.show({ priceFree: true });
+    await page.waitForSelector('[data-testid="price"]', { state: "detached" });
+    expect(await page.locator("body").innerText()).not.toContain("¥");
+  });
+
+  it("says a refusal in words, and asks for a new sign-in when the session is over", async () => {
+    world.receiving.answers.push({ kind: "refused", reason: "order-closed" });
+    await part("delivery-dry").click();
+    expect(await text("receive-notice")).toContain("已经结束");
+    world.operators.signOut("token-k1");
+    await part("delivery-veg").click();
+    await seen("sign-in");
+    complaints.splice(0);
+  });
+
+  it("puts demo goods on the pan with a slider, shakes and unplugs it, and scans a code", async () => {
+    await part("demo-grams").fill("25040");
+    await expect.poll(() => world.goods.grams).toBe(25_040);
+    await part("demo-shake").click();
+    await expect.poll(() => world.goods.isShaken).toBe(true);
+    await part("demo-plug").click();
+    await expect.poll(() => world.goods.isPlugged).toBe(false);
+    await part("demo-code").selectOption("veg");
+    await part("demo-scan").click();
+    await expect.poll(() => world.goods.scanned).toEqual(["veg"]);
+  });
+
+  const SCENES: Readonly<Record<string, () => Promise<void>>> = {
+    choosing: async () => world.receiving.show(fakeReceivingView()),
+    delivery: async () => {
+      const lines = [
+        fakeLine("potato", "土豆", {
+          receivedQuantity: "50",
+          verdict: "exact",
+          decision: "accepted",
+          amountFen: 14_000,
+        }),
+        fakeLine("cabbage", "大白菜", {
+          unit: "jin",
+          orderedQuantity: "80",
+          receivedQuantity: "46",
+          verdict: "under",
+          priceFen: 120,
+          amountFen: 5520,
+        }),
+        fakeLine("egg", "鸡蛋", { unit: "piece", orderedQuantity: "12", packTareG: 800, priceFen: 2600 }),
+      ];
+      world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery({ lines }) } });
+    },
+    "weighing-empty": async () => {
+      world.receiving.weigh(fakeScale());
+      weighing();
+    },
+    "weighing-ready": async () => {
+      world.receiving.weigh(fakeReady(25_040));
+      weighing(
+        fakeLine("potato", "土豆", {
+          receivedQuantity: "25.04",
+          verdict: "under",
+          weighIns: [fakeWeighIn()],
+        }),
+      );
+    },
+    "weighing-needs": async () => {
+      world.receiving.weigh(
+        fakeScale({
+          gate: { kind: "waiting", reason: "moving" },
+          text: "7.36",
+          grams: 7360,
+          netG: 6560,
+          zero: false,
+          stable: false,
+        }),
+      );
+      weighing(
+        fakeLine("pork", "猪前腿肉", {
+          lotRequired: true,
+          shelfDaysMin: 2,
+          temperatureMilliCMax: 7000,
+          packTareG: 800,
+        }),
+        fakeGoods({ lot: "AB12", tare: { kind: "container", containerId: "crate" } }),
+      );
+    },
+    "weighing-lost": async () => {
+      world.receiving.weigh(
+        fakeScale({
+          connection: "lost",
+          text: null,
+          unit: null,
+          grams: null,
+          netG: null,
+          stable: false,
+          gate: { kind: "waiting", reason: "scale-lost" },
+        }),
+      );
+      weighing();
+    },
+    taken: async () => {
+      const line = fakeLine("potato", "土豆", {
+        receivedQuantity: "25.04",
+        verdict: "under",
+        weighIns: [fakeWeighIn()],
+      });
+      weighing(line);
+      world.receiving.show({ activity: { kind: "taken", weighIn: fakeWeighIn() } });
+    },
+    asking: async () => {
+      weighing();
+      world.receiving.show({
+        activity: {
+          kind: "asking",
+          for: "take",
+          mismatches: ["too-warm", "shelf-too-short"],
+          netG: 25_040,
+          photo: fakeWeighIn().photo,
+        },
+      });
+    },
+    signing: async () => {
+      const lines = fakeDelivery().lines.map((line) => ({ ...line, decision: "accepted" as const }));
+      world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery({ lines }) } });
+      await part("close-delivery").click();
+      await part("choice-k2").click();
+    },
+    tare: async () => {
+      weighing();
+      await part("goods-tare").click();
+    },
+    lot: async () => {
+      weighing();
+      await part("goods-lot").click();
+    },
+  };
+
+  it("fits its screens in both languages, with touch targets of 64 pixels", async () => {
+    const pictures = process.env["CANTEEN_SCREENSHOTS"];
+    for (const language of ["zh", "en"]) {
+      if (language === "en") await part("language").click();
+      for (const [width, height] of [
+        [1280, 800],
+        [1920, 1080],
+      ] as const) {
+        await page.setViewportSize({ width, height });
+        for (const [scene, show] of Object.entries(SCENES)) {
+          world.receiving.show(fakeReceivingView());
+          await show();
+          await page.waitForLoadState("networkidle");
+          if (pictures !== undefined)
+            await page.screenshot({ path: join(pictures, `receive-${scene}-${language}-${width}.png`) });
+          expect([scene, language, width, await page.evaluate(FIND_MISFITS)]).toEqual([
+            scene,
+            language,
+            width,
+            [],
+          ]);
+          for (const close of await page.getByTestId("dialog-close").all()) await close.click();
+        }
+      }
+    }
+  });
+});
+
+/** A crate of something round, so that a screenshot has goods in it. */
+async function goodsPicture(): Promise<Uint8Array> {
+  const rounds = Array.from({ length: 40 }, (_, index) => {
+    const [x, y] = [80 + (index % 8) * 68, 90 + Math.floor(index / 8) * 70];
+    return `<ellipse cx="${x}" cy="${y}" rx="40" ry="32" fill="hsl(38 45% ${52 + (index % 5) * 4}%)" stroke="#6b5527"/>`;
+  });
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="640" height="480"><rect width="640" height="480" fill="#3c5a78"/>${rounds.join("")}</svg>`;
+  return new Uint8Array(await sharp(Buffer.from(svg)).jpeg().toBuffer());
+}
