@@ -96,7 +96,10 @@ function benchConfig(bench: DemoBenchConfig): object {
       { id: "demo-probe", kind: "thermometer", port: probePort, protocol: "probe-text" },
     ],
     receiving: {
-      camera: goodsFolder === null ? { kind: "same" } : { kind: "folder", folder: goodsFolder },
+      camera:
+        goodsFolder === null
+          ? { kind: "same" }
+          : { kind: "folder", folder: goodsFolder, photoHoldMs: 600_000 },
       scales: [
         {
           id: "demo-scale",

@@ -1,3 +1,4 @@
+// Over 400 lines: the scenes of the last test and the helpers are the same ones that every test here uses.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
