@@ -1,4 +1,4 @@
-// Over 400 lines: the scenes of the last test and the helpers are the same ones that every test here uses.
+// Over 400 lines because the scenes of the last test are those that every test here goes through.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
