@@ -130,7 +130,10 @@ function benchConfig(bench: DemoBenchConfig): DemoPart {
       ],
     },
     receiving: {
-      camera: goodsFolder === null ? { kind: "same" } : { kind: "folder", folder: goodsFolder },
+      camera:
+        goodsFolder === null
+          ? { kind: "same" }
+          : { kind: "folder", folder: goodsFolder, photoHoldMs: 600_000 },
       scales: [
         {
           id: "demo-scale",

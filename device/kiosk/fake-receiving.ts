@@ -204,6 +204,8 @@ export class FakeReceiving implements Receiving {
   readonly answers: ReceivingAnswer[] = [];
   readonly stockRows: StockRow[] = [];
   fault: Error | null = null;
+  /** What happens while a command runs. */
+  onCommand: () => void = () => {};
   readonly #views = new Listeners<ReceivingView>();
   readonly #lives = new Listeners<LiveReceiving>();
   #view = fakeReceivingView();
@@ -234,6 +236,7 @@ export class FakeReceiving implements Receiving {
 
   async command(operatorId: string, command: ReceivingCommand): Promise<ReceivingAnswer> {
     this.commands.push({ operatorId, command });
+    this.onCommand();
     if (this.fault !== null) throw this.fault;
     return this.answers.shift() ?? { kind: "done" };
   }

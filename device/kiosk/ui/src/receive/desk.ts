@@ -7,7 +7,6 @@ import type {
   ReceivingAnswer,
   ReceivingCommand,
   ReceivingView,
-  Signer,
 } from "../../../../receiving/receiving-port.ts";
 import type { Problem } from "../../../protocol.ts";
 import {
@@ -57,7 +56,10 @@ export function createDesk(
   view: Readonly<Ref<ReceivingView>>,
   surroundings: Readonly<Ref<ReceivingSurroundings>>,
   feed: CameraFeed,
-  onExpired: () => void,
+  heard: {
+    readonly onExpired: () => void;
+    readonly onClosed: (outcome: "accepted" | "accepted-in-part" | "refused") => void;
+  },
 ): Desk {
   const { t } = useI18n();
   const asking = shallowRef(0);
@@ -71,7 +73,7 @@ export function createDesk(
     }, NOTICE_MS);
   };
   const tellProblem = (problem: Problem): void => {
-    if (problem.code === "sign-in-needed") onExpired();
+    if (problem.code === "sign-in-needed") heard.onExpired();
     else tell({ tone: "no", text: `${chosen(problem.message)}：${chosen(problem.hint)}` });
   };
   return {
@@ -83,7 +85,7 @@ export function createDesk(
     notice,
     tell,
     preview: socket.preview,
-    expired: onExpired,
+    expired: heard.onExpired,
     async act(command) {
       notice.value = null;
       asking.value += 1;
@@ -94,6 +96,7 @@ export function createDesk(
         tellProblem(answer.problem);
         return null;
       }
+      if (answer.kind === "closed") heard.onClosed(answer.outcome);
       if (answer.kind === "refused") {
         const gate = answer.gate === undefined ? "" : t(`receive.gate.${answer.gate}`);
         tell({ tone: "no", text: t(`receive.refused.${answer.reason}`, { gate }) });
@@ -134,8 +137,6 @@ export function useSignOutcome(): (answer: ReceivingAnswer | null) => string | n
     }
   };
 }
-
-export type SignedBy = Signer;
 
 /** A photo's two hashes and what to say where there is none. */
 export function photoParts(photo: PhotoRecord): {

@@ -1,0 +1,197 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { type DemoBench, startDemoBench } from "../../device/commands/demo-bench.ts";
+import { demoConfig } from "../../device/config/demo-config.ts";
+import type { DemoGoods } from "../../device/kiosk/kiosk-ports.ts";
+import type { Terminal } from "../../device/main.ts";
+import { Teardown } from "../../device/platform/teardown.ts";
+import { hasTool } from "../require-tool.ts";
+import { buildUi, complaintsOf, openBrowser } from "./browser.ts";
+import { clock, openSchool, type School, until } from "./school.ts";
+
+const KEEPER = { operatorId: "keeper-a", pin: "315264" };
+const SECOND = { operatorId: "keeper-b", pin: "926417" };
+const MANAGER = { operatorId: "boss", pin: "628451" };
+const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
+
+/**
+ * A delivery of three lines in real Chromium: exact, short by 8 % with an override, rejected. The scale is simulated
+ * and speaks its bytes over TCP; driver, receiving, journal, photos and cloud are real.
+ */
+describe.skipIf(!hasTool("chromium"))("a delivery at the receiving page", () => {
+  let uiFolder = "";
+  let browser: Browser;
+
+  beforeAll(async () => {
+    uiFolder = await buildUi();
+    browser = await openBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await rm(uiFolder, { recursive: true, force: true });
+  });
+
+  async function start(school: School): Promise<{ terminal: Terminal; goods: DemoGoods }> {
+    const teardown = new Teardown();
+    onTestFinished(() => teardown.run());
+    const bench = await startDemoBench(join(school.folder, "goods"), clock, teardown);
+    const terminal = await school.startTerminal({
+      uiFolder,
+      adjust: (config) => ({ ...config, ...benchPart(bench, school) }),
+    });
+    const operators = terminal.store.operators;
+    await operators.add({ ...KEEPER, displayName: "张仓管", role: "keeper" });
+    await operators.add({ ...SECOND, displayName: "李厨师", role: "keeper" });
+    await operators.add({ ...MANAGER, displayName: "王主管", role: "manager" });
+    return { terminal, goods: bench.goods(() => null) };
+  }
+
+  it("takes one line exactly, one with an override, rejects one, and is signed by a second person", async () => {
+    const school = await openSchool();
+    const { terminal, goods } = await start(school);
+    const { day } = terminal.receiving.view();
+    await writeOrder(school, {
+      orderId: "three-lines",
+      supplier: { supplierId: "green", name: "绿源蔬菜" },
+      dueDate: day,
+      status: "open",
+      lines: [line("potato", "土豆", "50"), line("cabbage", "大白菜", "50"), line("tomato", "番茄", "20")],
+    });
+    await until("the order has arrived", () => terminal.store.orders.find("three-lines"));
+
+    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    onTestFinished(() => context.close());
+    const page = await context.newPage();
+    const complaints = complaintsOf(page);
+    const part = (id: string) => page.getByTestId(id);
+    const next = (code: string): Promise<unknown> =>
+      page.waitForSelector(`[data-testid="receive-page"][data-next="${code}"]`);
+    const key = async (pin: string): Promise<void> => {
+      for (const digit of pin) await part(`pad-${digit}`).click();
+      await part("pad-confirm").click();
+    };
+    const weigh = async (grams: number): Promise<void> => {
+      goods.put(grams);
+      await next("ready");
+      await part("take").click();
+      await part("taken").waitFor();
+    };
+    const clearPan = async (): Promise<void> => {
+      goods.put(0);
+      await part("taken").waitFor({ state: "detached" });
+    };
+
+    await page.goto(`${terminal.urls[0]?.url}/receive`);
+    await part("operator-id").fill(KEEPER.operatorId);
+    await key(KEEPER.pin);
+    await part("delivery-three-lines").click();
+
+    await part("line-potato").click();
+    await weigh(50_000);
+    await picture(page, "e2e-taken");
+    expect(await part("taken-weight").innerText()).toContain("50.000");
+    await page.waitForSelector('[data-testid="taken"] [data-loaded="true"]');
+    await clearPan();
+    await next("line-full");
+    await part("finish-line").click();
+    await part("choice-accept").click();
+    await page.waitForSelector('[data-testid="line-potato"][data-decision="accepted"]');
+
+    await part("line-cabbage").click();
+    await weigh(46_000);
+    await clearPan();
+    await part("finish-line").click();
+    await part("choice-accept").click();
+    await part("ask-under").waitFor();
+    await picture(page, "e2e-asked");
+    await part("ask-override").click();
+    await part("choice-supplier-agreed").click();
+    await part(`choice-${MANAGER.operatorId}`).click();
+    await key(MANAGER.pin);
+    await page.waitForSelector('[data-testid="line-cabbage"][data-decision="accepted"]');
+
+    await part("line-tomato").click();
+    goods.put(20_000);
+    await next("ready");
+    await part("reject-goods").click();
+    await part("reject-weighed").click();
+    await part("choice-not-fresh").click();
+    await part("taken").waitFor();
+    await clearPan();
+    await part("finish-line").click();
+    await part("choice-reject").click();
+    await part("choice-not-fresh").click();
+    await page.waitForSelector('[data-testid="line-tomato"][data-decision="rejected"]');
+
+    await next("all-decided");
+    await part("close-delivery").click();
+    expect(await part(`choice-${KEEPER.operatorId}`).count()).toBe(0);
+    await part(`choice-${SECOND.operatorId}`).click();
+    await key(SECOND.pin);
+    await part("receive-result").waitFor();
+    await picture(page, "e2e-result");
+    expect(await part("receive-result").getAttribute("data-outcome")).toBe("accepted-in-part");
+    expect(complaints).toEqual([]);
+
+    const seq = terminal.store.journal.head().seq;
+    await until("the cloud has the whole journal", () => terminal.store.journal.ackedSeq() >= seq || null);
+    const entries = school.cloud.views.entries(0, 500).filter(({ kind }) => kind.startsWith("weighin."));
+    expect(entries.map(({ kind }) => kind)).toEqual(
+      expect.arrayContaining(["weighin.accepted", "weighin.rejected"]),
+    );
+    const hashes = new Set(
+      [...JSON.stringify(entries).matchAll(/"(?:photo|thumbnail)Sha256":"([0-9a-f]{64})"/g)].map(
+        ([, hash]) => hash,
+      ),
+    );
+    // Three photos, each with its own caption; thumbnails of one and the same picture are one file.
+    expect(hashes.size).toBeGreaterThanOrEqual(4);
+    for (const hash of hashes) {
+      const photo = async (): Promise<number> => (await fetch(`${school.cloud.url}/photos/${hash}`)).status;
+      await expect.poll(photo, { timeout: 30_000 }).toBe(200);
+    }
+  });
+
+  async function picture(page: Page, name: string): Promise<void> {
+    if (SCREENSHOTS !== undefined) await page.screenshot({ path: join(SCREENSHOTS, `${name}.png`) });
+  }
+});
+
+/** Through the door that an ordering system uses. */
+async function writeOrder({ cloud }: School, order: object): Promise<void> {
+  const answer = await fetch(`${cloud.url}/api/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(order),
+  });
+  expect(await answer.text()).toContain("three-lines");
+}
+
+/** The demo's own devices and receiving, on this test's ports. */
+function benchPart(bench: DemoBench, { folder, mqttUrl }: School) {
+  const { devices, receiving } = demoConfig({
+    dataFolder: folder,
+    cameraFolder: null,
+    mqttUrl,
+    bench: bench.config,
+  });
+  return { devices, receiving };
+}
+
+function line(lineId: string, name: string, quantity: string) {
+  return {
+    lineId,
+    product: { productId: lineId, name },
+    unit: "kg" as const,
+    quantity,
+    packTareG: null,
+    tolerance: { underBp: 500, overBp: 500 },
+    priceFen: 280,
+    gtins: [],
+    temperatureMilliCMax: null,
+    lotRequired: false,
+    shelfDaysMin: null,
+  };
+}
