@@ -4,6 +4,7 @@ import type { Database } from "better-sqlite3";
 import type { Timer } from "../../device/platform/clock.ts";
 import { type IdSource, idSource } from "../../device/platform/entropy.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
+import { AlarmBoard } from "../../scripts/reference-cloud/alarm-board.ts";
 import { openCloudDatabase } from "../../scripts/reference-cloud/cloud-database.ts";
 import { CloudMqtt } from "../../scripts/reference-cloud/cloud-mqtt.ts";
 import { DeviceBook } from "../../scripts/reference-cloud/device-book.ts";
@@ -144,6 +145,7 @@ export class SimulatedCloud {
       templates,
       photos: new PhotoIntake(db, join(this.#folder, "photos"), now),
       orders: new OrderDesk(db),
+      alarms: new AlarmBoard(now),
       mealPlan: () => null,
       onChanged: () => {},
       clock,
