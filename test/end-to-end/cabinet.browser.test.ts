@@ -82,7 +82,10 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
     const complaints = complaintsOf(page);
 
     await page.waitForSelector('[data-testid="probe-cabinet-air"][data-tone="ok"]');
-    await page.getByTestId(/^missing-.*-rice$/).last().click();
+    await page
+      .getByTestId(/^missing-.*-rice$/)
+      .last()
+      .click();
     goods.put(100);
     await page.getByText("还差").waitFor();
     goods.put(200);
