@@ -1,3 +1,4 @@
+import { SystemClock } from "../platform/system-clock.ts";
 import type {
   LeaveAnswer,
   MissingSample,
@@ -13,13 +14,14 @@ import type { SignatureDesk, SignOutcome } from "../signatures/signature-port.ts
 import { CABINET_ID } from "./fake-cabinet.ts";
 import { Listeners } from "./fake-listeners.ts";
 
+const clock = new SystemClock();
 const HOUR_MS = 3_600_000;
 const MEAL = { date: "2026-09-01", periodId: "lunch", periodName: { zh: "午餐", en: "Lunch" } };
 const KEEPER = { operatorId: "k1", displayName: "王师傅" };
 
 export function fakeSample(slotId: string, state: SampleState, dish = "红烧肉"): SampleView {
   const ageMs = { keeping: 30, due: 50, overdue: 80, seized: 30, disposed: 60, voided: 1 }[state] * HOUR_MS;
-  const nowMs = Date.now();
+  const nowMs = clock.now();
   return {
     sampleId: `sample-${slotId}`,
     meal: MEAL,
@@ -47,7 +49,7 @@ export const fakeMissing = (
   meal: MEAL,
   dish: { dishId, dishName: { zh, en } },
   state,
-  deadlineMs: Date.now() + HOUR_MS,
+  deadlineMs: clock.now() + HOUR_MS,
 });
 
 /** Stands for the samples: the steps follow each other, and the test says what lies on the pan. */
