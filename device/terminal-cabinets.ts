@@ -105,12 +105,12 @@ export function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSet
 
 /** What the cabinet's page needs; nothing where no cabinet is configured. */
 export function kioskCabinets(
-  config: Pick<Config, "cabinets">,
+  config: Pick<Config, "cabinets" | "receiving">,
   { operators }: Pick<TerminalStore, "operators">,
-  parts: Omit<KioskCabinets, "operatorName">,
+  parts: Pick<KioskCabinets, "cabinets" | "samples" | "signatures">,
 ): { readonly cabinets?: KioskCabinets } {
   if (config.cabinets.length === 0) return {};
   const operatorName = (operatorId: string): string | null =>
     operators.list().find((operator) => operator.operatorId === operatorId)?.displayName ?? null;
-  return { cabinets: { ...parts, operatorName } };
+  return { cabinets: { ...parts, seesSamples: config.receiving.camera.kind === "same", operatorName } };
 }

@@ -158,6 +158,8 @@ export interface CabinetSurroundings {
   readonly terminal: z.output<typeof terminalNameSchema>;
   /** False where temperatures are watched and no samples kept. */
   readonly keepsSamples: boolean;
+  /** The picture of the page's camera is what will be on a sample's photo. */
+  readonly seesSamples: boolean;
   /** Null outside the demo. */
   readonly demo: DemoCabinetShown | null;
   readonly goods: DemoGoodsShown | null;

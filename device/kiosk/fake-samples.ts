@@ -1,4 +1,4 @@
-import { SystemClock } from "../platform/system-clock.ts";
+import type { Clock } from "../platform/clock.ts";
 import type {
   LeaveAnswer,
   MissingSample,
@@ -14,14 +14,12 @@ import type { SignatureDesk, SignOutcome } from "../signatures/signature-port.ts
 import { CABINET_ID } from "./fake-cabinet.ts";
 import { Listeners } from "./fake-listeners.ts";
 
-const clock = new SystemClock();
 const HOUR_MS = 3_600_000;
 const MEAL = { date: "2026-09-01", periodId: "lunch", periodName: { zh: "午餐", en: "Lunch" } };
 const KEEPER = { operatorId: "k1", displayName: "王师傅" };
 
-export function fakeSample(slotId: string, state: SampleState, dish = "红烧肉"): SampleView {
+function fakeSample(nowMs: number, slotId: string, state: SampleState, dish = "红烧肉"): SampleView {
   const ageMs = { keeping: 30, due: 50, overdue: 80, seized: 30, disposed: 60, voided: 1 }[state] * HOUR_MS;
-  const nowMs = clock.now();
   return {
     sampleId: `sample-${slotId}`,
     meal: MEAL,
@@ -40,7 +38,8 @@ export function fakeSample(slotId: string, state: SampleState, dish = "红烧肉
   };
 }
 
-export const fakeMissing = (
+const fakeMissing = (
+  nowMs: number,
   dishId: string,
   zh: string,
   en: string,
@@ -49,26 +48,34 @@ export const fakeMissing = (
   meal: MEAL,
   dish: { dishId, dishName: { zh, en } },
   state,
-  deadlineMs: clock.now() + HOUR_MS,
+  deadlineMs: nowMs + HOUR_MS,
 });
 
 /** Stands for the samples: the steps follow each other, and the test says what lies on the pan. */
 export class FakeSamples implements Samples {
   readonly asked: unknown[] = [];
   readonly #listeners = new Listeners<void>();
+  readonly #clock: Pick<Clock, "now">;
   takeAnswer: TakeAnswer = { kind: "ok" };
   leaveAnswer: LeaveAnswer = { kind: "done", sampleIds: [] };
-  stored: readonly SampleView[] = [
-    fakeSample("1", "keeping"),
-    fakeSample("2", "keeping", "番茄炒蛋"),
-    fakeSample("3", "due", "清炒时蔬"),
-    fakeSample("4", "overdue", "香菇滑鸡配土豆泥和玉米"),
-  ];
-  missing: readonly MissingSample[] = [
-    fakeMissing("greens", "清炒时蔬", "Stir-fried greens"),
-    fakeMissing("soup", "紫菜蛋花汤", "Seaweed soup", "missing"),
-  ];
+  stored: readonly SampleView[];
+  missing: readonly MissingSample[];
   taking: TakingView = { step: "idle" };
+
+  constructor(clock: Pick<Clock, "now">) {
+    this.#clock = clock;
+    const nowMs = clock.now();
+    this.stored = [
+      fakeSample(nowMs, "1", "keeping"),
+      fakeSample(nowMs, "2", "keeping", "番茄炒蛋"),
+      fakeSample(nowMs, "3", "due", "清炒时蔬"),
+      fakeSample(nowMs, "4", "overdue", "香菇滑鸡配土豆泥和玉米"),
+    ];
+    this.missing = [
+      fakeMissing(nowMs, "greens", "清炒时蔬", "Stir-fried greens"),
+      fakeMissing(nowMs, "soup", "紫菜蛋花汤", "Seaweed soup", "missing"),
+    ];
+  }
 
   onChanged = (listener: () => void): (() => void) => this.#listeners.add(listener);
   become(taking: TakingView): void {
@@ -104,7 +111,7 @@ export class FakeSamples implements Samples {
     };
   }
 
-  history = (): readonly SampleView[] => [...this.stored, fakeSample("9", "disposed")];
+  history = (): readonly SampleView[] => [...this.stored, fakeSample(this.#clock.now(), "9", "disposed")];
 
   async take(command: TakeCommand): Promise<TakeAnswer> {
     this.asked.push(command);
@@ -116,7 +123,7 @@ export class FakeSamples implements Samples {
     const what = {
       sampleId: "sample-5",
       meal: MEAL,
-      dish: fakeMissing("greens", "清炒时蔬", "Greens").dish,
+      dish: { dishId: "greens", dishName: { zh: "清炒时蔬", en: "Stir-fried greens" } },
       isLate: false,
     };
     const weighed = { containerId: "box", grossG: 172, tareG: 40, netG: 132 };
@@ -135,7 +142,7 @@ export class FakeSamples implements Samples {
           freeSlots: [{ cabinetId: CABINET_ID, slotIds: ["5", "6", "7", "8", "10"] }],
         };
       case "choose-slot": {
-        const sample = fakeSample(command.slotId, "keeping", "清炒时蔬");
+        const sample = fakeSample(this.#clock.now(), command.slotId, "keeping", "清炒时蔬");
         this.stored = [...this.stored, sample];
         this.missing = this.missing.filter(({ dish }) => dish.dishId !== "greens");
         return { step: "stored", sample, label: LABEL };

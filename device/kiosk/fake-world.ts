@@ -99,7 +99,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const demo = { online: true, empty: false, next: 0 };
   const receiving = new FakeReceiving();
   const cabinets = new FakeCabinets();
-  const samples = new FakeSamples();
+  const samples = new FakeSamples(options.clock);
   const signatures = new FakeSignatures();
   const fridge = { isDoorOpen: false, isCompressorOn: true, isProbeUnplugged: false };
   const goods = { grams: 0, isShaken: false, isPlugged: true, scanned: [] as string[] };
@@ -135,6 +135,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
       cabinets,
       samples,
       signatures,
+      seesSamples: true,
       operatorName: (operatorId) =>
         signatures.signers().find((each) => each.operatorId === operatorId)?.displayName ?? null,
     },

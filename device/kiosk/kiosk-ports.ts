@@ -121,6 +121,8 @@ export interface KioskCabinets {
   /** Null where temperatures are watched and no samples kept. */
   readonly samples: Samples | null;
   readonly signatures: SignatureDesk;
+  /** The page's camera is the one that photographs samples, so its picture shows what will be on the photo. */
+  readonly seesSamples: boolean;
   /** Null where the operator is no longer known. */
   readonly operatorName: (operatorId: string) => string | null;
 }

@@ -153,6 +153,7 @@ function makeCabinetScreens(options: KioskServerOptions): CabinetScreens | null 
       camera: cameraShown(options),
       terminal: { site, device, zone, language },
       keepsSamples: here.samples !== null,
+      seesSamples: here.seesSamples,
       demo: demoCabinetShown(options),
       goods: demoGoodsShown(options),
     }),
