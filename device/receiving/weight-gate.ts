@@ -1,4 +1,4 @@
-import type { ScaleReading } from "../../firmware-bridge/ports/scale.ts";
+import { isTareOn, type ScaleReading } from "../../firmware-bridge/ports/scale.ts";
 import type { GateReason, TareRecord } from "./receiving-port.ts";
 
 /**
@@ -155,7 +155,7 @@ function firstReason(
 /** The scale's own tare is on. */
 export function isTared({ latest, wasCommanded }: Pick<WeightGate, "latest" | "wasCommanded">): boolean {
   if (wasCommanded) return true;
-  return latest !== null && (latest.mode === "net" || (latest.tare !== null && /[1-9]/.test(latest.tare)));
+  return latest !== null && isTareOn(latest);
 }
 
 function scaleTareOf(gate: WeightGate, reading: ScaleReading): GatedWeight["scaleTare"] {

@@ -1,5 +1,10 @@
 import { createHash } from "node:crypto";
-import type { Scale, ScaleReading, ScaleState } from "../../firmware-bridge/ports/scale.ts";
+import {
+  isTareOn,
+  type Scale,
+  type ScaleReading,
+  type ScaleState,
+} from "../../firmware-bridge/ports/scale.ts";
 import { RAW_FRAME_BYTES_MAX, RAW_FRAMES_MAX, type SampleStored } from "./sample-entries.ts";
 import type { LiveWeight, SampleContainer } from "./samples-port.ts";
 
@@ -48,7 +53,7 @@ function tareOf(
   reading: ScaleReading,
   container: SampleContainer,
 ): { readonly tareG: number; readonly tareFrom: "container" | "scale" } {
-  return reading.mode === "net"
+  return isTareOn(reading)
     ? { tareG: 0, tareFrom: "scale" }
     : { tareG: container.tareG, tareFrom: "container" };
 }

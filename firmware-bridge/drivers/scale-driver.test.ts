@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { hasTool } from "../../test/require-tool.ts";
-import type { Scale, ScaleReading, ScaleState } from "../ports/scale.ts";
+import { isTareOn, type Scale, type ScaleReading, type ScaleState } from "../ports/scale.ts";
 import { DIALECTS, dialectOf } from "../protocol/registry.ts";
 import { PtyHost } from "../simulators/pty-bay.ts";
 import {
@@ -149,6 +149,8 @@ describe.each(lines)("a scale over $line", (line) => {
         stableFrom,
       });
       expect(first.raw.length).toBeGreaterThan(5);
+      // MT-SICS calls every weight net, so that is no sign of a tare.
+      expect(isTareOn(first)).toBe(false);
       expect(scale.state()).toEqual({ kind: "live" });
     }),
   );

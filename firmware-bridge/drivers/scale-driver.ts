@@ -237,13 +237,14 @@ export class ScaleDriver extends DeviceBase implements Scale {
       weight.value === null || weight.unit === null ? null : exactGrams(weight.value, weight.unit);
     const isOver = weight.overload === true || isAbove(grams, this.#options.capacityG);
     const value = isOver || weight.underload === true || weight.notZeroed === true ? null : weight.value;
-    const stableFrom = this.#options.dialect.trust.stability === "wire" ? "wire" : "software";
+    const { trust, isAlwaysNet } = this.#options.dialect;
+    const stableFrom = trust.stability === "wire" ? "wire" : "software";
     return {
       value,
       resolution: value === null ? null : resolutionOf(value),
       unit: weight.unit,
       grams: value === null ? null : grams,
-      mode: weight.mode,
+      mode: weight.mode === "net" && weight.tare === undefined && isAlwaysNet === true ? null : weight.mode,
       gross: weight.gross ?? (weight.mode === "gross" ? value : null),
       tare: weight.tare ?? (weight.mode === "tare" ? value : null),
       net: weight.mode === "net" ? value : null,

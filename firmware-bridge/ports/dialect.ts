@@ -43,6 +43,8 @@ export interface Dialect {
   /** USB HID: first bytes of the reports that this dialect means; the device may send others. */
   readonly hidReportIds?: readonly number[];
   readonly trust: Trust;
+  /** Its weights are called net whether a tare is on or not, so that says nothing of a tare. */
+  readonly isAlwaysNet?: true;
   /** Names of the options that `open` understands; a site sets what the wire does not say. */
   readonly optionNames: readonly string[];
   /** @throws BridgeFault `dialect-options` when a value is out of its range. */

@@ -11,6 +11,7 @@ export interface ScaleReading {
   readonly unit: MassUnit | null;
   /** Where the value is a whole number of grams; null otherwise, never rounded. */
   readonly grams: number | null;
+  /** Null where the dialect does not tell, also where it says net whether or not a tare is on. */
   readonly mode: WeighMode | null;
   readonly gross: string | null;
   readonly tare: string | null;
@@ -26,6 +27,11 @@ export interface ScaleReading {
   readonly receivedMonoMs: number;
   /** The bytes that said so. */
   readonly raw: Uint8Array;
+}
+
+/** The scale's own tare is on, as far as it tells. Taking off another one as well would make the goods lighter. */
+export function isTareOn({ mode, tare }: Pick<ScaleReading, "mode" | "tare">): boolean {
+  return tare === null ? mode === "net" : /[1-9]/.test(tare);
 }
 
 export type ScaleState = DeviceState;

@@ -16,6 +16,7 @@ export const mtPrint: Dialect = {
   device: "scale",
   serial: { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 },
   trust: { stability: "none", check: "none", evidence: "captured", caution: "one line for each key press" },
+  isAlwaysNet: true,
   optionNames: [],
   open: () => ({
     framing: textLines(),

@@ -16,6 +16,7 @@ export const mtSics: Dialect = {
   device: "scale",
   serial: { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 },
   trust: { stability: "wire", check: "none", evidence: "captured" },
+  isAlwaysNet: true,
   optionNames: [],
   open: () => ({
     framing: textLines(),
