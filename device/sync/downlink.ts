@@ -77,6 +77,7 @@ export class Downlink {
         break;
       case "journalPage":
         // A late answer to a question of the recovery; it has long been put again, or is no longer needed.
+        this.#with(CHANNELS.journalPage, payload, () => {});
         break;
       case "photoReceipt":
         this.#with(CHANNELS.photoReceipt, payload, (receipt) => this.#options.onPhotoReceipt(receipt));
