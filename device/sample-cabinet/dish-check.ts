@@ -54,10 +54,16 @@ export class DishCheck {
     this.#options = options;
   }
 
+  /** A meal that was over before is not looked after: this terminal had no samples then, or it is too long ago. */
+  notBeforeMs(nowMs: number): number {
+    const { book, sinceMs } = this.#options;
+    return Math.max(nowMs - LOOK_BACK_MS, Math.min(sinceMs, book.firstDeadlineMs() ?? sinceMs));
+  }
+
   /** With a clock that can be believed. @throws CanteenError of the disk. */
   checkMeals(nowMs: number): void {
-    const { meals, book, settings, sinceMs } = this.#options;
-    const notBeforeMs = Math.max(nowMs - LOOK_BACK_MS, Math.min(sinceMs, book.firstDeadlineMs() ?? sinceMs));
+    const { meals, book, settings } = this.#options;
+    const notBeforeMs = this.notBeforeMs(nowMs);
     const days = Array.from({ length: LOOK_BACK_MS / MS_PER_DAY + 1 }, (_, index) =>
       meals.dateOf(notBeforeMs + index * MS_PER_DAY),
     );

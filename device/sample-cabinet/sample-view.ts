@@ -98,7 +98,8 @@ export class SampleViews {
     return this.#options.book.seized(countMax).map((record) => this.sample(record));
   }
 
-  missing(nowMs: number): readonly MissingSample[] {
+  /** @param notBeforeMs a meal that was over before is nobody's to sample here: the terminal was not looking then. */
+  missing(nowMs: number, notBeforeMs: number): readonly MissingSample[] {
     const { book, meals, settings } = this.#options;
     const late = book.missingSince(nowMs - LOOK_BACK_MS).map(
       ({ meal, dish, deadlineMs, isAnswered }): MissingSample => ({
@@ -111,8 +112,10 @@ export class SampleViews {
     const today = meals.mealsOn(meals.dateOf(nowMs));
     const open = today
       .filter(
-        ({ startMs, date, periodId }) =>
-          startMs - settings.aheadMs <= nowMs && !book.isChecked(date, periodId),
+        ({ startMs, endMs, date, periodId }) =>
+          startMs - settings.aheadMs <= nowMs &&
+          endMs + settings.graceMs > notBeforeMs &&
+          !book.isChecked(date, periodId),
       )
       .flatMap((meal) =>
         unsampled(meal, book).map(

@@ -1,6 +1,17 @@
 import { expect, test } from "vitest";
+import { temporaryFolder } from "../journal/journal-fixture.ts";
 import { verifyJournal } from "../journal/verify.ts";
-import { DATE, fakeStudio, HOUR_MS, lunches, type SampleRig, sampleRig } from "./sample-fixture.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
+import {
+  DATE,
+  FakeAlarms,
+  fakeStudio,
+  HOUR_MS,
+  LUNCH_MS,
+  lunches,
+  type SampleRig,
+  sampleRig,
+} from "./sample-fixture.ts";
 import { sampleProjection } from "./sample-projection.ts";
 import type { SignWith } from "./samples-port.ts";
 
@@ -147,6 +158,14 @@ test("a sample that nobody goes on with is forgotten, and the stored one leaves 
   await rig.store("rice", "1");
   await rig.clock.advance(60_000);
   expect(rig.samples.view().taking.step).toBe("idle");
+});
+
+test("a meal that was over before the terminal looked after samples is nobody's to sample", async () => {
+  const clock = new VirtualClock(LUNCH_MS + 5 * HOUR_MS);
+  const rig = sampleRig({ kept: { folder: temporaryFolder(), clock, alarms: new FakeAlarms() } });
+  await clock.advance(60_000);
+  expect(rig.samples.view().missing).toEqual([]);
+  expect(rig.alarms.said).toEqual([]);
 });
 
 test("after the meal and its grace a dish without a sample is an alarm, once, until it is sampled late", async () => {

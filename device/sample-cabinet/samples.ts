@@ -62,7 +62,9 @@ class TerminalSamples implements Samples {
     const { gramsMin, keepHours, graceMs, containers } = settings;
     return {
       cabinets: this.#views.cabinets(),
-      missing: clockTrusted ? this.#views.missing(clock.now()) : [],
+      missing: clockTrusted
+        ? this.#views.missing(clock.now(), this.#check?.notBeforeMs(clock.now()) ?? clock.now())
+        : [],
       toDispose: this.#views.toDispose(),
       seized: this.#views.seized(SEIZED_SHOWN_MAX),
       taking: this.#counter.view(),
