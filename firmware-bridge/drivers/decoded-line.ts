@@ -67,6 +67,11 @@ export class DecodedLine {
     return this.#recent.take();
   }
 
+  /** What has come belongs together and nothing follows it: half a frame is judged as it stands, and does not wait on. */
+  endMessage(): void {
+    for (const frame of this.#session.end()) this.#listener.frame(frame);
+  }
+
   async close(): Promise<void> {
     this.#silence?.cancel();
     await this.#line.close();
@@ -90,9 +95,7 @@ export class DecodedLine {
     const { endAfterSilenceMs, clock } = this.#options;
     if (endAfterSilenceMs === undefined) return;
     this.#silence?.cancel();
-    this.#silence = clock.after(endAfterSilenceMs, () => {
-      for (const frame of this.#session.end()) this.#listener.frame(frame);
-    });
+    this.#silence = clock.after(endAfterSilenceMs, () => this.endMessage());
   }
 }
 

@@ -115,6 +115,8 @@ export class ModbusBus extends DeviceBase {
 
   #next(): void {
     this.#timer = undefined;
+    // What came in the pause answers nobody; left in the buffer it would swallow the answer to the next question.
+    this.line.endMessage();
     this.#current = this.#waiting.shift();
     if (this.#current !== undefined) this.#send(this.#current);
   }
@@ -129,6 +131,10 @@ export class ModbusBus extends DeviceBase {
   }
 
   #onNoAnswer(pending: Pending): void {
+    // Two devices at one address leave half a frame that would wait for bytes of the next probe's answer.
+    this.line.endMessage();
+    // It may have been the answer after all.
+    if (this.#current !== pending) return;
     if (pending.tries < TRIES_MAX) this.#send(pending);
     else this.#finish({ kind: pending.unfitting ? "unfitting" : pending.damaged ? "damaged" : "silent" });
   }
