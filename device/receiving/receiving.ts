@@ -119,6 +119,10 @@ class ReceivingLoop implements Receiving {
     return () => void this.#viewListeners.delete(listener);
   }
 
+  isAtGoods(): boolean {
+    return this.#state.place.kind !== "choosing";
+  }
+
   live(): LiveReceiving {
     const { studio } = this.#options;
     return {
