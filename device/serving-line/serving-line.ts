@@ -29,6 +29,7 @@ import type {
   VoidResult,
 } from "./serving-line-port.ts";
 import { checkSettings } from "./settings.ts";
+import { TillHolds } from "./till-holds.ts";
 
 export type { CameraUse, MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 
@@ -58,9 +59,7 @@ class TerminalServingLine implements ServingLineControl {
   /** A plan that came while a diner was being served. */
   #nextPlan: MealPlan | null = null;
   #tillOpen = true;
-  readonly #holds = new Map<CameraUse, TillHold>();
-  /** Of holds that ended while another lasted. */
-  #bystander: { readonly personId: string | null } | null = null;
+  readonly #holds = new TillHolds();
   #closed = false;
   readonly #expectDiners: DinerNotice;
   #status: ServingLineStatus;
@@ -83,7 +82,7 @@ class TerminalServingLine implements ServingLineControl {
       limits: settings.limits,
       kindsServed: settings.kindsServed,
       tillOpen: () => this.#tillOpen && !this.#loop.broken(),
-      cameraFree: () => this.#holds.size === 0,
+      cameraFree: () => this.#holds.isFree(),
       clockTrusted: () => this.#moment().clockTrusted,
       diskSafe,
     });
@@ -214,10 +213,8 @@ class TerminalServingLine implements ServingLineControl {
     this.#assertOpen();
     const { kind } = this.#loop.checkout().phase;
     const free = kind === "idle" || kind === "cooling-down" || kind === "closed";
-    if (!free || this.#holds.has(use)) return null;
-    const hold: TillHold = { release: (bystander) => this.#release(use, hold, bystander) };
-    this.#holds.set(use, hold);
-    this.#refreshTill();
+    const hold = free ? this.#holds.give(use, (bystander) => this.#reopen(bystander)) : null;
+    if (hold !== null) this.#refreshTill();
     return hold;
   }
 
@@ -268,13 +265,8 @@ class TerminalServingLine implements ServingLineControl {
     this.#loop.dispatch({ kind: "card", personId, offer: this.#offer(), atMono: clock.mono() });
   }
 
-  #release(use: CameraUse, hold: TillHold, left: { readonly personId: string | null }): void {
-    if (this.#holds.get(use) !== hold || this.#closed) return;
-    this.#holds.delete(use);
-    const isOnlyOne = this.#bystander === null || this.#bystander.personId === left.personId;
-    const bystander = isOnlyOne ? left : { personId: null };
-    this.#bystander = this.#holds.size === 0 ? null : bystander;
-    if (this.#holds.size > 0) return;
+  #reopen(bystander: { readonly personId: string | null }): void {
+    if (this.#closed) return;
     const closedReason = this.#closedReason();
     this.#loop.dispatch({ kind: "till", closedReason, bystander, atMono: this.#options.clock.mono() });
   }
