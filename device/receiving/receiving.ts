@@ -291,11 +291,11 @@ class ReceivingLoop implements Receiving {
     const { clock, localTime } = this.#options;
     const now = clock.now();
     const moment = { atMono: atMono ?? clock.mono(), caption: captionOf(caption, localTime(now)) };
-    const outcome = await this.#takePhoto(moment);
+    const outcome = await this.#takePhoto(moment, caption.contentCode);
     this.#dispatch({ kind: "photo", token, outcome });
   }
 
-  async #takePhoto(moment: Parameters<PhotoStudio["take"]>[0]): Promise<PhotoOutcome> {
+  async #takePhoto(moment: Parameters<PhotoStudio["take"]>[0], contentCode: string): Promise<PhotoOutcome> {
     const { studio, clock, logger } = this.#options;
     if (studio === null) return { kind: "none", why: "no-camera" };
     const waited = Promise.withResolvers<PhotoOutcome>();
@@ -304,7 +304,7 @@ class ReceivingLoop implements Receiving {
       (outcome): PhotoOutcome => {
         if (outcome.kind === "taken") {
           const { offMs, ...photo } = outcome.photo;
-          return { kind: "taken", ...photo, offMs: Math.round(offMs) };
+          return { kind: "taken", ...photo, offMs: Math.round(offMs), contentCode };
         }
         return outcome.reason === "busy" ? { kind: "busy" } : { kind: "none", why: outcome.reason };
       },
