@@ -105,6 +105,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
   return {
     operatorAtTill: () => screens.operatorAtTill(),
     operatorAtReceiving: () => receivingScreens?.operatorAtPage() ?? null,
+    isPageOpen: (page) => (page === "receive" ? receivingScreens : cabinetScreens)?.isOpen() ?? false,
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);

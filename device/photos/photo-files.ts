@@ -17,6 +17,8 @@ export function photoHash(content: Uint8Array): string {
 /** The files themselves: `photos/{first two digits}/{sha256}.{jpg|webp}`. */
 export class PhotoFiles {
   readonly #folder: string;
+  /** Of the 256 those whose names have reached the disk, as far as this program saw. */
+  readonly #syncedFolders = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -30,7 +32,7 @@ export class PhotoFiles {
   async write(sha256: string, mediaType: PhotoMediaType, content: Uint8Array): Promise<void> {
     try {
       const folder = this.#folderOf(sha256);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const isNew = (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
       const beside = join(folder, `.${sha256}.part`);
       try {
         await writeSynced(beside, content);
@@ -40,7 +42,8 @@ export class PhotoFiles {
         throw error;
       }
       await syncFolder(folder);
-      await syncFolder(this.#folder);
+      if (isNew || !this.#syncedFolders.has(folder)) await syncFolder(this.#folder);
+      this.#syncedFolders.add(folder);
     } catch (error) {
       throw databaseFault(error) ?? error;
     }

@@ -35,6 +35,11 @@ export interface PhotoStore {
     content: Uint8Array,
     what: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
   ): Promise<StoredPhoto>;
+  /** As `put`, both or neither: a photo and its thumbnail reach the disk together. */
+  putBoth(
+    contents: Readonly<Record<PhotoSize, Uint8Array>>,
+    mediaType: PhotoMediaType,
+  ): Promise<Readonly<Record<PhotoSize, StoredPhoto>>>;
   /**
    * Ties photos to a journal entry; called inside the entry's transaction. Only a claimed photo goes to the cloud, and
    * one that nobody claims is deleted after a day.

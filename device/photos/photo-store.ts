@@ -2,7 +2,7 @@ import { rm } from "node:fs/promises";
 import type { Database } from "better-sqlite3";
 import { withDatabaseFaults } from "../journal/database-fault.ts";
 import { prepared } from "../journal/prepared.ts";
-import { assert } from "../platform/assert.ts";
+import { assert, present } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
@@ -68,33 +68,59 @@ class PhotosOnDisk implements PhotoStore {
     this.#files = new PhotoFiles(options.folder);
   }
 
-  put(
+  async put(
     content: Uint8Array,
-    what: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
+    { size, mediaType }: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
   ): Promise<StoredPhoto> {
+    const picture = newPicture(content, size, mediaType);
+    await this.#keep([picture]);
+    return this.#known(picture.sha256);
+  }
+
+  async putBoth(
+    contents: Readonly<Record<PhotoSize, Uint8Array>>,
+    mediaType: PhotoMediaType,
+  ): Promise<Readonly<Record<PhotoSize, StoredPhoto>>> {
+    const photo = newPicture(contents.photo, "photo", mediaType);
+    const thumbnail = newPicture(contents.thumbnail, "thumbnail", mediaType);
+    await this.#keep([photo, thumbnail]);
+    return { photo: this.#known(photo.sha256), thumbnail: this.#known(thumbnail.sha256) };
+  }
+
+  #keep(pictures: readonly NewPicture[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX)
-        throw tooLarge(content.byteLength);
-      const sha256 = photoHash(content);
-      const known = this.find(sha256);
-      if (known !== undefined && (await this.#isWhole(known))) return known;
-      await this.#makeRoom(content.byteLength);
-      await this.#files.write(sha256, what.mediaType, content);
-      withDatabaseFaults(() =>
-        this.#run(
-          `INSERT INTO photo (sha256, bytes, size, media_type, stored_at_ms) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (sha256) DO UPDATE SET problem = NULL`,
-          sha256,
-          content.byteLength,
-          what.size,
-          what.mediaType,
-          this.#options.clock.now(),
-        ),
+      const lacking: NewPicture[] = [];
+      for (const picture of pictures) {
+        const known = this.find(picture.sha256);
+        if (known === undefined || !(await this.#isWhole(known))) lacking.push(picture);
+      }
+      if (lacking.length === 0) return;
+      await this.#makeRoom(lacking.reduce((bytes, { content }) => bytes + content.byteLength, 0));
+      await Promise.all(
+        lacking.map(({ sha256, mediaType, content }) => this.#files.write(sha256, mediaType, content)),
       );
-      const stored = this.find(sha256);
-      assert(stored !== undefined, "a photo that was just stored has a row");
-      return stored;
+      withDatabaseFaults(() =>
+        this.#options.db.transaction(() => {
+          for (const picture of lacking) this.#insert(picture);
+        })(),
+      );
     });
+  }
+
+  #insert({ sha256, content, size, mediaType }: NewPicture): void {
+    this.#run(
+      `INSERT INTO photo (sha256, bytes, size, media_type, stored_at_ms) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (sha256) DO UPDATE SET problem = NULL`,
+      sha256,
+      content.byteLength,
+      size,
+      mediaType,
+      this.#options.clock.now(),
+    );
+  }
+
+  #known(sha256: string): StoredPhoto {
+    return present(this.find(sha256), "a photo that was just stored");
   }
 
   claim(hashes: readonly string[]): void {
@@ -250,6 +276,18 @@ class PhotosOnDisk implements PhotoStore {
   #run(sql: string, ...values: readonly (string | number)[]): { readonly changes: number } {
     return prepared<(string | number)[]>(this.#options.db, sql).run(...values);
   }
+}
+
+interface NewPicture {
+  readonly sha256: string;
+  readonly content: Uint8Array;
+  readonly size: PhotoSize;
+  readonly mediaType: PhotoMediaType;
+}
+
+function newPicture(content: Uint8Array, size: PhotoSize, mediaType: PhotoMediaType): NewPicture {
+  if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX) throw tooLarge(content.byteLength);
+  return { sha256: photoHash(content), content, size, mediaType };
 }
 
 function photoOf(row: PhotoRow): StoredPhoto {

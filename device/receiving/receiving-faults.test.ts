@@ -251,6 +251,21 @@ describe("an order that changes while it is received", () => {
 });
 
 describe("codes", () => {
+  test("that the scanner itself refused are shown, and the next good one goes on", async () => {
+    const rig = await weighing();
+    rig.scanner.refuse("check-digit");
+    expect(rig.receiving.view().lastScan).toEqual({ gtin: null, outcome: "code-check-digit" });
+    rig.scanner.refuse("unreadable");
+    expect(rig.receiving.view().lastScan).toEqual({ gtin: null, outcome: "code-unreadable" });
+    const goods = { kind: "goods", netG: null, lot: "L7", expiry: null } as const;
+    rig.codes.set("good", { ...goods, gtin: "06901234567892" });
+    rig.scanner.scan("good");
+    expect(rig.receiving.view()).toMatchObject({
+      lastScan: { outcome: "goods-filled" },
+      step: { goods: { lot: "L7" } },
+    });
+  });
+
   test("a wrong check digit, an unknown code and goods of no line are told apart", async () => {
     const rig = await weighing();
     rig.codes.set("bad", { kind: "refused", reason: "code-check-digit" });

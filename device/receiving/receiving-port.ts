@@ -464,6 +464,8 @@ export interface Receiving {
   view(): ReceivingView;
   /** Called at each change of the view; must not throw. @returns a function that unsubscribes. */
   onView(listener: (view: ReceivingView) => void): () => void;
+  /** Whether a delivery is open, or goods are weighed out. Costs nothing to ask. */
+  isAtGoods(): boolean;
   live(): LiveReceiving;
   /** Called at each reading of a scale or a probe; must not throw. */
   onLive(listener: (live: LiveReceiving) => void): () => void;

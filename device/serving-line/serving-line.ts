@@ -14,7 +14,7 @@ import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
 import { ORDER_ITEMS_MAX, priceOrder } from "./order-price.ts";
 import { createSalesGate, type SalesGate } from "./sales-gate.ts";
-import type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
+import type { CameraUse, MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 import { lineClosed, mealPlanUnusable } from "./serving-line-faults.ts";
 import type { ServingLineOptions } from "./serving-line-options.ts";
 import type {
@@ -30,7 +30,7 @@ import type {
 } from "./serving-line-port.ts";
 import { checkSettings } from "./settings.ts";
 
-export type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
+export type { CameraUse, MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 
 /**
  * @throws InvariantBroken for settings that cannot be; CanteenError `meal-plan-unusable`.
@@ -58,7 +58,9 @@ class TerminalServingLine implements ServingLineControl {
   /** A plan that came while a diner was being served. */
   #nextPlan: MealPlan | null = null;
   #tillOpen = true;
-  #hold: TillHold | null = null;
+  readonly #holds = new Map<CameraUse, TillHold>();
+  /** Of holds that ended while another lasted. */
+  #bystander: { readonly personId: string | null } | null = null;
   #closed = false;
   readonly #expectDiners: DinerNotice;
   #status: ServingLineStatus;
@@ -80,7 +82,8 @@ class TerminalServingLine implements ServingLineControl {
       gate: this.#gate,
       limits: settings.limits,
       kindsServed: settings.kindsServed,
-      tillOpen: () => this.#tillOpen && this.#hold === null && !this.#loop.broken(),
+      tillOpen: () => this.#tillOpen && !this.#loop.broken(),
+      cameraFree: () => this.#holds.size === 0,
       clockTrusted: () => this.#moment().clockTrusted,
       diskSafe,
     });
@@ -207,13 +210,13 @@ class TerminalServingLine implements ServingLineControl {
     this.#refreshTill();
   }
 
-  hold(): TillHold | null {
+  hold(use: CameraUse): TillHold | null {
     this.#assertOpen();
     const { kind } = this.#loop.checkout().phase;
     const free = kind === "idle" || kind === "cooling-down" || kind === "closed";
-    if (!free || this.#hold !== null) return null;
-    const hold: TillHold = { release: (bystander) => this.#release(hold, bystander) };
-    this.#hold = hold;
+    if (!free || this.#holds.has(use)) return null;
+    const hold: TillHold = { release: (bystander) => this.#release(use, hold, bystander) };
+    this.#holds.set(use, hold);
     this.#refreshTill();
     return hold;
   }
@@ -265,9 +268,13 @@ class TerminalServingLine implements ServingLineControl {
     this.#loop.dispatch({ kind: "card", personId, offer: this.#offer(), atMono: clock.mono() });
   }
 
-  #release(hold: TillHold, bystander: { readonly personId: string | null }): void {
-    if (this.#hold !== hold || this.#closed) return;
-    this.#hold = null;
+  #release(use: CameraUse, hold: TillHold, left: { readonly personId: string | null }): void {
+    if (this.#holds.get(use) !== hold || this.#closed) return;
+    this.#holds.delete(use);
+    const isOnlyOne = this.#bystander === null || this.#bystander.personId === left.personId;
+    const bystander = isOnlyOne ? left : { personId: null };
+    this.#bystander = this.#holds.size === 0 ? null : bystander;
+    if (this.#holds.size > 0) return;
     const closedReason = this.#closedReason();
     this.#loop.dispatch({ kind: "till", closedReason, bystander, atMono: this.#options.clock.mono() });
   }
