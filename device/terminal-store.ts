@@ -52,6 +52,8 @@ export interface TerminalStoreOptions {
   readonly ntpSynchronizedFile?: string;
   /** For the simulation: puts something between the journal and everything that uses it. */
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
+  /** For the simulation: a worker's thread keeps no simulated time. */
+  readonly makeBackups?: typeof startBackups;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -131,6 +133,7 @@ function open(
     logger,
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
+    makeBackups = startBackups,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -183,7 +186,7 @@ function open(
     ...{ site: config.site, device: config.device, clock, ids, logger },
   });
   teardown.add("checkpoints", () => checkpoints.close());
-  const backups = startBackups({
+  const backups = makeBackups({
     dbFile: databaseFile(config.dataFolder),
     folder: backupFolder(config.dataFolder),
     key: backupKeyOf(deviceKey),
