@@ -57,8 +57,11 @@ export interface PhotoStore {
   usage(): PhotoUsage;
   /** The disk is nearly full: deletes what the cloud has before its time, oldest first, until so many bytes are free. */
   free(bytes: number): Promise<{ readonly deletedCount: number }>;
-  /** Deletes what is confirmed and past its time, and what nobody claimed. */
-  tidy(): Promise<{ readonly deletedCount: number }>;
+  /**
+   * Deletes what is confirmed and past its time, and what nobody claimed. Takes up again what entries quote and the table
+   * does not know, as after the restore of an older backup.
+   */
+  tidy(): Promise<{ readonly deletedCount: number; readonly adoptedCount: number }>;
   /** Called when a photo waits for the cloud that did not before; must not throw. */
   onPending(listener: () => void): () => void;
 }
