@@ -53,8 +53,9 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
 
   const unlink = [
     servingLine.onStatus(() => screens.statusChanged()),
-    sync.onStatus(({ waitingCount }) => {
+    sync.onStatus(({ waitingCount, refusedEntry }) => {
       metrics.waitingCount(waitingCount);
+      metrics.entryRefused(refusedEntry?.seq ?? null);
       screens.statusChanged();
       receivingScreens?.surroundingsChanged();
       cabinetScreens?.surroundingsChanged();
