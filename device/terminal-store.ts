@@ -53,6 +53,8 @@ export interface TerminalStoreOptions {
   readonly ntpSynchronizedFile?: string;
   /** For the simulation: puts something between the journal and everything that uses it. */
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
+  /** For the simulation: a worker's thread keeps no simulated time. */
+  readonly makeBackups?: typeof startBackups;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -132,6 +134,7 @@ function open(
     logger,
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
+    makeBackups = startBackups,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -190,7 +193,7 @@ function open(
     mayWrite: () => freeBytes(config.dataFolder) > config.storage.freeBytesMin,
   });
   teardown.add("pruning", () => pruning.close());
-  const backups = startBackups({
+  const backups = makeBackups({
     dbFile: databaseFile(config.dataFolder),
     folder: backupFolder(config.dataFolder),
     key: backupKeyOf(deviceKey),

@@ -168,6 +168,7 @@ const CHECKS: Readonly<Record<Proof["checks"][number]["what"], string>> = {
   chain: "哈希链 / chain",
   photo: "照片 / photo",
   thumbnail: "缩略图 / thumbnail",
+  caption: "照片下的内容码 / content code under the photo",
   frames: "原始数据 / raw frames",
   weight: "重量 / weight",
   order: "订单 / order",
@@ -201,6 +202,11 @@ function recordLines(record: Proof["record"]): string[] {
     lines.push(`  放行 / let in by ${body.override.operatorId} (${body.override.reasonId})`);
   if ("signature" in body && body.signature !== null)
     lines.push(`  签字 / signed by ${body.signature.operatorId} (${body.signature.by})`);
-  if ("photo" in body && body.photo?.kind === "taken") lines.push(`  照片 / photo ${body.photo.photoSha256}`);
+  if ("photo" in body && body.photo?.kind === "taken") {
+    lines.push(`  照片 / photo ${body.photo.photoSha256}`);
+    // Only an eye can read the strip: this is what it must find there.
+    if (body.photo.contentCode !== null)
+      lines.push(`  照片下应写 / the strip must say: 内容码 content ${body.photo.contentCode}`);
+  }
   return lines;
 }

@@ -8,6 +8,7 @@ import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-t
 import { PhotoFiles } from "../photos/photo-files.ts";
 import type { PhotoMediaType } from "../photos/photo-port.ts";
 import { isFault } from "../platform/errors.ts";
+import { contentCode, contentOnRecord } from "../receiving/caption-content.ts";
 import {
   GOODS_ENTRY_SCHEMAS,
   type GoodsKind,
@@ -24,7 +25,7 @@ import { framesSha256 } from "../receiving/raw-frames.ts";
 export type CheckState = "ok" | "failed" | "gone" | "none";
 
 export interface ProofCheck {
-  readonly what: "chain" | "photo" | "thumbnail" | "frames" | "weight" | "order";
+  readonly what: "chain" | "photo" | "thumbnail" | "caption" | "frames" | "weight" | "order";
   readonly state: CheckState;
   /** Stable, for machines: which of the ways in which a check fails. */
   readonly code: string;
@@ -58,6 +59,7 @@ export async function proveEntry(db: Database, photoFolder: string, id: string):
   const checks = [
     checkChain(db, row),
     ...(await checkPhotos(db, photoFolder, entry.seq, photoOf(record))),
+    ...checkCaption(id, record),
     ...checkWeight(weightOf(record)),
     ...checkOrder(db, record),
   ];
@@ -142,6 +144,21 @@ async function checkPhoto(
     if (!isFault(error)) throw error;
     return { what, state: "failed", code: error.code };
   }
+}
+
+/** The code that was written under the photo is that of what is on record now. */
+function checkCaption(id: string, record: GoodsRecord): ProofCheck[] {
+  const photo = photoOf(record);
+  if (photo?.kind !== "taken") return [];
+  if (photo.contentCode === null) return [{ what: "caption", state: "none", code: "caption-without-code" }];
+  const isSame = contentCode(contentOnRecord(id, record)) === photo.contentCode;
+  return [
+    {
+      what: "caption",
+      state: isSame ? "ok" : "failed",
+      code: isSame ? "content-matches" : "content-differs",
+    },
+  ];
 }
 
 /** The frames are those of the hash, and read by the scale's own dialect they say the weight that is on record. */

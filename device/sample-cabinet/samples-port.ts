@@ -352,6 +352,8 @@ export interface Samples {
   history(limits: { readonly beforeSeq: number | null; readonly countMax: number }): readonly SampleView[];
   /** One step of taking a sample. One is taken at a time. */
   take(command: TakeCommand): Promise<TakeAnswer>;
+  /** Whether somebody takes one now. Costs nothing to ask. */
+  isTaking(): boolean;
   dispose(request: DisposeRequest): Promise<LeaveAnswer>;
   disposeEarly(request: DisposeEarlyRequest): Promise<LeaveAnswer>;
   seize(request: SeizeRequest): Promise<LeaveAnswer>;

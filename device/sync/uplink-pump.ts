@@ -6,16 +6,13 @@ import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs, MonoMs } from "../platform/units.ts";
 import { LanePace } from "./lane-pace.ts";
-import {
-  BATCH_BYTES_MAX,
-  BATCH_ENTRIES_MAX,
-  type JournalBatchMessage,
-  type ReceiptMessage,
-} from "./messages.ts";
+import { BATCH_BYTES_MAX, type JournalBatchMessage, type ReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
 import {
   type Conflict,
   initialUplink,
+  type Refusal,
+  refusedEntry,
   stepUplink,
   type UplinkEffect,
   type UplinkInput,
@@ -68,11 +65,12 @@ export class UplinkPump {
   #closed = false;
   #timer: { readonly dueMs: MonoMs; readonly timer: Timer } | null = null;
   #lastReceiptAtMs: EpochMs | null = null;
+  #refused: Refusal | null = null;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    const { journal } = options;
-    this.#state = initialUplink(journal.head().seq, journal.ackedSeq());
+    const { journal, limits } = options;
+    this.#state = initialUplink(journal.head().seq, journal.ackedSeq(), limits);
     this.#unsubscribe = journal.onAppended(() => {
       this.#input({ kind: "appended", headSeq: journal.head().seq });
     });
@@ -84,6 +82,16 @@ export class UplinkPump {
 
   get waitingCount(): number {
     return this.#state.headSeq - this.#state.ackedSeq;
+  }
+
+  /** The entry at which the cloud has stopped for good; see `refusedEntry` of the core. */
+  get refusedEntry(): Refusal | null {
+    return this.#refused;
+  }
+
+  /** Entries wait that will not be sent before somebody has done something about it. */
+  get hasStopped(): boolean {
+    return this.#refused !== null || this.#state.phase === "blocked";
   }
 
   get lastReceiptAtMs(): EpochMs | null {
@@ -107,7 +115,7 @@ export class UplinkPump {
 
   receive(receipt: ReceiptMessage): void {
     if (this.#closed) return;
-    const { clock } = this.#options;
+    const { clock, entropy } = this.#options;
     this.#lastReceiptAtMs = clock.now();
     this.#tellTime(receipt);
     this.#input({
@@ -117,6 +125,8 @@ export class UplinkPump {
       ackedSeq: receipt.ackedSeq,
       gap: receipt.missing.length > 0,
       conflict: this.#conflictIn(receipt),
+      refusal: receipt.refused?.find(({ seq }) => seq > receipt.ackedSeq) ?? null,
+      uniform: entropy.uniform(),
     });
   }
 
@@ -143,7 +153,22 @@ export class UplinkPump {
       this.#stepping = false;
     }
     this.#arm();
+    this.#noteRefusal();
     this.#options.onChanged();
+  }
+
+  /** An event once for each entry, not for each try. */
+  #noteRefusal(): void {
+    const refused = refusedEntry(this.#state);
+    const { logger } = this.#options;
+    if (refused !== null && refused.seq !== this.#refused?.seq)
+      logger.error(
+        { seq: refused.seq, code: refused.code },
+        "the cloud does not take an entry of the journal",
+      );
+    else if (refused === null && this.#refused !== null)
+      logger.info({ ackedSeq: this.#state.ackedSeq }, "the cloud takes the journal again");
+    if (refused?.seq !== this.#refused?.seq || refused?.code !== this.#refused?.code) this.#refused = refused;
   }
 
   /**
@@ -164,7 +189,7 @@ export class UplinkPump {
   #run(effect: UplinkEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#send(effect.afterSeq);
+        this.#send(effect.afterSeq, effect.entriesMax);
         break;
       case "ask":
         this.#publish(this.#batch(effect.token, this.#state.ackedSeq, []), false);
@@ -178,9 +203,9 @@ export class UplinkPump {
     }
   }
 
-  #send(afterSeq: number): void {
+  #send(afterSeq: number, entriesMax: number): void {
     const { journal, clock } = this.#options;
-    const limits = { countMax: BATCH_ENTRIES_MAX, bytesMax: this.#pace.bytes };
+    const limits = { countMax: entriesMax, bytesMax: this.#pace.bytes };
     const entries = journal.readAfter(afterSeq, limits);
     const last = entries.at(-1);
     if (last === undefined) return;
@@ -218,6 +243,10 @@ export class UplinkPump {
       // A question that was not taken is put again when its wait is over; a lost connection has its own input.
       const taken = outcome.kind === "acked" || outcome.kind === "connection-lost";
       if (taken || !watched || connectionId !== this.#state.connectionId) return;
+      if (outcome.kind === "busy") {
+        this.#input({ kind: "send-busy", from: batch.from, nowMs: clock.mono() });
+        return;
+      }
       this.#options.logger.debug({ outcome: outcome.kind }, "the broker did not take a batch");
       this.#input({ kind: "send-failed", nowMs: clock.mono(), uniform: entropy.uniform() });
     });

@@ -7,6 +7,7 @@ import {
   type MealPlanMessage,
   type OnlineMessage,
   parseMessage,
+  type ReceiptMessage,
   type ReportedMessage,
 } from "../../device/sync/messages.ts";
 import type { IncomingMessage } from "../../device/sync/mqtt-connection.ts";
@@ -33,6 +34,7 @@ import {
   topicOf,
 } from "../../device/sync/topics.ts";
 import type { AlarmBoard } from "./alarm-board.ts";
+import { refusalOf } from "./batch-refusal.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 import type { OrderDesk } from "./order-desk.ts";
@@ -238,11 +240,18 @@ export class CloudMqtt {
       this.#malformedCount += 1;
       const { code, at } = parsed;
       this.#options.logger.warn({ ...plain(address), topic: channel.suffix, code, at }, "message refused");
+      if (channel.suffix === CHANNELS.journal.suffix)
+        this.#refuseBatch(address, refusalOf(payload, code, at));
       return;
     }
     this.#options.devices.seen(address);
     take(parsed.message);
     this.#options.onChanged();
+  }
+
+  #refuseBatch(address: TerminalAddress, refused: NonNullable<ReceiptMessage["refused"]>): void {
+    if (refused.length > 0)
+      this.send(address, "receipt", { ...this.#options.intake.receipt(address, null), refused });
   }
 
   #onOnline(address: TerminalAddress, message: OnlineMessage): void {

@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import { type CloudDelivery, deliveriesOf } from "./delivery-views.ts";
 import type { DeviceBook, DeviceRow } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
+import { type CloudSamples, samplesOf } from "./sample-views.ts";
 
 /** What the page and the API show of a terminal. */
 export interface DeviceView {
@@ -80,6 +81,10 @@ export class CloudViews {
 
   deliveries(): readonly CloudDelivery[] {
     return deliveriesOf(this.#db);
+  }
+
+  samples(nowMs: number): CloudSamples {
+    return samplesOf(this.#db, nowMs);
   }
 
   devices(): DeviceView[] {

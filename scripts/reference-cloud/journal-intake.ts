@@ -46,9 +46,9 @@ export class JournalIntake {
     return this.#db
       .transaction(() => {
         this.#statements.addDevice.run(site, device);
-        for (const entry of batch.entries) this.#takeEntry(address, entry);
+        const refused = batch.entries.filter((entry) => this.#takeEntry(address, entry) === "refused");
         this.#advance(address);
-        return this.receipt(address, batch.ask);
+        return { ...this.receipt(address, batch.ask), ...refusedIn(refused) };
       })
       .immediate();
   }
@@ -101,15 +101,15 @@ export class JournalIntake {
     }
   }
 
-  #takeEntry(address: TerminalAddress, entry: Entry): void {
+  #takeEntry(address: TerminalAddress, entry: Entry): "known" | "refused" {
     const { site, device } = address;
     if (hashOf(entry) !== entry.hash) {
-      // Damaged on its way, or forged: as if it had not come. The receipt makes the terminal send it again.
+      // Damaged on its way or on the terminal's disk, or forged: as if it had not come. It is sent again, in case.
       this.#statements.countDamaged.run(site, device);
-      return;
+      return "refused";
     }
     const stored = this.#hashAt(address, entry.seq);
-    if (stored === entry.hash) return;
+    if (stored === entry.hash) return "known";
     const before = this.#hashAt(address, entry.seq - 1);
     const after = this.#statements.prevHash.get(site, device, entry.seq + 1)?.prev_hash;
     if (stored !== undefined) {
@@ -121,6 +121,7 @@ export class JournalIntake {
     } else {
       this.#store(address, entry);
     }
+    return "known";
   }
 
   #store({ site, device }: TerminalAddress, entry: Entry): void {
@@ -168,6 +169,12 @@ export class JournalIntake {
     }
     return missing;
   }
+}
+
+/** For the receipt; absent where nothing was refused. */
+function refusedIn(entries: readonly Entry[]): Pick<ReceiptMessage, "refused"> {
+  if (entries.length === 0) return {};
+  return { refused: entries.slice(0, RANGES_MAX).map(({ seq }) => ({ seq, code: "hash-wrong" })) };
 }
 
 /** SHA-256 over the other fields in canonical JSON (RFC 8785); written here anew, not taken from the terminal. */
