@@ -1,3 +1,5 @@
+import { CanteenError } from "../platform/errors.ts";
+import { readBase } from "./carried-state.ts";
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
 import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
 import { databaseDamaged, databaseFault } from "./database-fault.ts";
@@ -15,16 +17,23 @@ export interface ExportRange {
 
 /**
  * The entries of a range as JSON lines (RFC 8785, hash included), without line ends, one at a time.
- * @throws CanteenError while it is read: of the disk, or `database-damaged` at an entry that is no JSON.
+ * Of a pruned journal it begins with the first entry that is held: a signed checkpoint of what was before.
+ * @throws CanteenError while it is read: of the disk, `database-damaged` at an entry that is no JSON, or
+ *         `journal-no-longer-held` when all of the range was pruned.
  */
 export function* exportJournal(dbFile: string, range: ExportRange): Generator<string, void, void> {
   try {
     const db = openSnapshot(dbFile);
     try {
+      const heldFrom = (readBase(db)?.seq ?? 0) + 1;
+      if (range.toSeq !== null && range.toSeq < heldFrom) throw noLongerHeld(range.toSeq, heldFrom);
       const rows = db.prepare<[number, number], JournalRow>(
         `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq BETWEEN ? AND ? ORDER BY seq`,
       );
-      for (const row of rows.iterate(range.fromSeq, range.toSeq ?? Number.MAX_SAFE_INTEGER)) {
+      for (const row of rows.iterate(
+        Math.max(range.fromSeq, heldFrom),
+        range.toSeq ?? Number.MAX_SAFE_INTEGER,
+      )) {
         yield lineOf(row);
       }
     } finally {
@@ -33,6 +42,17 @@ export function* exportJournal(dbFile: string, range: ExportRange): Generator<st
   } catch (error) {
     throw databaseFault(error) ?? error;
   }
+}
+
+function noLongerHeld(toSeq: number, heldFrom: number): CanteenError {
+  return new CanteenError(`entries up to ${heldFrom - 1} were pruned, so ${toSeq} is no longer held here`, {
+    code: "journal-no-longer-held",
+    retry: "never",
+    hint: {
+      zh: `第 ${heldFrom - 1} 条及以前的流水已按保存期清理，本机不再保存；云端仍有。本机从第 ${heldFrom} 条开始。`,
+      en: `Entries up to ${heldFrom - 1} were pruned after their retention and are with the cloud; this terminal holds them from ${heldFrom} on.`,
+    },
+  });
 }
 
 function lineOf(row: JournalRow): string {

@@ -8,17 +8,17 @@ import type { EpochMs, MonoMs } from "../platform/units.ts";
 import { LanePace } from "./lane-pace.ts";
 import { BATCH_BYTES_MAX, type JournalBatchMessage, type ReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
+import { stepUplink } from "./uplink-core.ts";
 import {
   type Conflict,
   initialUplink,
   type Refusal,
   refusedEntry,
-  stepUplink,
   type UplinkEffect,
   type UplinkInput,
   type UplinkLimits,
   type UplinkState,
-} from "./uplink-core.ts";
+} from "./uplink-state.ts";
 
 /** What a receipt says about the cloud's clock. */
 export interface CloudTime {
@@ -44,6 +44,8 @@ export interface UplinkOptions {
   readonly onCloudTime: (time: CloudTime) => void;
 }
 
+/** Between the connection and the last seq in the token of a batch. */
+const BATCH_MARK = ":b";
 const ZERO_HASH = "0".repeat(64);
 /** Room for the envelope around the entries and the commas between them. */
 const ENTRIES_BYTES_MAX = BATCH_BYTES_MAX - 2048;
@@ -123,6 +125,7 @@ export class UplinkPump {
       nowMs: clock.mono(),
       ask: receipt.ask,
       ackedSeq: receipt.ackedSeq,
+      batchTo: batchToOf(receipt.ask),
       gap: receipt.missing.length > 0,
       conflict: this.#conflictIn(receipt),
       refusal: receipt.refused?.find(({ seq }) => seq > receipt.ackedSeq) ?? null,
@@ -209,7 +212,7 @@ export class UplinkPump {
     const entries = journal.readAfter(afterSeq, limits);
     const last = entries.at(-1);
     if (last === undefined) return;
-    const token = `${this.#state.connectionId}:b${last.seq}`;
+    const token = `${this.#state.connectionId}${BATCH_MARK}${last.seq}`;
     this.#publish(this.#batch(token, afterSeq, entries), true);
     this.#input({ kind: "sent", range: { from: afterSeq + 1, to: last.seq }, nowMs: clock.mono() });
   }
@@ -304,6 +307,11 @@ export class UplinkPump {
     });
     this.#timer = { dueMs, timer };
   }
+}
+
+function batchToOf(token: string | null): number | null {
+  const seq = token?.split(BATCH_MARK)[1];
+  return seq === undefined ? null : Number(seq);
 }
 
 /** A UUID of version 8 (RFC 9562) out of a hash. */
