@@ -31,10 +31,17 @@ async function main(argv: readonly string[]): Promise<void> {
     const { page, goods } = await openReceiving(teardown);
     const rest = await framesWhile(page, () => clock.delay(REST_MS));
     report("at rest", rest);
+    const busyMs = await mainThreadOf(page);
+    const beforeMs = await busyMs();
     const weighing = await framesWhile(page, async () => {
       for (let index = 0; index < count; index++) await weigh(page, goods, 1000 + index * 100);
     });
+    const taskMs = (await busyMs()) - beforeMs;
     report(`${count} weigh-ins with photos`, weighing);
+    const wholeMs = weighing.reduce((sum, ms) => sum + ms, 0);
+    console.log(
+      `the page's main thread: ${(taskMs / count).toFixed(0)} ms of CPU for a weigh-in, ${((100 * taskMs) / wholeMs).toFixed(1)} % of the time`,
+    );
     console.log(
       `load ${loadavg()
         .map((value) => value.toFixed(1))
@@ -110,6 +117,16 @@ async function framesWhile(page: Page, work: () => Promise<void>): Promise<reado
   await work();
   const times = (await page.evaluate("globalThis.isWatching = false, globalThis.frameTimes")) as number[];
   return times.slice(1).map((time, index) => time - (times[index] ?? time));
+}
+
+/** CPU of the page's main thread so far: what other programs do meanwhile changes it little. */
+async function mainThreadOf(page: Page): Promise<() => Promise<number>> {
+  const tools = await page.context().newCDPSession(page);
+  await tools.send("Performance.enable", { timeDomain: "threadTicks" });
+  return async () => {
+    const { metrics } = await tools.send("Performance.getMetrics");
+    return (metrics.find(({ name }) => name === "TaskDuration")?.value ?? Number.NaN) * 1000;
+  };
 }
 
 function report(what: string, intervals: readonly number[]): void {

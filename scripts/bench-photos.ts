@@ -95,7 +95,7 @@ async function timed(times: number, work: (index: number) => Promise<void>): Pro
 
 function say(name: string, { ms, loopP99Ms, cpuMs }: Run): void {
   console.log(
-    `${name.padEnd(44)} p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
+    `${name.padEnd(44)} best ${percentile(ms, 0).padStart(4)} ms  p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
   );
 }
 
