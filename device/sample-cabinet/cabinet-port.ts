@@ -221,6 +221,8 @@ export interface CabinetView {
 
 /** Why the answer is no. */
 export const CABINET_REFUSALS = [
+  /** Whoever signed may not do this, or not any more. */
+  "no-right",
   "cabinet-unknown",
   "probe-unknown",
   "alarm-unknown",
@@ -244,11 +246,10 @@ export type CabinetOutcome =
   | { readonly kind: "done" }
   | { readonly kind: "refused"; readonly reason: CabinetRefusal };
 
+export type CabinetAct = "acknowledge" | "shelve" | "unshelve" | "defrost" | "out-of-service" | "calibrate";
+
 /** Which right the signature under an act must have been given with; ask `SignatureDesk` for this one. */
-export function rightForCabinetAct(
-  act: "acknowledge" | "shelve" | "unshelve" | "defrost" | "out-of-service" | "calibrate",
-  level: AlarmLevel | null = null,
-): SigningRight {
+export function rightForCabinetAct(act: CabinetAct, level: AlarmLevel | null = null): SigningRight {
   switch (act) {
     case "acknowledge":
     case "unshelve":

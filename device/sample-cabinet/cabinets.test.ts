@@ -44,6 +44,30 @@ describe("an alarm of a cabinet", () => {
     });
   });
 
+  it("is nobody's to quieten who has not the right for it when the act is done", async () => {
+    const fixture = cabinetFixture();
+    await tooWarm(fixture);
+    const signed = (operatorId: string) => ({ ...ZHOU, operatorId });
+    const { alarmId, key = "" } = alarm(fixture, "high") ?? {};
+    const noRight = { kind: "refused", reason: "no-right" };
+    const cabinets = fixture.cabinets();
+    const acknowledge = (operatorId: string): unknown =>
+      cabinets.acknowledge({ alarmId: alarmId ?? "", signature: signed(operatorId), action: CLOSED });
+    const shelve = (operatorId: string): unknown =>
+      cabinets.shelve({ key, durationMs: HOUR_MS, reason: "等待维修", signature: signed(operatorId) });
+    expect(acknowledge("a-cashier")).toEqual(noRight);
+    // Nobody came in time: it is critical now, and what a keeper might have shelved before is a manager's.
+    await fixture.clock.advance(HOUR_MS);
+    expect(alarm(fixture, "high")?.level).toBe("critical");
+    expect(shelve("a-keeper")).toEqual(noRight);
+    const probe = { cabinetId: CABINET_ID, probeId: "air", signature: signed("a-keeper") };
+    expect(cabinets.calibrate({ ...probe, offsetMilliC: 100 })).toEqual(noRight);
+    expect(cabinets.takeOutOfService({ ...probe, reason: "送检" })).toEqual(noRight);
+    expect(new Set(fixture.kinds())).toEqual(new Set(["alarm.raised", "alarm.escalated"]));
+    expect(shelve("a-manager")).toEqual({ kind: "done" });
+    expect(acknowledge("a-keeper")).toEqual({ kind: "done" });
+  });
+
   it("is shelved until its end by the clock that does not jump, and sounds again then", async () => {
     const fixture = cabinetFixture();
     await tooWarm(fixture);
