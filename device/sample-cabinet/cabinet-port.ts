@@ -344,12 +344,16 @@ export interface Cabinets extends AlarmDesk {
     readonly fromMs: number;
     readonly toMs: number;
   }): ThermalDose | undefined;
-  /** Occurrences raised within the span, oldest first, at most `countMax` (default 1000). */
+  /**
+   * The newest occurrences raised within the span, oldest first, at most `countMax` (default 1000).
+   * `beforeSeq`: only such as are older than the entry of that number.
+   */
   alarmRecords(query: {
     readonly cabinetId: string;
     readonly fromMs: number;
     readonly toMs: number;
     readonly countMax?: number;
+    readonly beforeSeq?: number | null;
   }): readonly AlarmRecord[];
   acknowledgementRates(query: {
     readonly fromMs: number;

@@ -270,6 +270,26 @@ describe("what is wrong with the measuring", () => {
   });
 });
 
+describe("the alarms of before", () => {
+  it("are given newest first by pages, and each page in the order in which they came", async () => {
+    const fixture = cabinetFixture();
+    for (let dish = 1; dish <= 5; dish++)
+      fixture.cabinets().raise({
+        ...{ cabinetId: CABINET_ID, type: "sample-missing", subject: `dish-${dish}`, level: "major" },
+        text: { zh: "菜品未留样", en: "a dish has no sample" },
+      });
+    const page = (beforeSeq: number | null) =>
+      fixture.cabinets().alarmRecords({
+        ...{ cabinetId: CABINET_ID, fromMs: 0, toMs: fixture.clock.now() + 1, countMax: 2, beforeSeq },
+      });
+    const first = page(null);
+    expect(first.map(({ subject }) => subject)).toEqual(["dish-4", "dish-5"]);
+    const second = page(first[0]?.raisedSeq ?? 0);
+    expect(second.map(({ subject }) => subject)).toEqual(["dish-2", "dish-3"]);
+    expect(page(second[0]?.raisedSeq ?? 0).map(({ subject }) => subject)).toEqual(["dish-1"]);
+  });
+});
+
 describe("whoever acknowledges everything", () => {
   it("shows in the rates: how many, how hastily and with which words", async () => {
     const fixture = cabinetFixture();
