@@ -60,8 +60,11 @@ export interface BatchRange {
 
 /** Where the cloud's chain and this journal's part. */
 export interface Conflict {
-  /** `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more. */
-  readonly kind: "entry" | "chain" | "ahead";
+  /**
+   * `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more.
+   * `pruned`: it asks for entries that are no longer held here.
+   */
+  readonly kind: "entry" | "chain" | "ahead" | "pruned";
   readonly seq: number;
   /** This journal's hash, null where it has no such entry. */
   readonly localHash: string | null;
