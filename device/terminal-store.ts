@@ -56,6 +56,8 @@ export interface TerminalStoreOptions {
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
   /** For the simulation: a worker's thread keeps no simulated time. */
   readonly makeBackups?: typeof startBackups;
+  /** For tests: how few entries are worth pruning. */
+  readonly prunedCountMin?: number;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -136,6 +138,7 @@ function open(
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
     makeBackups = startBackups,
+    prunedCountMin,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -184,6 +187,7 @@ function open(
     keptMs: config.storage.journalDaysMin * MS_PER_DAY,
     bytesMax: config.storage.journalBytesMax,
     mayWrite: () => freeBytes(config.dataFolder) > config.storage.freeBytesMin,
+    ...(prunedCountMin === undefined ? {} : { prunedCountMin }),
   });
   teardown.add("pruning", () => pruning.close());
   const backups = makeBackups({
