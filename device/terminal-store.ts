@@ -42,6 +42,7 @@ import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
 import type { MealPlan } from "./serving-line/serving-line-port.ts";
 import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
+import { recordClockSteps } from "./terminal-clock-steps.ts";
 import { databaseFile, photoFolder, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
 
 export interface TerminalStoreOptions {
@@ -55,6 +56,8 @@ export interface TerminalStoreOptions {
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
   /** For the simulation: a worker's thread keeps no simulated time. */
   readonly makeBackups?: typeof startBackups;
+  /** For tests: how few entries are worth pruning. */
+  readonly prunedCountMin?: number;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -135,6 +138,7 @@ function open(
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
     makeBackups = startBackups,
+    prunedCountMin,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -148,17 +152,9 @@ function open(
   const db = openDatabase({ file: databaseFile(config.dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
   teardown.add("database", () => void db.close());
   const ids = idSource(clock, entropy);
-  const timeTrust = new TimeTrustTracker({
-    clock,
-    onStepped: ({ byMs, wallBeforeMs, wallAfterMs }) => {
-      logger.warn({ byMs }, "the wall clock was set");
-      journal.append({
-        id: ids.next(),
-        kind: "device.clock-stepped",
-        body: { byMs, wallBeforeMs, wallAfterMs },
-      });
-    },
-  });
+  const clockSteps = recordClockSteps({ journal: () => journal, ids, clock, logger });
+  teardown.add("clock steps", () => clockSteps.close());
+  const timeTrust = new TimeTrustTracker({ clock, onStepped: (step) => clockSteps.stepped(step) });
   const journal = wrapJournal(openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS }), db);
   resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();
@@ -191,6 +187,7 @@ function open(
     keptMs: config.storage.journalDaysMin * MS_PER_DAY,
     bytesMax: config.storage.journalBytesMax,
     mayWrite: () => freeBytes(config.dataFolder) > config.storage.freeBytesMin,
+    ...(prunedCountMin === undefined ? {} : { prunedCountMin }),
   });
   teardown.add("pruning", () => pruning.close());
   const backups = makeBackups({

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { type Command, InvalidArgumentError } from "commander";
+import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { databaseFile, photoFolder } from "../terminal-database.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "./command-context.ts";
@@ -138,6 +139,7 @@ async function prove(id: string, options: FolderOptions, context: CommandContext
 }
 
 function notProven(id: string, found: Exclude<FoundProof, { readonly kind: "proof" }>): CanteenError {
+  if (found.kind === "no-longer-held") return noLongerHeld(found.heldFrom);
   if (found.kind === "unknown")
     return new CanteenError(`there is no entry ${id}`, {
       code: "weigh-in-unknown",

@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import { exactGrams } from "../../firmware-bridge/drivers/grams.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
 import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
+import { readBase } from "../journal/carried-state.ts";
 import { ChainWalk } from "../journal/chain.ts";
 import type { JournalEntry } from "../journal/journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
@@ -43,13 +44,15 @@ export interface Proof {
 export type FoundProof =
   | { readonly kind: "proof"; readonly proof: Proof }
   | { readonly kind: "unknown" }
+  /** Its entry was pruned after its retention; this terminal's journal begins with `heldFrom`. */
+  | { readonly kind: "no-longer-held"; readonly heldFrom: number }
   | { readonly kind: "not-goods"; readonly entryKind: string }
   | { readonly kind: "unreadable"; readonly entryKind: string };
 
 /** @param db opened for reading. @param id of a weigh-in or a delivery's entry. */
 export async function proveEntry(db: Database, photoFolder: string, id: string): Promise<FoundProof> {
   const row = db.prepare<[string], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE id = ?`).get(id);
-  if (row === undefined) return { kind: "unknown" };
+  if (row === undefined) return prunedOrUnknown(db, id);
   if (!isGoodsKind(row.kind)) return { kind: "not-goods", entryKind: row.kind };
   const entry = entryOfRow(row);
   const parsed = GOODS_ENTRY_SCHEMAS[row.kind].safeParse(entry.body);
@@ -73,6 +76,17 @@ export async function proveEntry(db: Database, photoFolder: string, id: string):
       struckBySeq: struckBy(db, id),
     },
   };
+}
+
+/** The tables remember what was weighed longer than the journal does. */
+function prunedOrUnknown(db: Database, id: string): FoundProof {
+  const baseSeq = readBase(db)?.seq ?? 0;
+  const weighIn = db
+    .prepare<[string, number], number>("SELECT 1 FROM weigh_in WHERE weigh_in_id = ? AND seq <= ?")
+    .pluck();
+  return weighIn.get(id, baseSeq) === 1
+    ? { kind: "no-longer-held", heldFrom: baseSeq + 1 }
+    : { kind: "unknown" };
 }
 
 function isGoodsKind(kind: string): kind is GoodsKind {

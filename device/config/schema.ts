@@ -320,6 +320,7 @@ export function readParts(raw: unknown): ConfigParts {
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
+    samples: validFields(samplesSchema, record(config["samples"])),
     cabinets: (Array.isArray(config["cabinets"]) ? config["cabinets"] : []).map(readCabinetParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),

@@ -1,4 +1,3 @@
-import { CanteenError } from "../platform/errors.ts";
 import { readBase } from "./carried-state.ts";
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
 import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
@@ -6,6 +5,7 @@ import { databaseDamaged, databaseFault } from "./database-fault.ts";
 import { canonicalEntry, canonicalJson } from "./entry-hash.ts";
 import type { JournalEntry } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
+import { noLongerHeld } from "./pruned-journal.ts";
 import { openSnapshot, type VerifyAgainst } from "./verify.ts";
 
 export interface ExportRange {
@@ -26,7 +26,7 @@ export function* exportJournal(dbFile: string, range: ExportRange): Generator<st
     const db = openSnapshot(dbFile);
     try {
       const heldFrom = (readBase(db)?.seq ?? 0) + 1;
-      if (range.toSeq !== null && range.toSeq < heldFrom) throw noLongerHeld(range.toSeq, heldFrom);
+      if (range.toSeq !== null && range.toSeq < heldFrom) throw noLongerHeld(heldFrom);
       const rows = db.prepare<[number, number], JournalRow>(
         `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq BETWEEN ? AND ? ORDER BY seq`,
       );
@@ -42,17 +42,6 @@ export function* exportJournal(dbFile: string, range: ExportRange): Generator<st
   } catch (error) {
     throw databaseFault(error) ?? error;
   }
-}
-
-function noLongerHeld(toSeq: number, heldFrom: number): CanteenError {
-  return new CanteenError(`entries up to ${heldFrom - 1} were pruned, so ${toSeq} is no longer held here`, {
-    code: "journal-no-longer-held",
-    retry: "never",
-    hint: {
-      zh: `第 ${heldFrom - 1} 条及以前的流水已按保存期清理，本机不再保存；云端仍有。本机从第 ${heldFrom} 条开始。`,
-      en: `Entries up to ${heldFrom - 1} were pruned after their retention and are with the cloud; this terminal holds them from ${heldFrom} on.`,
-    },
-  });
 }
 
 function lineOf(row: JournalRow): string {

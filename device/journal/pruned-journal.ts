@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { CanteenError } from "../platform/errors.ts";
 import type { JournalBase } from "./carried-state.ts";
 import { checkpointOfBody, isSigned } from "./checkpoint.ts";
 import type { JsonObject } from "./journal-port.ts";
@@ -76,4 +77,16 @@ function jsonOf(text: string): unknown {
   } catch {
     return undefined;
   }
+}
+
+/** For whoever asks for an entry from before `heldFrom`. */
+export function noLongerHeld(heldFrom: number): CanteenError {
+  return new CanteenError(`entries up to ${heldFrom - 1} were pruned and are no longer held here`, {
+    code: "journal-no-longer-held",
+    retry: "never",
+    hint: {
+      zh: `第 ${heldFrom - 1} 条及以前的流水已按保存期清理，本机不再保存；云端仍有。本机从第 ${heldFrom} 条开始。`,
+      en: `Entries up to ${heldFrom - 1} were pruned after their retention and are with the cloud; this terminal holds them from ${heldFrom} on.`,
+    },
+  });
 }
