@@ -114,7 +114,9 @@ console.log(
 const font = await captionFontHere();
 for (const { name, widthPx, heightPx } of SIZES) {
   const frames = await Promise.all(
-    Array.from({ length: VARIANTS }, (_, seed) => madeFrame(widthPx, heightPx, { seed: seed + 1 })),
+    Array.from({ length: VARIANTS }, (_, seed) =>
+      madeFrame(widthPx, heightPx, { seed: seed + 1, heapPx: 9 }),
+    ),
   );
   const frameOf = (index: number): Uint8Array<ArrayBuffer> => frames[index % VARIANTS] ?? new Uint8Array(0);
   await take(frameOf(0));
@@ -144,7 +146,7 @@ for (const { name, widthPx, heightPx } of SIZES) {
 }
 
 const frames = await Promise.all(
-  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1 })),
+  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1, heapPx: 9 })),
 );
 const rssMb: string[] = [];
 const whole = await timed(count, async (index) => {

@@ -28,7 +28,7 @@ export async function networkStudio(
 ): Promise<{ readonly studio: PhotoStudio; readonly frameBytes: number; close(): Promise<void> }> {
   const frames = await Promise.all(
     Array.from({ length: VARIANTS }, (_, seed) =>
-      madeFrame(widthPx, heightPx, { noise: 0.1, seed: seed + 1 }),
+      madeFrame(widthPx, heightPx, { noise: 0.1, seed: seed + 1, heapPx: 9 }),
     ),
   );
   const watchers = new Set<ServerResponse>();
