@@ -79,6 +79,7 @@ export class FakeSamples implements Samples {
   }
 
   onChanged = (listener: () => void): (() => void) => this.#listeners.add(listener);
+  isTaking = (): boolean => this.taking.step !== "idle";
   become(taking: TakingView): void {
     this.taking = taking;
     this.#listeners.tell();

@@ -68,8 +68,8 @@ export interface ReportData {
 const DEVICE_KINDS = ["device.started", "device.clock-stepped", "device.clock-confirmed"];
 
 /**
- * The entries of a report: temperatures and the terminal's own of the span; calibrations up to its end; alarms and samples that touch it, each
- * with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
+ * The entries of a report: temperatures and the terminal's own of the span; calibrations up to its end; alarms and
+ * samples that touch it, each with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
  * @param db a snapshot. @throws CanteenError `report-too-large`.
  */
 export function selectEntries(

@@ -356,6 +356,8 @@ export interface Samples {
   hasPhoto(sha256: string): boolean;
   /** One step of taking a sample. One is taken at a time. */
   take(command: TakeCommand): Promise<TakeAnswer>;
+  /** Whether somebody takes one now. Costs nothing to ask. */
+  isTaking(): boolean;
   dispose(request: DisposeRequest): Promise<LeaveAnswer>;
   disposeEarly(request: DisposeEarlyRequest): Promise<LeaveAnswer>;
   seize(request: SeizeRequest): Promise<LeaveAnswer>;

@@ -131,6 +131,7 @@ test("a sample without a photo is still a sample, and says why", async () => {
 test("a face that is looked for can be given up for a PIN", async () => {
   const rig = sampleRig();
   await rig.samples.take(start("rice"));
+  rig.scale.say(0);
   rig.scale.say(200);
   await rig.samples.take({ kind: "take-weight" });
   await rig.clock.advance(1);

@@ -87,6 +87,10 @@ class TerminalSamples implements Samples {
     return this.#counter.take(command);
   }
 
+  isTaking(): boolean {
+    return this.#counter.view().step !== "idle";
+  }
+
   dispose(request: Parameters<Samples["dispose"]>[0]): ReturnType<Samples["dispose"]> {
     return this.#left(this.#leaving.dispose(request));
   }

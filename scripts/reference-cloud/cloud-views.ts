@@ -15,6 +15,8 @@ export interface DeviceView {
   readonly ackedSeq: number;
   readonly missing: readonly (readonly [number, number])[];
   readonly conflictSeqs: readonly number[];
+  /** Entries that this cloud lost and the terminal no longer holds: from, to. */
+  readonly gone: readonly (readonly [number, number])[];
   readonly damagedCount: number;
   readonly chain: "whole" | "gap" | "conflict";
   readonly rosterVersion: number;
@@ -144,6 +146,7 @@ export class CloudViews {
       ackedSeq,
       missing,
       conflictSeqs: conflicts.map(({ seq }) => seq),
+      gone: this.#intake.gone(row),
       damagedCount: row.damaged_count,
       chain: conflicts.length > 0 ? "conflict" : missing.length > 0 ? "gap" : "whole",
       rosterVersion: row.roster_version,
