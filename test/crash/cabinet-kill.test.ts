@@ -1,74 +1,22 @@
 import { on } from "node:events";
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { expect, it, onTestFinished } from "vitest";
 import { WebSocket } from "ws";
-import { stringify } from "yaml";
 import { temporaryFolder } from "../../device/journal/journal-fixture.ts";
 import { verifyJournal } from "../../device/journal/verify.ts";
 import { type AlarmsMessage, alarmsMessage } from "../../device/kiosk/cabinet-protocol.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
 import { alarmRaisedSchema } from "../../device/sample-cabinet/alarm-entries.ts";
-import { freePort } from "../../device/sync/testing/brokers.ts";
 import { databaseFile, TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
 import { CabinetSimulator } from "../../firmware-bridge/simulators/cabinet-simulator.ts";
 import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
+import { CABINET, writeCabinetConfig } from "./cabinet-config.ts";
 import { TerminalProcess } from "./terminal-process.ts";
 
 /** The power goes while an alarm stands: the terminal's own process, a simulated cabinet that keeps its power. */
 
-const CABINET = "cabinet-1";
 const GAP_MS_MIN = 300;
 const clock = new SystemClock();
-
-async function writeConfig(folder: string, port: string): Promise<{ config: string; data: string }> {
-  const config = join(folder, "canteen.yaml");
-  const data = join(folder, "data");
-  const raw = {
-    site: "kill-school",
-    device: "terminal-1",
-    dataFolder: data,
-    logLevel: "error",
-    kiosk: { port: await freePort() },
-    storage: { freeBytesMin: 1_000_000 },
-    servingLine: {
-      mealPlan: {
-        periods: [
-          {
-            id: "all-day",
-            name: { zh: "全天", en: "All day" },
-            from: "00:00",
-            to: "24:00",
-            pricing: { kind: "fixed", priceFen: 700 },
-          },
-        ],
-      },
-    },
-    mqtt: { url: "mqtt://127.0.0.1:1" },
-    devices: [
-      {
-        id: "cabinet-line",
-        kind: "modbus-bus",
-        port,
-        pollEveryMs: 100,
-        probes: [{ id: "cabinet-air", unit: 1, fields: [{ name: "temperature" }] }],
-        inputs: [{ id: "cabinet-door", unit: 9, input: 0 }],
-      },
-    ],
-    cabinets: [
-      {
-        id: CABINET,
-        name: { zh: "一号柜", en: "Cabinet 1" },
-        probes: [{ probe: "cabinet-air" }],
-        door: { input: "cabinet-door" },
-        alarms: { doorOpen: { delayMs: 200 }, powerBack: { delayMs: GAP_MS_MIN } },
-      },
-    ],
-  };
-  writeFileSync(config, stringify(raw));
-  return { config, data };
-}
 
 function raisedIn(file: string): ReturnType<typeof alarmRaisedSchema.parse>[] {
   const db = new Sqlite(file, { readonly: true });
@@ -118,7 +66,7 @@ it("an alarm stands unacknowledged after a power cut, is on record once, and the
     cabinet.stop();
     await bay.close();
   });
-  const { config, data } = await writeConfig(folder, bay.address);
+  const { config, data } = await writeCabinetConfig(folder, bay.address, { powerBackMs: GAP_MS_MIN });
   cabinet.set({ isDoorOpen: true });
   const first = await TerminalProcess.start(config);
   onTestFinished(() => first.kill());
