@@ -190,6 +190,14 @@ const mqttSchema = z.strictObject({
     .max(60_000)
     .default(1000)
     .describe("First wait before a new attempt; later ones grow, with jitter."),
+  reconnectSpreadMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(10_000)
+    .describe(
+      "The first wait lies anywhere up to this, so that thousands do not come back at the same moment.",
+    ),
   reconnectWaitMsMax: z
     .int()
     .min(1000)
