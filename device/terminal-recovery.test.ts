@@ -19,6 +19,7 @@ import type { Config } from "./config/schema.ts";
 import { temporaryFolder } from "./journal/journal-fixture.ts";
 import type { EntryDraft } from "./journal/journal-port.ts";
 import { verifyJournal } from "./journal/verify.ts";
+import { openWaitingPage } from "./kiosk/waiting-page.ts";
 import { systemEntropy } from "./platform/entropy.ts";
 import { silentLogger } from "./platform/logger.ts";
 import { SystemClock } from "./platform/system-clock.ts";
@@ -326,6 +327,25 @@ describe("a database that is damaged at the start", () => {
     ruin(site.dbFile, 1);
     await expect(site.recover()).rejects.toMatchObject({ code: "journal-parted" });
     await expect(site.withStore(() => {})).rejects.toMatchObject({ code: "journal-recovering" });
+  });
+});
+
+describe("a screen's port that another program has", () => {
+  it("says in two languages that another program has the screen's port, and goes on at the next start", async () => {
+    await site.withStore(async (store) => {
+      charge(store, 1);
+      expect(await store.backups.make()).toBeNull();
+      await site.drain(store);
+    });
+    ruin(site.dbFile, 1);
+    const { host, port } = site.config.kiosk;
+    const blocker = await openWaitingPage({ host, port });
+    await expect(site.recover()).rejects.toMatchObject({
+      code: "port-in-use",
+      hint: { zh: expect.stringContaining("端口"), en: expect.stringContaining("port") },
+    });
+    await blocker.close();
+    expect(await site.recover()).toMatchObject({ backupSeq: 1, cloudSeq: 1 });
   });
 });
 
