@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
@@ -12,6 +12,7 @@ import { type Checkpoints, startCheckpoints } from "./journal/checkpoint-writer.
 import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
+import { startPruning } from "./journal/pruning.ts";
 import { openJournal } from "./journal/sqlite-journal.ts";
 import type { PhotoStore } from "./photos/photo-port.ts";
 import { openPhotoStore } from "./photos/photo-store.ts";
@@ -55,6 +56,8 @@ export interface TerminalStoreOptions {
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
   /** For the simulation: a worker's thread keeps no simulated time. */
   readonly makeBackups?: typeof startBackups;
+  /** For tests: how few entries are worth pruning. */
+  readonly prunedCountMin?: number;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -135,6 +138,7 @@ function open(
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
     makeBackups = startBackups,
+    prunedCountMin,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -173,12 +177,19 @@ function open(
   const hasher = createPinHasher({ entropy });
   const deviceKeyFile = security.deviceKeyFile ?? join(config.dataFolder, "device.key");
   const deviceKey = loadOrCreateDeviceKey(deviceKeyFile, entropy);
-  const checkpoints = startCheckpoints({
-    journal,
-    signer: loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy),
-    ...{ site: config.site, device: config.device, clock, ids, logger },
-  });
+  const signer = loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy);
+  const recording = { journal, site: config.site, device: config.device, clock, ids, logger };
+  const checkpoints = startCheckpoints({ ...recording, signer });
   teardown.add("checkpoints", () => checkpoints.close());
+  const pruning = startPruning({
+    ...recording,
+    ...{ db, timeTrust, projections: TERMINAL_PROJECTIONS, publicKey: signer.publicKey },
+    keptMs: config.storage.journalDaysMin * MS_PER_DAY,
+    bytesMax: config.storage.journalBytesMax,
+    mayWrite: () => freeBytes(config.dataFolder) > config.storage.freeBytesMin,
+    ...(prunedCountMin === undefined ? {} : { prunedCountMin }),
+  });
+  teardown.add("pruning", () => pruning.close());
   const backups = makeBackups({
     dbFile: databaseFile(config.dataFolder),
     folder: backupFolder(config.dataFolder),
@@ -258,6 +269,11 @@ function open(
     },
     close: () => teardown.run(),
   };
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 function journalRecovering(): CanteenError {
