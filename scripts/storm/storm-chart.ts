@@ -50,6 +50,7 @@ export function svgOf(
     return `<text x="${x(second).toFixed(1)}" y="${height - 30}" text-anchor="middle">${second} s</text>`;
   });
   return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${height}" font-family="sans-serif" font-size="12">
+<title>${heading}</title>
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="${LEFT}" y="16" font-size="14">${heading}</text>
 ${panels.join("\n")}
