@@ -141,7 +141,7 @@ function onAnswer(state: UplinkState, receipt: Receipt, limits: UplinkLimits): U
   const { step, effects } = acknowledged(rewound(state, receipt.ackedSeq), state, receipt.ackedSeq);
   const answered: UplinkState = {
     ...counted(step, state, receipt.ackedSeq, limits),
-    ...{ question: null, conflict: null, misses: 0, windowMax: limits.batchesInFlightMax },
+    ...{ question: null, conflict: null, misses: 0, windowMax: Number.POSITIVE_INFINITY },
   };
   const stalled = state.hasSent && answered.stallCount > STALLS_FREE && answered.nextSeq <= answered.headSeq;
   if (!stalled) return withEffects(effects, fill({ ...answered, phase: "streaming", dueMs: null }, limits));

@@ -62,7 +62,7 @@ export class UplinkPump {
   readonly #options: UplinkOptions;
   readonly #inputs: UplinkInput[] = [];
   readonly #sentAtMs = new Map<string, MonoMs>();
-  readonly #pace = new LanePace(ENTRIES_BYTES_MAX);
+  readonly #pace: LanePace;
   readonly #unsubscribe: () => void;
   #state: UplinkState;
   #stepping = false;
@@ -74,6 +74,7 @@ export class UplinkPump {
   constructor(options: UplinkOptions) {
     this.#options = options;
     const { journal, limits } = options;
+    this.#pace = new LanePace(ENTRIES_BYTES_MAX, { messagesMax: limits.batchesInFlightMax });
     this.#state = initialUplink(journal.head().seq, journal.ackedSeq(), limits);
     this.#unsubscribe = journal.onAppended(() => {
       this.#input({ kind: "appended", headSeq: journal.head().seq });
@@ -151,7 +152,7 @@ export class UplinkPump {
     this.#stepping = true;
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        const { state, effects } = stepUplink(this.#state, next, this.#options.limits);
+        const { state, effects } = stepUplink(this.#state, next, this.#limits());
         this.#state = state;
         for (const effect of effects) this.#attempt(effect);
       }
@@ -161,6 +162,11 @@ export class UplinkPump {
     this.#arm();
     this.#noteRefusal();
     this.#options.onChanged();
+  }
+
+  /** On a slow line fewer batches are under way, so that little is ahead of an alarm. */
+  #limits(): UplinkLimits {
+    return { ...this.#options.limits, batchesInFlightMax: this.#pace.messages };
   }
 
   /** An event once for each entry, not for each try. */

@@ -136,7 +136,7 @@ export function initialUplink(headSeq: number, ackedSeq: number, limits: UplinkL
     hasSent: false,
     stallCount: 0,
     batchEntriesMax: limits.batchEntriesMax,
-    windowMax: limits.batchesInFlightMax,
+    windowMax: Number.POSITIVE_INFINITY,
     refusal: null,
   };
 }
