@@ -24,6 +24,7 @@ import { createFaceEngine } from "../models/face-engine.ts";
 const count = Number(process.argv[process.argv.indexOf("--count") + 1] || 1000) || 1000;
 const SIZES = [
   { name: "640×480", widthPx: 640, heightPx: 480 },
+  { name: "1280×720", widthPx: 1280, heightPx: 720 },
   { name: "1920×1080", widthPx: 1920, heightPx: 1080 },
 ] as const;
 const caption = { lines: ["青菜 12.350 kg 净重", "2026-09-01 06:12:33  秤 scale-1  #4f2a91"] };
@@ -94,7 +95,7 @@ async function timed(times: number, work: (index: number) => Promise<void>): Pro
 
 function say(name: string, { ms, loopP99Ms, cpuMs }: Run): void {
   console.log(
-    `${name.padEnd(44)} p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
+    `${name.padEnd(44)} best ${percentile(ms, 0).padStart(4)} ms  p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
   );
 }
 
@@ -113,7 +114,9 @@ console.log(
 const font = await captionFontHere();
 for (const { name, widthPx, heightPx } of SIZES) {
   const frames = await Promise.all(
-    Array.from({ length: VARIANTS }, (_, seed) => madeFrame(widthPx, heightPx, { seed: seed + 1 })),
+    Array.from({ length: VARIANTS }, (_, seed) =>
+      madeFrame(widthPx, heightPx, { seed: seed + 1, heapPx: 9 }),
+    ),
   );
   const frameOf = (index: number): Uint8Array<ArrayBuffer> => frames[index % VARIANTS] ?? new Uint8Array(0);
   await take(frameOf(0));
@@ -127,7 +130,7 @@ for (const { name, widthPx, heightPx } of SIZES) {
   say(
     `${name}: the same pictures, in the main thread`,
     await timed(times, async (index) => {
-      await makePictures({ jpeg: frameOf(index), faces: null, caption }, font, qualities);
+      await makePictures({ jpeg: frameOf(index), faces: Promise.resolve(null), caption }, font, qualities);
     }),
   );
   say(
@@ -143,7 +146,7 @@ for (const { name, widthPx, heightPx } of SIZES) {
 }
 
 const frames = await Promise.all(
-  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1 })),
+  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1, heapPx: 9 })),
 );
 const rssMb: string[] = [];
 const whole = await timed(count, async (index) => {

@@ -8,6 +8,7 @@ import {
   alarmPageMessageSchema,
 } from "./cabinet-protocol.ts";
 import type { KioskCabinets, KioskSettings } from "./kiosk-ports.ts";
+import { PacedSender } from "./paced-sender.ts";
 import { PAGE_TEXT_BYTES_MAX } from "./protocol.ts";
 
 /** How often pages are told at most: an alarm goes at once, its figures follow. */
@@ -28,19 +29,17 @@ const CLOSE_TRY_LATER = 1013;
 export class AlarmFeed {
   readonly #here: KioskCabinets;
   readonly #settings: KioskSettings;
-  readonly #clock: Clock;
+  readonly #changes: PacedSender;
   readonly #pages = new Map<WebSocket, { isAlive: boolean; wrongCount: number }>();
   readonly #unlink: () => void;
   readonly #heartbeat: Timer;
-  #timer: Timer | undefined;
-  #isDue = false;
   #last = "";
 
   constructor(here: KioskCabinets, settings: KioskSettings, clock: Clock) {
     this.#here = here;
     this.#settings = settings;
-    this.#clock = clock;
-    this.#unlink = here.cabinets.onChanged(() => this.#changed());
+    this.#changes = new PacedSender(clock, PERIOD_MS, () => this.#tell());
+    this.#unlink = here.cabinets.onChanged(() => this.#changes.changed());
     this.#heartbeat = clock.every(HEARTBEAT_MS, () => this.#beat());
   }
 
@@ -65,7 +64,7 @@ export class AlarmFeed {
 
   close(): void {
     this.#unlink();
-    this.#timer?.cancel();
+    this.#changes.close();
     this.#heartbeat.cancel();
     for (const socket of this.#pages.keys()) socket.close(CLOSE_GOING_AWAY, "terminal stops");
   }
@@ -77,27 +76,16 @@ export class AlarmFeed {
     return parsed.success && this.#here.cabinets.silence(parsed.data.cabinetId).kind === "done";
   }
 
-  #changed(): void {
-    this.#isDue = true;
-    if (this.#timer !== undefined) return;
-    this.#tell();
-    this.#timer = this.#clock.after(PERIOD_MS, () => {
-      this.#timer = undefined;
-      if (this.#isDue) this.#changed();
-    });
-  }
-
-  #tell(): void {
-    this.#isDue = false;
+  /** @returns whether every page has it; whoever was left out is told with the others at the next turn. */
+  #tell(): boolean {
     const text = JSON.stringify(this.#message());
-    if (text === this.#last) return;
+    if (text === this.#last) return true;
     this.#last = text;
     for (const socket of this.#pages.keys()) {
-      if (socket.bufferedAmount > UNSENT_BYTES_MAX) this.#isDue = true;
+      if (socket.bufferedAmount > UNSENT_BYTES_MAX) this.#last = "";
       else if (socket.readyState === socket.OPEN) socket.send(text);
     }
-    // Whoever was left out is told with the others at the next turn.
-    if (this.#isDue) this.#last = "";
+    return this.#last !== "";
   }
 
   #message(): AlarmsMessage {

@@ -1,70 +1,33 @@
 import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { WebSocket } from "ws";
-import { alarmsMessage, type CabinetServerMessage, cabinetServerMessage } from "./cabinet-protocol.ts";
+import type { WebSocket } from "ws";
+import { type AlarmsMessage, alarmsMessage, cabinetServerMessage } from "./cabinet-protocol.ts";
 import { fakeAlarm } from "./fake-cabinet.ts";
-import { type RunningKiosk, startKiosk } from "./kiosk-test-client.ts";
+import { type RunningKiosk, startKiosk, TestPage } from "./kiosk-test-client.ts";
 
 /** The cabinet's two sockets over a real server, on stand-ins of the terminal's parts. */
 describe("cabinet's sockets", () => {
   let kiosk: RunningKiosk;
-  const sockets: WebSocket[] = [];
+  const pages: { readonly socket: WebSocket; readonly closed: Promise<number> }[] = [];
   beforeEach(async () => {
     kiosk = await startKiosk();
   });
   afterEach(async () => {
-    for (const socket of sockets.splice(0)) socket.terminate();
+    for (const { socket } of pages.splice(0)) socket.terminate();
     await kiosk.close();
   });
 
-  /** An open page: what it was told, and a wait for a message that fits. */
-  async function open(path: string) {
-    const socket = new WebSocket(kiosk.url.replace("http", "ws") + path, { origin: kiosk.url });
-    sockets.push(socket);
-    const told: string[] = [];
-    const waiting = new Set<() => void>();
-    socket.on("message", (data) => {
-      told.push(String(data));
-      for (const look of waiting) look();
-    });
-    await new Promise((resolve, reject) => {
-      socket.once("open", resolve);
-      socket.once("error", reject);
-    });
-    const until = <T>(find: (json: string) => T | null): Promise<T> =>
-      new Promise((resolve) => {
-        const look = (): void => {
-          const found = told.map(find).find((each) => each !== null);
-          if (found === undefined || found === null) return;
-          waiting.delete(look);
-          resolve(found);
-        };
-        waiting.add(look);
-        look();
-      });
-    return {
-      say: (message: unknown) => socket.send(JSON.stringify(message)),
-      raw: (text: string) => socket.send(text),
-      until,
-      answer: (askId: number) =>
-        until((json) => {
-          const message = cabinetServerMessage(json);
-          return (message.type === "answer" || message.type === "failed") && message.askId === askId
-            ? message
-            : null;
-        }),
-      first: <Type extends CabinetServerMessage["type"]>(type: Type) =>
-        until((json) => {
-          const message = cabinetServerMessage(json);
-          return message.type === type ? (message as Extract<CabinetServerMessage, { type: Type }>) : null;
-        }),
-    };
-  }
+  const kept = <Page extends (typeof pages)[number]>(page: Page): Page => {
+    pages.push(page);
+    return page;
+  };
+  const open = async () => kept(await TestPage.open(kiosk, "/ws/cabinet", cabinetServerMessage));
+  const openAlarms = async () => kept(await TestPage.open(kiosk, "/ws/alarms", alarmsMessage));
   const HELLO = { type: "hello", page: "cabinet" };
   const PIN = { by: "pin", operatorId: "k1", pin: "1357" };
 
   it("tells a page at the terminal everything without a sign-in", async () => {
-    const page = await open("/ws/cabinet");
+    const page = await open();
     page.say(HELLO);
     expect((await page.first("cabinet")).view.cabinetId).toBe("cabinet-1");
     expect((await page.first("samples")).samples.missing).toHaveLength(2);
@@ -73,7 +36,7 @@ describe("cabinet's sockets", () => {
 
   it("asks for the right that the act needs, and does nothing without the signature", async () => {
     kiosk.world.cabinets.alarm({ level: "critical" });
-    const page = await open("/ws/cabinet");
+    const page = await open();
     page.say(HELLO);
     const { key } = fakeAlarm();
     const shelve = { kind: "shelve", key, durationMs: 60_000, reason: "in repair" };
@@ -89,7 +52,7 @@ describe("cabinet's sockets", () => {
   });
 
   it("ends the look for a face when the page says so", async () => {
-    const page = await open("/ws/cabinet");
+    const page = await open();
     page.say(HELLO);
     const command = { kind: "end-defrost", cabinetId: "cabinet-1", signer: { by: "face" } };
     page.say({ type: "command", askId: 1, command });
@@ -100,10 +63,10 @@ describe("cabinet's sockets", () => {
   });
 
   it("takes commands of the newest page only", async () => {
-    const older = await open("/ws/cabinet");
+    const older = await open();
     older.say(HELLO);
     await older.first("cabinet");
-    const newer = await open("/ws/cabinet");
+    const newer = await open();
     newer.say(HELLO);
     await older.first("superseded");
     older.say({ type: "command", askId: 1, command: { kind: "silence", cabinetId: "cabinet-1" } });
@@ -112,40 +75,32 @@ describe("cabinet's sockets", () => {
   });
 
   it("tells every page of an alarm, and silences for whoever presses", async () => {
-    const pages = await Promise.all([open("/ws/alarms"), open("/ws/alarms")]);
+    const [one, other] = await Promise.all([openAlarms(), openAlarms()]);
     kiosk.world.cabinets.alarm();
-    const calling = (json: string) => {
-      const [cabinet] = alarmsMessage(json).cabinets;
+    const calling = ({ cabinets: [cabinet] }: AlarmsMessage) => {
       return cabinet?.isSounding === true ? cabinet : null;
     };
-    for (const page of pages) expect((await page.until(calling)).alarms).toHaveLength(1);
-    pages[0]?.say({ type: "silence", cabinetId: "cabinet-1" });
-    await pages[1]?.until((json) => {
-      const [cabinet] = alarmsMessage(json).cabinets;
-      return cabinet?.silencedForMs === 300_000 ? cabinet : null;
-    });
+    for (const page of [one, other]) expect((await page.until(calling)).alarms).toHaveLength(1);
+    one.say({ type: "silence", cabinetId: "cabinet-1" });
+    await other.until(({ cabinets: [cabinet] }) => (cabinet?.silencedForMs === 300_000 ? cabinet : null));
     expect(kiosk.world.cabinets.asked).toEqual([{ act: "silence", what: "cabinet-1" }]);
   });
 
   it("answers garbage with a problem and goes on", async () => {
     await fc.assert(
       fc.asyncProperty(fc.oneof(fc.string(), fc.json()), async (garbage) => {
-        const page = await open("/ws/cabinet");
-        const alarms = await open("/ws/alarms");
-        page.raw(garbage);
-        alarms.raw(garbage);
+        const page = await open();
+        const alarms = await openAlarms();
+        page.socket.send(garbage);
+        alarms.socket.send(garbage);
         await page.first("problem");
         page.say(HELLO);
         await page.first("cabinet");
         expect(kiosk.world.cabinets.asked).toEqual([]);
-        const closed = sockets.splice(0).map(
-          (socket) =>
-            new Promise((resolve) => {
-              socket.once("close", resolve);
-              socket.close();
-            }),
-        );
-        await Promise.all(closed);
+        for (const { socket, closed } of pages.splice(0)) {
+          socket.close();
+          await closed;
+        }
       }),
       { numRuns: 30 },
     );

@@ -1,8 +1,6 @@
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import { assertNever } from "../platform/assert.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
-import { isFault } from "../platform/errors.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { CabinetView } from "../sample-cabinet/cabinet-port.ts";
 import { CabinetActs } from "./cabinet-acts.ts";
@@ -14,8 +12,9 @@ import {
   cabinetPageMessageSchema,
 } from "./cabinet-protocol.ts";
 import type { KioskCabinets, KioskCamera } from "./kiosk-ports.ts";
+import { PacedSender } from "./paced-sender.ts";
+import { type PageCommand, runPageCommand } from "./page-commands.ts";
 import { PageScreens, type ScreenPage } from "./page-screens.ts";
-import { type ProblemCode, problemOf, problemOfFault } from "./problems.ts";
 
 export interface CabinetScreensOptions {
   readonly here: KioskCabinets;
@@ -29,7 +28,6 @@ type Message = z.output<typeof cabinetPageMessageSchema>;
 
 /** Probes speak each few seconds, the scale many times a second: the page gets the newest of each, no more often. */
 const CHANGES_PERIOD_MS = 66;
-const COMMANDS_AT_ONCE_MAX = 4;
 
 /** The cabinet's pages that are open; the newest is the one that acts. Looking needs nobody to be signed in. */
 export class CabinetScreens {
@@ -37,9 +35,8 @@ export class CabinetScreens {
   readonly #acts: CabinetActs;
   readonly #pages: PageScreens<Message>;
   readonly #unlink: readonly (() => void)[];
+  readonly #changes: PacedSender;
   readonly #changedCabinets = new Set<string>();
-  #areSamplesChanged = false;
-  #timer: Timer | undefined;
   /** What the page was told last, so that a scale's reading does not send every slot again. */
   #lastSamples = "";
   #lastTaking = "";
@@ -48,6 +45,7 @@ export class CabinetScreens {
     this.#options = options;
     const { here } = options;
     this.#acts = new CabinetActs(here);
+    this.#changes = new PacedSender(options.clock, CHANGES_PERIOD_MS, () => this.#sendChanges());
     this.#pages = new PageScreens({
       ...options,
       schema: cabinetPageMessageSchema,
@@ -57,17 +55,18 @@ export class CabinetScreens {
     this.#unlink = [
       here.cabinets.onChanged((cabinetId) => {
         this.#changedCabinets.add(cabinetId);
-        this.#changed();
+        this.#changes.changed();
       }),
-      here.samples?.onChanged(() => {
-        this.#areSamplesChanged = true;
-        this.#changed();
-      }) ?? (() => {}),
+      here.samples?.onChanged(() => this.#changes.changed()) ?? (() => {}),
     ];
   }
 
   add(socket: WebSocket, isLocal: boolean, sessionToken?: string): void {
     this.#pages.add(socket, isLocal, sessionToken);
+  }
+
+  isOpen(): boolean {
+    return this.#pages.active !== undefined;
   }
 
   surroundingsChanged(): void {
@@ -81,28 +80,14 @@ export class CabinetScreens {
 
   close(): void {
     for (const stop of this.#unlink) stop();
-    this.#timer?.cancel();
+    this.#changes.close();
     this.#acts.stopLooking();
     this.#pages.close();
   }
 
   #onMessage(page: ScreenPage, message: Message): void {
-    switch (message.type) {
-      case "hello":
-        this.#pages.activate(page);
-        return;
-      case "preview":
-        page.wantsPictures = message.isOn;
-        return;
-      case "camera-trouble":
-        this.#pages.webcamFailed(page, message.reason);
-        return;
-      case "command":
-        void this.#run(page, message.askId, message.command);
-        return;
-      default:
-        assertNever(message);
-    }
+    if (message.type === "command") this.#run(page, message.askId, message.command);
+    else this.#pages.hear(page, message);
   }
 
   #greet(page: ScreenPage): void {
@@ -114,52 +99,27 @@ export class CabinetScreens {
     this.#sendSamples(page);
   }
 
-  async #run(page: ScreenPage, askId: number, command: CabinetCommand): Promise<void> {
-    const refused = this.#refusalOf(page, command);
-    if (refused !== null) {
-      send(page, { type: "failed", askId, problem: problemOf(refused) });
-      return;
-    }
-    page.commandsRunning += 1;
-    try {
-      send(page, { type: "answer", askId, answer: await this.#acts.run(command) });
-    } catch (error) {
-      // A bug must not be hidden as bad luck: it goes up and ends the process, the journal is safe.
-      if (!isFault(error)) throw error;
-      this.#options.logger.error({ command: command.kind, code: error.code }, "command failed");
-      send(page, { type: "failed", askId, problem: problemOfFault(error) });
-    } finally {
-      page.commandsRunning -= 1;
-    }
+  #run(page: ScreenPage, askId: number, command: CabinetCommand): void {
+    const asked: PageCommand = {
+      kind: command.kind,
+      refused: page === this.#pages.active ? null : "cabinet-elsewhere",
+      isWayOut: command.kind === "stop-looking",
+      run: async () => send(page, { type: "answer", askId, answer: await this.#acts.run(command) }),
+      failed: (problem) => send(page, { type: "failed", askId, problem }),
+    };
+    void runPageCommand(page, asked, this.#options.logger);
   }
 
-  #refusalOf(page: ScreenPage, command: CabinetCommand): ProblemCode | null {
-    if (page !== this.#pages.active) return "cabinet-elsewhere";
-    // The way out of a look stays open, whatever else waits.
-    if (command.kind === "stop-looking") return null;
-    return page.commandsRunning >= COMMANDS_AT_ONCE_MAX ? "too-many-commands" : null;
-  }
-
-  #changed(): void {
-    if (this.#timer !== undefined) return;
-    this.#flush();
-    this.#timer = this.#options.clock.after(CHANGES_PERIOD_MS, () => {
-      this.#timer = undefined;
-      if (this.#areSamplesChanged || this.#changedCabinets.size > 0) this.#changed();
-    });
-  }
-
-  #flush(): void {
-    const cabinetIds = [...this.#changedCabinets];
-    const areSamplesChanged = this.#areSamplesChanged;
+  /** A page that does not keep up is told the newest when it does. */
+  #sendChanges(): boolean {
     const { active } = this.#pages;
-    // A page that does not keep up is told the newest when it does.
-    if (active?.isBehind === true) return;
+    if (active?.isBehind === true) return false;
+    if (active !== undefined) {
+      for (const cabinetId of this.#changedCabinets) this.#sendCabinet(active, cabinetId);
+      this.#sendSamples(active);
+    }
     this.#changedCabinets.clear();
-    this.#areSamplesChanged = false;
-    if (active === undefined) return;
-    for (const cabinetId of cabinetIds) this.#sendCabinet(active, cabinetId);
-    if (areSamplesChanged) this.#sendSamples(active);
+    return true;
   }
 
   #sendCabinet(page: ScreenPage, cabinetId: string): void {

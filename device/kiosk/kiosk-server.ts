@@ -12,6 +12,7 @@ import { CabinetScreens } from "./cabinet-screens.ts";
 import { chargeRoutes } from "./charge-routes.ts";
 import { countCheckouts } from "./checkout-metrics.ts";
 import type { KioskServer, KioskServerOptions } from "./kiosk-ports.ts";
+import { listenFault } from "./listen-fault.ts";
 import { operatorRoutes } from "./operator-routes.ts";
 import { tokenOf } from "./operator-session.ts";
 import { PayScreens } from "./pay-screens.ts";
@@ -106,6 +107,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
   return {
     operatorAtTill: () => screens.operatorAtTill(),
     operatorAtReceiving: () => receivingScreens?.operatorAtPage() ?? null,
+    isPageOpen: (page) => (page === "receive" ? receivingScreens : cabinetScreens)?.isOpen() ?? false,
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);
@@ -135,7 +137,8 @@ function makeReceivingScreens(options: KioskServerOptions): ReceivingScreens | n
       sync: sync.status(),
       camera: cameraShown(options),
       terminal: { site, device, zone, language },
-      meals: here.meals(),
+      // Only these: what a meal costs is nothing for the receiving page.
+      meals: here.meals().map(({ id, name }) => ({ id, name })),
       demo: demoGoodsShown(options),
     }),
   });
@@ -233,39 +236,9 @@ async function listen(
   try {
     await server.listen({ host, port });
   } catch (cause) {
-    const problem = LISTEN_PROBLEMS[systemCode(cause) ?? ""];
-    if (problem === undefined) throw cause;
-    throw new CanteenError(`cannot listen on ${host}:${port}`, {
-      ...problem,
-      retry: "after-operator",
-      cause,
-    });
+    throw listenFault(cause, { host, port });
   }
 }
-
-const LISTEN_PROBLEMS: Readonly<Record<string, { code: string; hint: { zh: string; en: string } }>> = {
-  EADDRINUSE: {
-    code: "port-in-use",
-    hint: {
-      zh: "端口已被占用：终端可能已经在运行，或请修改配置 kiosk.port",
-      en: "The port is taken: the terminal may run already, or set another kiosk.port",
-    },
-  },
-  EACCES: {
-    code: "port-not-allowed",
-    hint: {
-      zh: "没有权限使用这个端口，请把 kiosk.port 设为 1024 以上",
-      en: "This port is not allowed: set kiosk.port above 1024",
-    },
-  },
-  EADDRNOTAVAIL: {
-    code: "address-unavailable",
-    hint: {
-      zh: "本机没有这个地址，请检查配置 kiosk.host",
-      en: "This machine has no such address: check kiosk.host",
-    },
-  },
-};
 
 /** The address to open on this machine. */
 function urlOf(server: FastifyInstance, host: string): string {

@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { WebSocket } from "ws";
 import { SystemClock } from "../platform/system-clock.ts";
 import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
 import { createKioskServer } from "./kiosk-server.ts";
@@ -59,6 +60,89 @@ export async function startKiosk(): Promise<RunningKiosk> {
       await rm(uiFolder, { recursive: true, force: true });
     },
   };
+}
+
+type Told = { readonly type: string; readonly askId?: number };
+
+/** An open socket of a page: what it was told, and waits for a message that fits. */
+export class TestPage<Message extends Told> {
+  readonly socket: WebSocket;
+  /** The code that the socket is closed with. */
+  readonly closed: Promise<number>;
+  readonly #parse: (json: string) => Message;
+  readonly #told: string[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(socket: WebSocket, parse: (json: string) => Message) {
+    this.socket = socket;
+    this.#parse = parse;
+    this.closed = new Promise((resolve) => socket.once("close", (code) => resolve(code)));
+    socket.on("message", (data) => {
+      this.#told.push(String(data));
+      for (const look of this.#waiting) look();
+    });
+  }
+
+  /** @param headers beside the Origin of the terminal's own page; a session's cookie, for one. */
+  static async open<Message extends Told>(
+    { url }: Pick<RunningKiosk, "url">,
+    path: string,
+    parse: (json: string) => Message,
+    headers: Record<string, string> = {},
+  ): Promise<TestPage<Message>> {
+    const socket = new WebSocket(url.replace("http", "ws") + path, { origin: url, headers });
+    const page = new TestPage(socket, parse);
+    await new Promise((resolve, reject) => {
+      socket.once("open", resolve);
+      socket.once("error", reject);
+    });
+    return page;
+  }
+
+  say(message: unknown): void {
+    this.socket.send(JSON.stringify(message));
+  }
+
+  /** What was told so far. */
+  told(): readonly Message[] {
+    return this.#told.map((json) => this.#parse(json));
+  }
+
+  /** The first message, old or new, that `find` makes something of. */
+  until<T>(find: (message: Message) => T | null): Promise<T> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        const found = this.told()
+          .map(find)
+          .find((each) => each !== null);
+        if (found === undefined || found === null) return;
+        this.#waiting.delete(look);
+        resolve(found);
+      };
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  answer(askId: number): Promise<Message> {
+    return this.until((message) =>
+      (message.type === "answer" || message.type === "failed") && message.askId === askId ? message : null,
+    );
+  }
+
+  first<Type extends Message["type"]>(type: Type): Promise<Extract<Message, { type: Type }>> {
+    return this.until((message) =>
+      message.type === type ? (message as Extract<Message, { type: Type }>) : null,
+    );
+  }
+
+  /** All that was said before is handled when it resolves: messages keep their order. */
+  async handled(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.socket.once("pong", () => resolve());
+      this.socket.ping();
+    });
+  }
 }
 
 /** The code of a problem whose form is checked on the way. */

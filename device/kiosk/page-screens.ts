@@ -1,5 +1,6 @@
 import type { WebSocket } from "ws";
 import type { ZodType } from "zod";
+import { assertNever } from "../platform/assert.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { KioskCamera } from "./kiosk-ports.ts";
@@ -14,6 +15,13 @@ export type AnyPageMessage =
 
 /** Why the webcam of the page cannot be used, as the browser says. */
 export type BrowserTrouble = "denied" | "none" | "busy" | "failed";
+
+/** What every page says beside its commands. */
+export type SaidByAnyPage =
+  | { readonly type: "hello" }
+  /** Pictures of the terminal's own camera are wanted, or no more. */
+  | { readonly type: "preview"; readonly isOn: boolean }
+  | { readonly type: "camera-trouble"; readonly reason: BrowserTrouble };
 
 export interface PageScreensOptions<Received> {
   /** Of the text messages; whatever does not fit is answered with a problem. */
@@ -144,8 +152,23 @@ export class PageScreens<Received> {
     socket.on("close", () => this.#remove(page));
   }
 
-  /** @param page asked to be the screen with `hello`. */
-  activate(page: ScreenPage): void {
+  hear(page: ScreenPage, message: SaidByAnyPage): void {
+    switch (message.type) {
+      case "hello":
+        this.#activate(page);
+        return;
+      case "preview":
+        page.wantsPictures = message.isOn;
+        return;
+      case "camera-trouble":
+        this.#webcamFailed(page, message.reason);
+        return;
+      default:
+        assertNever(message);
+    }
+  }
+
+  #activate(page: ScreenPage): void {
     page.wantsScreen = true;
     if (this.#active !== page) {
       const superseded: AnyPageMessage = { type: "superseded" };
@@ -167,7 +190,7 @@ export class PageScreens<Received> {
     if (this.#nextFrame === undefined) this.#askForFrame(0);
   }
 
-  webcamFailed(page: ScreenPage, reason: BrowserTrouble): void {
+  #webcamFailed(page: ScreenPage, reason: BrowserTrouble): void {
     if (page !== this.#active) return;
     if (this.#browserTrouble !== reason) {
       this.#options.logger.warn({ reason }, "the browser's webcam cannot be used");
@@ -192,7 +215,7 @@ export class PageScreens<Received> {
     this.#browserTrouble = null;
     // The page that was told to wait is the screen again.
     const waiting = [...this.#pages].filter((other) => other.wantsScreen).at(-1);
-    if (waiting !== undefined) this.activate(waiting);
+    if (waiting !== undefined) this.#activate(waiting);
   }
 
   #onMessage(page: ScreenPage, data: unknown, isBinary: boolean): void {

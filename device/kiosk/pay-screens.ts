@@ -1,15 +1,14 @@
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import { assertNever } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
-import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine, ServingLineCommand } from "../serving-line/serving-line-port.ts";
 import type { FaceSighting, KioskCamera } from "./kiosk-ports.ts";
 import { COUNTER_ROLES } from "./operator-session.ts";
+import { type PageCommand, runPageCommand } from "./page-commands.ts";
 import { type BrowserTrouble, PageScreens, type ScreenPage } from "./page-screens.ts";
-import { problemOf, problemOfFault } from "./problems.ts";
+import { type ProblemCode, problemOf } from "./problems.ts";
 import {
   type lineCommandSchema,
   pageMessageSchema,
@@ -28,8 +27,6 @@ export interface PayScreensOptions {
 
 type PageCommandParsed = z.output<typeof lineCommandSchema>;
 type PageMessageParsed = z.output<typeof pageMessageSchema>;
-
-const COMMANDS_AT_ONCE_MAX = 4;
 
 /** The pay pages that are open; the newest of them is the pay screen. */
 export class PayScreens {
@@ -96,58 +93,34 @@ export class PayScreens {
   }
 
   #onMessage(page: ScreenPage, message: PageMessageParsed): void {
-    switch (message.type) {
-      case "hello":
-        this.#pages.activate(page);
-        return;
-      case "camera-trouble":
-        this.#pages.webcamFailed(page, message.reason);
-        return;
-      case "command":
-        void this.#run(page, message.command);
-        return;
-      default:
-        assertNever(message);
-    }
+    if (message.type === "command") this.#run(page, message.command);
+    else this.#pages.hear(page, message);
   }
 
-  async #run(page: ScreenPage, command: PageCommandParsed): Promise<void> {
-    if (page !== this.#pages.active) {
-      page.tell(problemOf("pay-screen-elsewhere"));
+  #run(page: ScreenPage, command: PageCommandParsed): void {
+    const lineCommand = this.#lineCommand(page, command);
+    if (typeof lineCommand === "string") {
+      page.tell(problemOf(lineCommand));
       return;
     }
-    if (!this.#isShown(command)) {
-      page.tell(problemOf("screen-changed"));
-      return;
-    }
-    const lineCommand = this.#lineCommand(command);
-    if (lineCommand === null) {
-      page.tell(problemOf("sign-in-needed"));
-      return;
-    }
-    if (page.commandsRunning >= COMMANDS_AT_ONCE_MAX) {
-      page.tell(problemOf("too-many-commands"));
-      return;
-    }
-    page.commandsRunning += 1;
-    try {
-      await this.#options.servingLine.command(lineCommand);
-    } catch (error) {
-      // A bug must not be hidden as bad luck: it goes up and ends the process, the journal is safe.
-      if (!isFault(error)) throw error;
-      this.#options.logger.error({ command: command.kind, code: error.code }, "command failed");
-      page.tell(problemOfFault(error));
-    } finally {
-      page.commandsRunning -= 1;
-    }
+    const asked: PageCommand = {
+      kind: command.kind,
+      refused: null,
+      run: () => this.#options.servingLine.command(lineCommand),
+      failed: (problem) => page.tell(problem),
+    };
+    void runPageCommand(page, asked, this.#options.logger);
   }
 
-  /** Null for a choice that nobody watches over. */
-  #lineCommand(command: PageCommandParsed): ServingLineCommand | null {
+  /** Or why the line is not asked. */
+  #lineCommand(page: ScreenPage, command: PageCommandParsed): ServingLineCommand | ProblemCode {
+    if (page !== this.#pages.active) return "pay-screen-elsewhere";
+    if (!this.#isShown(command)) return "screen-changed";
     if (command.kind === "confirm" || command.kind === "not-me") return { kind: command.kind };
     if (command.kind !== "choose") return command;
+    // Nobody else may say who somebody is.
     const operatorId = this.operatorAtTill();
-    return operatorId === null ? null : { ...command, operatorId };
+    return operatorId === null ? "sign-in-needed" : { ...command, operatorId };
   }
 
   /** Whether the line still shows what the diner answered. */

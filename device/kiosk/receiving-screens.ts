@@ -1,15 +1,15 @@
 import type { WebSocket } from "ws";
 import type { z } from "zod";
-import { assertNever } from "../platform/assert.ts";
-import type { Clock, Timer } from "../platform/clock.ts";
-import { isFault } from "../platform/errors.ts";
+import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { LiveReceiving, Receiving, ReceivingCommand } from "../receiving/receiving-port.ts";
+import type { Receiving, ReceivingCommand } from "../receiving/receiving-port.ts";
 import type { Operator, Operators } from "../security/operators-port.ts";
 import type { KioskCamera } from "./kiosk-ports.ts";
 import { RECEIVING_ROLES } from "./operator-session.ts";
+import { PacedSender } from "./paced-sender.ts";
+import { type PageCommand, runPageCommand } from "./page-commands.ts";
 import { PageScreens, type ScreenPage } from "./page-screens.ts";
-import { type ProblemCode, problemOf, problemOfFault } from "./problems.ts";
+import { type ProblemCode, problemOf } from "./problems.ts";
 import {
   type ReceivingServerMessage,
   type ReceivingSurroundings,
@@ -29,15 +29,13 @@ type Message = z.output<typeof receivingPageMessageSchema>;
 
 /** A scale speaks up to fifty times a second; a hand on the goods needs no more than this, and only the newest. */
 const LIVE_PERIOD_MS = 66;
-const COMMANDS_AT_ONCE_MAX = 4;
 
 /** The receiving pages that are open; the newest is the one that weighs. Each needs somebody who signed in. */
 export class ReceivingScreens {
   readonly #options: ReceivingScreensOptions;
   readonly #pages: PageScreens<Message>;
+  readonly #live: PacedSender;
   readonly #unlink: readonly (() => void)[];
-  #newestLive: LiveReceiving | undefined;
-  #liveTimer: Timer | undefined;
   #isViewDue = false;
   /** Who is at the newest page; asked at its hello and at each command, so that looking on keeps no session alive. */
   #operator: Operator | undefined;
@@ -50,9 +48,10 @@ export class ReceivingScreens {
       onMessage: (page, message) => this.#onMessage(page, message),
       onActive: (page) => this.#greet(page),
     });
+    this.#live = new PacedSender(options.clock, LIVE_PERIOD_MS, () => this.#sendLive());
     this.#unlink = [
       options.receiving.onView(() => this.#viewChanged()),
-      options.receiving.onLive((live) => this.#liveChanged(live)),
+      options.receiving.onLive(() => this.#live.changed()),
     ];
   }
 
@@ -65,6 +64,10 @@ export class ReceivingScreens {
     const { active } = this.#pages;
     const operator = active === undefined ? undefined : this.#operatorOf(active);
     return operator !== undefined && RECEIVING_ROLES.includes(operator.role) ? operator.operatorId : null;
+  }
+
+  isOpen(): boolean {
+    return this.#pages.active !== undefined;
   }
 
   surroundingsChanged(): void {
@@ -80,30 +83,18 @@ export class ReceivingScreens {
 
   close(): void {
     for (const stop of this.#unlink) stop();
-    this.#liveTimer?.cancel();
+    this.#live.close();
     this.#pages.close();
   }
 
   #onMessage(page: ScreenPage, message: Message): void {
-    switch (message.type) {
-      case "hello": {
-        const refused = this.#refusalOf(page);
-        if (refused === null) this.#pages.activate(page);
-        else page.tell(problemOf(refused));
-        return;
-      }
-      case "preview":
-        page.wantsPictures = message.isOn;
-        return;
-      case "camera-trouble":
-        this.#pages.webcamFailed(page, message.reason);
-        return;
-      case "command":
-        void this.#run(page, message.askId, message.command);
-        return;
-      default:
-        assertNever(message);
+    if (message.type === "command") {
+      this.#run(page, message.askId, message.command);
+      return;
     }
+    const refused = message.type === "hello" ? this.#refusalOf(page) : null;
+    if (refused === null) this.#pages.hear(page, message);
+    else page.tell(problemOf(refused));
   }
 
   #greet(page: ScreenPage): void {
@@ -120,27 +111,18 @@ export class ReceivingScreens {
     send(page, { type: "live", live: this.#options.receiving.live() });
   }
 
-  async #run(page: ScreenPage, askId: number, command: ReceivingCommand): Promise<void> {
-    const refused = page === this.#pages.active ? this.#refusalOf(page) : "receiving-elsewhere";
-    const tooMany = page.commandsRunning >= COMMANDS_AT_ONCE_MAX ? "too-many-commands" : null;
-    const operator = this.#operatorOf(page);
-    const code = refused ?? tooMany;
-    if (code !== null || operator === undefined) {
-      send(page, { type: "failed", askId, problem: problemOf(code ?? "sign-in-needed") });
-      return;
-    }
-    page.commandsRunning += 1;
-    try {
-      const answer = await this.#options.receiving.command(operator.operatorId, command);
-      send(page, { type: "answer", askId, answer });
-    } catch (error) {
-      // A bug must not be hidden as bad luck: it goes up and ends the process, the journal is safe.
-      if (!isFault(error)) throw error;
-      this.#options.logger.error({ command: command.kind, code: error.code }, "command failed");
-      send(page, { type: "failed", askId, problem: problemOfFault(error) });
-    } finally {
-      page.commandsRunning -= 1;
-    }
+  #run(page: ScreenPage, askId: number, command: ReceivingCommand): void {
+    const operatorId = this.#operatorOf(page)?.operatorId ?? "";
+    const asked: PageCommand = {
+      kind: command.kind,
+      refused: page === this.#pages.active ? this.#refusalOf(page) : "receiving-elsewhere",
+      run: async () => {
+        const answer = await this.#options.receiving.command(operatorId, command);
+        send(page, { type: "answer", askId, answer });
+      },
+      failed: (problem) => send(page, { type: "failed", askId, problem }),
+    };
+    void runPageCommand(page, asked, this.#options.logger);
   }
 
   #operatorOf(page: ScreenPage): Operator | undefined {
@@ -166,22 +148,12 @@ export class ReceivingScreens {
     });
   }
 
-  #liveChanged(live: LiveReceiving): void {
-    this.#newestLive = live;
-    if (this.#liveTimer !== undefined) return;
-    this.#sendLive();
-    this.#liveTimer = this.#options.clock.after(LIVE_PERIOD_MS, () => {
-      this.#liveTimer = undefined;
-      this.#sendLive();
-    });
-  }
-
-  #sendLive(): void {
-    const live = this.#newestLive;
+  #sendLive(): boolean {
     const { active } = this.#pages;
-    this.#newestLive = undefined;
-    if (live === undefined || active === undefined || this.#operator === undefined || active.isBehind) return;
-    send(active, { type: "live", live });
+    if (active?.isBehind === true) return false;
+    if (active !== undefined && this.#operator !== undefined)
+      send(active, { type: "live", live: this.#options.receiving.live() });
+    return true;
   }
 }
 

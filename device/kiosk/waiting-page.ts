@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { Hint } from "../platform/errors.ts";
+import { listenFault } from "./listen-fault.ts";
 
 /** What the screen shows while the terminal cannot yet start: why, in two languages. */
 export interface WaitingPage {
@@ -8,7 +9,10 @@ export interface WaitingPage {
   close(): Promise<void>;
 }
 
-/** On the kiosk's own address, so that its browser finds the real page there as soon as there is one. */
+/**
+ * On the kiosk's own address, so that its browser finds the real page there as soon as there is one.
+ * @throws CanteenError `port-in-use`, `port-not-allowed`, `address-unavailable`.
+ */
 export async function openWaitingPage({
   host,
   port,
@@ -27,7 +31,11 @@ export async function openWaitingPage({
     response.end(isProbe ? JSON.stringify({ status: "failed", parts: PARTS }) : pageOf(shown));
   });
   server.listen(port, host);
-  await once(server, "listening");
+  try {
+    await once(server, "listening");
+  } catch (cause) {
+    throw listenFault(cause, { host, port });
+  }
   const address = server.address();
   return {
     port: address !== null && typeof address === "object" ? address.port : port,

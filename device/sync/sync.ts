@@ -197,6 +197,8 @@ class TerminalSync implements Sync {
     return new UplinkPump({
       journal,
       publish: (batch) => this.#link.publish(this.#message("journal", batch)),
+      sayGone: (toSeq, checkpoint) =>
+        void this.#link.publish(this.#message("journalGone", { v: 1, toSeq, checkpoint })),
       limits,
       clock,
       entropy,

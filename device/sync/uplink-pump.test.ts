@@ -177,6 +177,7 @@ function bound(journal: Journal): Journal {
     entryById: (id) => journal.entryById(id),
     entryBySeq: (seq) => journal.entryBySeq(seq),
     head: () => journal.head(),
+    base: () => journal.base(),
     ackedSeq: () => journal.ackedSeq(),
     acknowledge: (ackedSeq) => journal.acknowledge(ackedSeq),
     onAppended: (listener) => journal.onAppended(listener),

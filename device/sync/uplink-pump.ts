@@ -35,6 +35,8 @@ export type OutgoingBatch = Omit<JournalBatchMessage, "entries"> & {
 export interface UplinkOptions {
   readonly journal: Journal;
   readonly publish: (batch: OutgoingBatch) => Promise<PublishOutcome>;
+  /** Tells the cloud what it asks for in vain. Said again with each receipt that lies before it. */
+  readonly sayGone?: (toSeq: number, checkpoint: JournalEntry) => void;
   readonly limits: UplinkLimits;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -132,6 +134,7 @@ export class UplinkPump {
       refusal: receipt.refused?.find(({ seq }) => seq > receipt.ackedSeq) ?? null,
       uniform: entropy.uniform(),
     });
+    this.#tellGone(receipt);
   }
 
   close(): void {
@@ -262,7 +265,15 @@ export class UplinkPump {
   }
 
   #hashAt(seq: number): string | undefined {
-    return seq === 0 ? ZERO_HASH : this.#options.journal.entryBySeq(seq)?.hash;
+    const base = this.#options.journal.base();
+    return seq === base.seq ? base.hash : this.#options.journal.entryBySeq(seq)?.hash;
+  }
+
+  #tellGone({ ackedSeq }: ReceiptMessage): void {
+    const { journal, sayGone } = this.#options;
+    const { seq: baseSeq } = journal.base();
+    const checkpoint = ackedSeq < baseSeq ? journal.entryBySeq(baseSeq + 1) : undefined;
+    if (checkpoint !== undefined) sayGone?.(baseSeq, checkpoint);
   }
 
   #conflictIn(receipt: ReceiptMessage): Conflict | null {
@@ -270,12 +281,16 @@ export class UplinkPump {
     if (receipt.ackedSeq > headSeq) {
       return { kind: "ahead", seq: receipt.ackedSeq, localHash: null, cloudHash: receipt.headHash };
     }
+    const base = this.#options.journal.base();
+    if (receipt.ackedSeq < base.seq)
+      return { kind: "pruned", seq: base.seq, localHash: base.hash, cloudHash: receipt.headHash };
     const localHash = this.#hashAt(receipt.ackedSeq);
     if (localHash !== undefined && localHash !== receipt.headHash) {
       return { kind: "chain", seq: receipt.ackedSeq, localHash, cloudHash: receipt.headHash };
     }
     for (const { seq, storedHash } of receipt.conflicts) {
       const ours = this.#hashAt(seq) ?? null;
+      if (seq < base.seq) continue; // Nothing here to compare it with; the cloud keeps both.
       // Where the stored one is ours, somebody else sent under this terminal's name; the cloud shows that.
       if (ours !== storedHash) return { kind: "entry", seq, localHash: ours, cloudHash: storedHash };
     }

@@ -45,8 +45,11 @@ export interface BatchRange {
 
 /** Where the cloud's chain and this journal's part. */
 export interface Conflict {
-  /** `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more. */
-  readonly kind: "entry" | "chain" | "ahead";
+  /**
+   * `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more.
+   * `pruned`: it asks for entries that are no longer held here.
+   */
+  readonly kind: "entry" | "chain" | "ahead" | "pruned";
   readonly seq: number;
   /** This journal's hash, null where it has no such entry. */
   readonly localHash: string | null;
@@ -105,6 +108,7 @@ export interface UplinkLimits {
 
 /** From so many fruitless rounds on it is no accident of the line, and the operator is told. */
 const STALLS_TOLD_MIN = 3;
+
 /**
  * The entry at which the cloud has stopped for good, as far as can be told; null while all is well.
  * `code` is the cloud's own where it gave one.

@@ -2,6 +2,7 @@ import type { z } from "zod";
 import type { Clock } from "../../device/platform/clock.ts";
 import type { Entropy, IdSource } from "../../device/platform/entropy.ts";
 import type { Logger } from "../../device/platform/logger.ts";
+import type { JournalGoneMessage } from "../../device/sync/journal-gone.ts";
 import {
   MESSAGE_BYTES_MAX,
   type MealPlanMessage,
@@ -53,6 +54,8 @@ export interface RosterFeed {
 export interface CloudMqttOptions {
   readonly broker: BrokerSettings;
   readonly intake: JournalIntake;
+  /** Whether an entry is a checkpoint that the terminal's registered key signed. */
+  readonly vouches?: (address: TerminalAddress, entry: JournalGoneMessage["checkpoint"]) => boolean;
   readonly devices: DeviceBook;
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
@@ -171,6 +174,12 @@ export class CloudMqtt {
       case "journal":
         this.#with(CHANNELS.journal, address, payload, (batch) => {
           this.send(address, "receipt", intake.take(address, batch));
+        });
+        break;
+      case "journalGone":
+        this.#with(CHANNELS.journalGone, address, payload, (gone) => {
+          if (this.#options.vouches?.(address, gone.checkpoint) === true)
+            this.send(address, "receipt", intake.takeGone(address, gone));
         });
         break;
       case "journalRequest":

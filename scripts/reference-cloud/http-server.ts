@@ -34,7 +34,13 @@ export interface HttpOptions {
   readonly ids: IdSource;
 }
 
-const FILES = { "page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript" } as const;
+const FILES = {
+  "page.html": "text/html",
+  "page.css": "text/css",
+  "page.js": "text/javascript",
+  "page-dom.js": "text/javascript",
+  "page-samples.js": "text/javascript",
+} as const;
 const WATCHERS_MAX = 64;
 const CHECKPOINTS_SHOWN = 100;
 const ENTRIES_MAX = 1000;
@@ -135,7 +141,7 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, photos, orders, alarms, broker } = this.#options;
+    const { views, ledger, photos, orders, alarms, broker, clock } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
     this.#server.get("/api/cabinets", () => ({ cabinets: alarms.all() }));
@@ -148,6 +154,7 @@ export class CloudHttp {
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
     this.#server.get("/api/deliveries", () => ({ deliveries: views.deliveries() }));
+    this.#server.get("/api/samples", () => views.samples(clock.now()));
     this.#server.get("/api/orders", (request) => ({
       orders: orders.dueOn(ordersQuery.parse(request.query).due),
     }));

@@ -3,6 +3,9 @@
  * Plain DOM; every text from outside goes in as text, never as markup.
  */
 
+import { clockTime, element, english, mark, thumbnail } from "./page-dom.js";
+import { drawSamples } from "./page-samples.js";
+
 const METHODS = {
   face: ["刷脸", "face"],
   card: ["刷卡", "card"],
@@ -14,24 +17,6 @@ const METHODS = {
 function yuan(fen) {
   const digits = String(Math.abs(fen)).padStart(3, "0");
   return `${fen < 0 ? "−" : ""}¥${digits.slice(0, -2)}.${digits.slice(-2)}`;
-}
-
-const clockTime = new Intl.DateTimeFormat("zh-CN", { dateStyle: "short", timeStyle: "medium" });
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "onclick") made.addEventListener("click", value);
-    else if (value !== null) made.setAttribute(name, value);
-  }
-  made.append(...children);
-  return made;
-}
-
-const english = (text) => element("span", { lang: "en" }, text);
-
-function mark(tone, chinese, text) {
-  return element("span", { class: `mark ${tone}` }, `${chinese} `, english(text));
 }
 
 const knownCharges = new Set();
@@ -246,18 +231,6 @@ function deliveryConflict({ kind, withDevice, lineIds }) {
   return element("p", {}, mark("bad", `${chinese} · ${withDevice}`, `${text}: lines ${lineIds.join(", ")}`));
 }
 
-/** The small picture comes first; where it is not here yet, its place says so. */
-function thumbnail({ thumbnailSha256, photoSha256 }) {
-  if (thumbnailSha256 === null) return "无照片 no photo";
-  const image = element("img", {
-    class: "thumbnail",
-    src: `/photos/${thumbnailSha256}`,
-    alt: "照片 photo",
-    loading: "lazy",
-  });
-  return element("a", { href: `/photos/${photoSha256}`, target: "_blank" }, image);
-}
-
 function weighInRow(weighIn) {
   const { kind, quantity, orderedQuantity, unit, netG, struck, mismatches, overriddenBy } = weighIn;
   const people = overriddenBy === null ? weighIn.operatorId : `${weighIn.operatorId} · 放行 ${overriddenBy}`;
@@ -312,17 +285,20 @@ async function draw() {
   }
   drawing = true;
   try {
-    const [health, { devices }, { cabinets }, { charges }, { people }, { deliveries }] = await Promise.all([
-      read("/healthz"),
-      read("/api/devices"),
-      read("/api/cabinets"),
-      read("/api/charges"),
-      read("/api/people"),
-      read("/api/deliveries"),
-    ]);
+    const [health, { devices }, { cabinets }, samples, { charges }, { people }, { deliveries }] =
+      await Promise.all([
+        read("/healthz"),
+        read("/api/devices"),
+        read("/api/cabinets"),
+        read("/api/samples"),
+        read("/api/charges"),
+        read("/api/people"),
+        read("/api/deliveries"),
+      ]);
     drawBroker(health.broker);
     drawDevices(devices);
     drawCabinets(cabinets);
+    drawSamples(samples);
     drawCharges(charges);
     drawPeople(people);
     drawDeliveries(deliveries);

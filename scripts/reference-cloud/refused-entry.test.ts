@@ -26,6 +26,7 @@ function worn(journal: Journal, damage: (entry: JournalEntry) => JournalEntry) {
     entryById: (id) => journal.entryById(id),
     entryBySeq: (seq) => journal.entryBySeq(seq),
     head: () => journal.head(),
+    base: () => journal.base(),
     ackedSeq: () => journal.ackedSeq(),
     acknowledge: (ackedSeq) => journal.acknowledge(ackedSeq),
     onAppended: (listener) => journal.onAppended(listener),

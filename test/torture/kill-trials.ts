@@ -17,16 +17,19 @@ export const randomKills: Trial = {
       return await withSchool(context, broker, { people: 600 + context.rounds * 60 }, async (school) => {
         const problems: string[] = [];
         await school.firstPayment();
-        for (let kill = 1; kill <= context.rounds && problems.length === 0; kill++) {
+        const endMono = clock.mono() + (context.msMax ?? Number.POSITIVE_INFINITY);
+        let kills = 0;
+        while (kills < context.rounds && problems.length === 0 && clock.mono() < endMono) {
+          kills += 1;
           const terminal = await school.start();
           const payer = school.pay(terminal);
           await clock.delay(context.entropy.uniform() * LIFE_MS_MAX);
           await terminal.kill();
           await payer.ended();
-          problems.push(...school.verify().map((problem) => `kill ${kill}: ${problem}`));
+          problems.push(...school.verify().map((problem) => `kill ${kills}: ${problem}`));
         }
         problems.push(...(await settle(school)));
-        return { done: `${context.rounds} kills`, shownCount: school.shown.length, problems };
+        return { done: `${kills} kills`, shownCount: school.shown.length, problems };
       });
     } finally {
       await broker.close();

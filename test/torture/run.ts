@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { diskFull, failingSync, failingWrites, flippedPage, readOnly } from "./disk-trials.ts";
 import { killsAtPoints, randomKills } from "./kill-trials.ts";
 import { backlog, brokerKills, deadLines, lostReceipts } from "./line-trials.ts";
+import { damagedPages } from "./page-trials.ts";
 import { powerCuts, powerCutsControl } from "./power-cut.ts";
 import { reportOf } from "./report.ts";
 import { runTrial, type Trial, type TrialResult } from "./trial.ts";
@@ -59,8 +60,9 @@ async function main(): Promise<number> {
     [failingWrites, 1],
     [readOnly, 1],
     [flippedPage, rounds * 10],
+    [damagedPages, rounds * 100],
     [powerCuts, cuts],
-    [powerCutsControl, cuts === 0 ? 0 : 1],
+    [powerCutsControl, Math.ceil(cuts / 3)],
   ];
   const wanted = plan.filter(([{ name }, times]) => times > 0 && name.includes(values.only));
   const results = await runAll(wanted, Number(values.seed), Number(values.minutes) * 60_000);

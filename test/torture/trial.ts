@@ -26,6 +26,8 @@ export interface TrialContext {
   readonly entropy: Entropy;
   /** How often, where a trial repeats something. */
   readonly rounds: number;
+  /** Begin no further round after so long. */
+  readonly msMax?: number;
 }
 
 export interface Trial {

@@ -63,6 +63,10 @@ export class MemoryJournal implements Journal {
     return { seq: this.#entries.length, hash: this.#entries.at(-1)?.hash ?? GENESIS_HASH };
   }
 
+  base(): { readonly seq: number; readonly hash: string } {
+    return { seq: 0, hash: GENESIS_HASH };
+  }
+
   ackedSeq(): number {
     return this.#ackedSeq;
   }
