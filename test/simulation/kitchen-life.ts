@@ -89,18 +89,19 @@ export function openKitchen(options: KitchenLifeOptions): KitchenLife {
 
 /** Pictures of noise, kept by the real store: the encoder's thread knows nothing of simulated time. */
 function playedStudio({ store, camera, chance, photoBytes }: KitchenLifeOptions): PhotoStudio {
-  const keep = async (bytes: number, size: "photo" | "thumbnail"): Promise<string> => {
+  const noise = (bytes: number): Buffer => {
     const content = Buffer.alloc(bytes, chance.below(256));
     content.writeUInt32BE(chance.below(2 ** 32));
-    return (await store.photos.put(content, { size, mediaType: "image/jpeg" })).sha256;
+    return content;
   };
   return {
     take: async (): Promise<TakePhoto> => {
       if (camera.cameraLost()) return { kind: "refused", reason: "camera-lost" };
       try {
+        const contents = { photo: noise(photoBytes), thumbnail: noise(THUMBNAIL_BYTES) };
+        const { photo: whole, thumbnail } = await store.photos.putBoth(contents, "image/jpeg");
         const photo = {
-          photoSha256: await keep(photoBytes, "photo"),
-          thumbnailSha256: await keep(THUMBNAIL_BYTES, "thumbnail"),
+          ...{ photoSha256: whole.sha256, thumbnailSha256: thumbnail.sha256 },
           ...{ offMs: 40, cameraLabel: "played", facesBlurred: 0 },
         };
         return { kind: "taken", photo };

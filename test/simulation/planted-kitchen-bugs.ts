@@ -60,10 +60,10 @@ export const PLANTED_KITCHEN_BUGS: readonly PlantedBug[] = [
       const { db } = store;
       return over(store, {
         photos: over(store.photos, {
-          put: async (...of) => {
+          putBoth: async (...of) => {
             prepared(db, "UPDATE photo SET acked_at_ms = 1 WHERE claimed = 1 AND acked_at_ms IS NULL").run();
             await store.photos.free(1_000_000);
-            return store.photos.put(...of);
+            return store.photos.putBoth(...of);
           },
         }),
       });

@@ -70,7 +70,7 @@ function kitchenConfig() {
       { id: "bench", kind: "scale", port: "/dev/ttyS0", protocol: "stgs-text", isKeyPressOnly: true },
       { id: "air", kind: "thermometer", port: "/dev/ttyS1", protocol: "probe-text" },
     ],
-    receiving: { scales: [{ id: "bench", unit: "kg", minG: 200, maxG: 60_000, divisionG: 10 }] },
+    receiving: { scales: [{ id: "bench", unit: "kg", minG: 100, maxG: 60_000, divisionG: 10 }] },
     samples: { scale: "bench", graceMs: 600_000 },
     cabinets: [
       {
