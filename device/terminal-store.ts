@@ -42,6 +42,7 @@ import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
 import type { MealPlan } from "./serving-line/serving-line-port.ts";
 import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
+import { recordClockSteps } from "./terminal-clock-steps.ts";
 import { databaseFile, photoFolder, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
 
 export interface TerminalStoreOptions {
@@ -151,17 +152,9 @@ function open(
   const db = openDatabase({ file: databaseFile(config.dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
   teardown.add("database", () => void db.close());
   const ids = idSource(clock, entropy);
-  const timeTrust = new TimeTrustTracker({
-    clock,
-    onStepped: ({ byMs, wallBeforeMs, wallAfterMs }) => {
-      logger.warn({ byMs }, "the wall clock was set");
-      journal.append({
-        id: ids.next(),
-        kind: "device.clock-stepped",
-        body: { byMs, wallBeforeMs, wallAfterMs },
-      });
-    },
-  });
+  const clockSteps = recordClockSteps({ journal: () => journal, ids, clock, logger });
+  teardown.add("clock steps", () => clockSteps.close());
+  const timeTrust = new TimeTrustTracker({ clock, onStepped: (step) => clockSteps.stepped(step) });
   const journal = wrapJournal(openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS }), db);
   resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();

@@ -95,7 +95,7 @@ async function timed(times: number, work: (index: number) => Promise<void>): Pro
 
 function say(name: string, { ms, loopP99Ms, cpuMs }: Run): void {
   console.log(
-    `${name.padEnd(44)} p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
+    `${name.padEnd(44)} best ${percentile(ms, 0).padStart(4)} ms  p50 ${percentile(ms, 0.5).padStart(4)} ms  p99 ${percentile(ms, 0.99).padStart(4)} ms  CPU ${cpuMs.toFixed(0).padStart(4)} ms  event loop late p99 ${loopP99Ms.toFixed(1)} ms`,
   );
 }
 
@@ -114,7 +114,9 @@ console.log(
 const font = await captionFontHere();
 for (const { name, widthPx, heightPx } of SIZES) {
   const frames = await Promise.all(
-    Array.from({ length: VARIANTS }, (_, seed) => madeFrame(widthPx, heightPx, { seed: seed + 1 })),
+    Array.from({ length: VARIANTS }, (_, seed) =>
+      madeFrame(widthPx, heightPx, { seed: seed + 1, heapPx: 9 }),
+    ),
   );
   const frameOf = (index: number): Uint8Array<ArrayBuffer> => frames[index % VARIANTS] ?? new Uint8Array(0);
   await take(frameOf(0));
@@ -144,7 +146,7 @@ for (const { name, widthPx, heightPx } of SIZES) {
 }
 
 const frames = await Promise.all(
-  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1 })),
+  Array.from({ length: VARIANTS }, (_, seed) => madeFrame(1280, 720, { seed: seed + 1, heapPx: 9 })),
 );
 const rssMb: string[] = [];
 const whole = await timed(count, async (index) => {

@@ -1,14 +1,12 @@
 import { existsSync } from "node:fs";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { Database } from "better-sqlite3";
 import type { Command } from "commander";
 import { APP_VERSION } from "../app-version.ts";
 import type { Config } from "../config/schema.ts";
 import { readBase } from "../journal/carried-state.ts";
 import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { openSnapshot } from "../journal/verify.ts";
-import { CanteenError, systemCode } from "../platform/errors.ts";
 import { SystemClock } from "../platform/system-clock.ts";
 import { labelOf } from "../sample-cabinet/label.ts";
 import { checkLabel } from "../sample-cabinet/label-code.ts";
@@ -18,9 +16,9 @@ import { verifyReport } from "../sample-cabinet/report-verify.ts";
 import { sampleStoredSchema } from "../sample-cabinet/sample-entries.ts";
 import { entryById, entryBySeq, operatorNames } from "../sample-cabinet/snapshot-reads.ts";
 import { epochMsOf } from "../serving-line/meal-dishes.ts";
-import { databaseFile } from "../terminal-database.ts";
 import { sampleSettings } from "../terminal-samples.ts";
 import { type CommandContext, EXIT, type JsonOption, usageError, withJsonOption } from "./command-context.ts";
+import { cannotRead, existingJournal, journalFileOf, writeEvidence } from "./evidence-files.ts";
 import { type ConfigOption, whichConfig, withConfigOption } from "./which-config.ts";
 
 interface SourceOptions extends ConfigOption, JsonOption {
@@ -79,26 +77,11 @@ function withSource(command: Command): Command {
   );
 }
 
-/** @throws CanteenError `journal-missing` when there is none. */
 function sourceOf(
   options: SourceOptions,
-  { io }: CommandContext,
+  context: CommandContext,
 ): { readonly config: Config; readonly file: string } {
-  const { config } = whichConfig(options, io.folder);
-  const folder = options.data === undefined ? config.dataFolder : resolve(io.folder, options.data);
-  return { config, file: databaseFile(folder) };
-}
-
-function openJournalFile(file: string): Database {
-  if (existsSync(file)) return openSnapshot(file);
-  throw new CanteenError(`there is no journal at ${file}`, {
-    code: "journal-missing",
-    retry: "after-operator",
-    hint: {
-      zh: `${file} 不存在：终端从未在此数据目录运行过，或目录写错了`,
-      en: `There is no ${file}: no terminal ever ran with this data folder, or the folder is wrong.`,
-    },
-  });
+  return { config: whichConfig(options, context.io.folder).config, file: journalFileOf(options, context) };
 }
 
 async function report(options: ReportOptions, context: CommandContext): Promise<void> {
@@ -108,7 +91,7 @@ async function report(options: ReportOptions, context: CommandContext): Promise<
   if (cabinet !== null && !config.cabinets.some(({ id }) => id === cabinet))
     throw usageError(`没有留样柜 ${cabinet}`, `there is no cabinet ${cabinet}`);
   const { zone } = config.servingLine.mealPlan;
-  const db = openJournalFile(file);
+  const db = openSnapshot(existingJournal(file));
   try {
     const made = makeReport(
       db,
@@ -175,37 +158,17 @@ async function deliver(
 ): Promise<void> {
   if (out === undefined) return context.write(html);
   const file = resolve(context.io.folder, out);
-  try {
-    await writeFile(file, html, { flag: "wx", mode: 0o600, flush: true });
-  } catch (cause) {
-    if (systemCode(cause) === "EEXIST")
-      throw usageError(`${file} 已存在，不会覆盖`, `${file} exists and is not written over`);
-    throw new CanteenError(`cannot write ${file}`, {
-      code: "export-failed",
-      retry: "after-operator",
-      hint: {
-        zh: `无法写入 ${file}：请检查目录、权限和空间`,
-        en: `${file} cannot be written: check folder, permissions and space.`,
-      },
-      cause,
-    });
-  }
+  await writeEvidence(file, [html]);
   await tell(file);
 }
 
 async function verify(name: string, options: SourceOptions, context: CommandContext): Promise<void> {
   const file = resolve(context.io.folder, name);
-  const html = await readFile(file, "utf8").catch((cause: unknown) => {
-    throw new CanteenError(`cannot read ${file}`, {
-      code: "usage",
-      retry: "never",
-      hint: { zh: `无法读取 ${file}`, en: `${file} cannot be read.` },
-      cause,
-    });
-  });
+  const html = await readFile(file, "utf8").catch(cannotRead(file));
   // Whoever checks a report elsewhere has no journal; who names a folder means it.
   const journalFile = sourceOf(options, context).file;
-  const db = options.data !== undefined || existsSync(journalFile) ? openJournalFile(journalFile) : null;
+  const db =
+    options.data !== undefined || existsSync(journalFile) ? openSnapshot(existingJournal(journalFile)) : null;
   try {
     const found = verifyReport(html, db);
     if (options.json === true) await context.json({ file, ...found });
@@ -234,7 +197,7 @@ async function label(
 ): Promise<void> {
   const { config, file } = sourceOf(options, context);
   const settings = sampleSettings(config);
-  const db = openJournalFile(file);
+  const db = openSnapshot(existingJournal(file));
   try {
     const entry = entryById(db, sampleId);
     const stored = sampleStoredSchema.safeParse(entry?.body).data;
@@ -258,7 +221,7 @@ async function label(
 
 async function check(code: string, options: SourceOptions, context: CommandContext): Promise<void> {
   const { config, file } = sourceOf(options, context);
-  const db = openJournalFile(file);
+  const db = openSnapshot(existingJournal(file));
   try {
     const found = checkLabel(code, config, (seq) => entryBySeq(db, seq));
     const heldFrom = (readBase(db)?.seq ?? 0) + 1;

@@ -1,16 +1,13 @@
-import { createWriteStream, existsSync } from "node:fs";
-import { open, readFile, rm } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { createInterface } from "node:readline";
-import { Readable } from "node:stream";
-import { pipeline } from "node:stream/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import type { CheckpointFindings } from "../journal/checkpoint-walk.ts";
 import type { JournalVerification, VerifyAgainst } from "../journal/verify.ts";
-import { CanteenError, isFault, systemCode } from "../platform/errors.ts";
-import { databaseFile, TERMINAL_PROJECTIONS } from "../terminal-database.ts";
+import { TERMINAL_PROJECTIONS } from "../terminal-database.ts";
 import { type CommandContext, EXIT, type JsonOption, usageError, withJsonOption } from "./command-context.ts";
-import { type ConfigOption, whichConfig, withConfigOption } from "./which-config.ts";
+import { cannotRead, existingJournal, journalFileOf, writeEvidence } from "./evidence-files.ts";
+import { type ConfigOption, withConfigOption } from "./which-config.ts";
 
 interface FolderOptions extends ConfigOption, JsonOption {
   readonly data?: string;
@@ -68,24 +65,6 @@ function wholeNumber(text: string): number {
   return value;
 }
 
-/** @throws CanteenError `journal-missing` when there is none. */
-function databaseOf(options: FolderOptions, context: CommandContext): string {
-  const folder =
-    options.data === undefined
-      ? whichConfig(options, context.io.folder).config.dataFolder
-      : resolve(context.io.folder, options.data);
-  const file = databaseFile(folder);
-  if (existsSync(file)) return file;
-  throw new CanteenError(`there is no journal at ${file}`, {
-    code: "journal-missing",
-    retry: "after-operator",
-    hint: {
-      zh: `${file} 不存在：终端从未在此数据目录运行过，或目录写错了`,
-      en: `There is no ${file}: no terminal ever ran with this data folder, or the folder is wrong.`,
-    },
-  });
-}
-
 /** The code itself, or the file with the code or with the checkpoint's entry in it. @throws CanteenError `usage`. */
 async function againstOf(options: VerifyOptions, { io }: CommandContext): Promise<VerifyAgainst> {
   const publicKey = options.publicKey ?? null;
@@ -106,7 +85,7 @@ async function againstOf(options: VerifyOptions, { io }: CommandContext): Promis
 }
 
 async function verify(options: VerifyOptions, context: CommandContext): Promise<void> {
-  const file = databaseOf(options, context);
+  const file = existingJournal(journalFileOf(options, context));
   const { verifyJournal } = await import("../journal/verify.ts");
   const verification = verifyJournal(file, TERMINAL_PROJECTIONS, await againstOf(options, context));
   if (options.json === true) await context.json({ file, ...verification });
@@ -172,14 +151,7 @@ async function verifyExported(name: string, options: VerifyOptions, context: Com
   const against = await againstOf(options, context);
   const file = resolve(context.io.folder, name);
   const { verifyExport } = await import("../journal/journal-export.ts");
-  const handle = await open(file).catch((cause: unknown) => {
-    throw new CanteenError(`cannot read ${file}`, {
-      code: "usage",
-      retry: "never",
-      hint: { zh: `无法读取 ${file}`, en: `${file} cannot be read.` },
-      cause,
-    });
-  });
+  const handle = await open(file).catch(cannotRead(file));
   try {
     const lines = createInterface({ input: handle.createReadStream(), crlfDelay: Number.POSITIVE_INFINITY });
     const found = await verifyExport(lines, against);
@@ -214,19 +186,19 @@ async function exportEntries(options: ExportOptions, context: CommandContext): P
     throw usageError(`--to ${toSeq} 小于 --from ${fromSeq}`, `--to ${toSeq} is before --from ${fromSeq}`);
   }
   const { exportJournal } = await import("../journal/journal-export.ts");
-  const lines = exportJournal(databaseOf(options, context), { fromSeq, toSeq });
+  const lines = exportJournal(existingJournal(journalFileOf(options, context)), { fromSeq, toSeq });
   if (options.out === undefined) {
     for (const line of lines) await context.line(line);
     return;
   }
   const file = resolve(context.io.folder, options.out);
-  const entries = await writeNewFile(file, lines);
+  const entries = await writeLines(file, lines);
   if (options.json === true) await context.json({ file, entries });
   else await context.line(`✓ ${file}: ${entries} 条记录 / entries`);
 }
 
-/** Never over an existing file: an export is evidence. @returns how many lines were written and synced. */
-async function writeNewFile(file: string, lines: Iterable<string>): Promise<number> {
+/** @returns how many lines were written and synced. */
+async function writeLines(file: string, lines: Iterable<string>): Promise<number> {
   let count = 0;
   function* counted(): Generator<string> {
     for (const line of lines) {
@@ -234,27 +206,6 @@ async function writeNewFile(file: string, lines: Iterable<string>): Promise<numb
       yield `${line}\n`;
     }
   }
-  try {
-    await pipeline(
-      Readable.from(counted()),
-      createWriteStream(file, { flags: "wx", mode: 0o600, flush: true }),
-    );
-    return count;
-  } catch (cause) {
-    if (systemCode(cause) === "EEXIST") {
-      throw usageError(`${file} 已存在，不会覆盖`, `${file} exists and is not written over`);
-    }
-    // Half an export must not be taken for a whole one.
-    await rm(file, { force: true });
-    if (isFault(cause)) throw cause;
-    throw new CanteenError(`cannot write ${file}`, {
-      code: "export-failed",
-      retry: "after-operator",
-      hint: {
-        zh: `无法写入 ${file}：请检查目录、权限和空间`,
-        en: `${file} cannot be written: check folder, permissions and space.`,
-      },
-      cause,
-    });
-  }
+  await writeEvidence(file, counted());
+  return count;
 }

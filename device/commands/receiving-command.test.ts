@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -159,6 +159,15 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
     what: "photo",
     state: "failed",
     code: "photo-changed",
+  });
+
+  await rm(file);
+  const gone = await run("receiving", "prove", id, "--json");
+  expect(gone.exitCode).toBe(3);
+  expect(JSON.parse(gone.stdout).checks).toContainEqual({
+    what: "photo",
+    state: "failed",
+    code: "photo-missing",
   });
 
   // Somebody with the file and the will: the weight on record, and the frame under it.

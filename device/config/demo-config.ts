@@ -82,6 +82,7 @@ export function demoConfig(options: DemoOptions): Config {
       ...(options.passwordFile === undefined ? {} : { passwordFile: options.passwordFile }),
       // A person pulls the plug to see what happens and will not wait a minute for the answer.
       reconnectWaitMsMin: 500,
+      reconnectSpreadMs: 500,
       reconnectWaitMsMax: 3000,
       receiptWaitMsMax: 3000,
     },

@@ -190,6 +190,14 @@ const mqttSchema = z.strictObject({
     .max(60_000)
     .default(1000)
     .describe("First wait before a new attempt; later ones grow, with jitter."),
+  reconnectSpreadMs: z
+    .int()
+    .min(0)
+    .max(600_000)
+    .default(10_000)
+    .describe(
+      "The first wait lies anywhere up to this, so that thousands do not come back at the same moment.",
+    ),
   reconnectWaitMsMax: z
     .int()
     .min(1000)
@@ -320,6 +328,7 @@ export function readParts(raw: unknown): ConfigParts {
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
+    samples: validFields(samplesSchema, record(config["samples"])),
     cabinets: (Array.isArray(config["cabinets"]) ? config["cabinets"] : []).map(readCabinetParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),

@@ -5,6 +5,7 @@ import {
   curveQuerySchema,
   type DemoCabinetShown,
   demoCabinetBodySchema,
+  historyQuerySchema,
   labelParamsSchema,
   ratesQuerySchema,
   recordsQuerySchema,
@@ -69,19 +70,20 @@ export function cabinetRoutes(
 
   server.get("/api/cabinet/records", async (request) => {
     const { cabinets, operatorName } = look(request);
-    const records = cabinets
-      .alarmRecords(parseRequest(recordsQuerySchema, request.query))
-      .slice(-HISTORY_COUNT_MAX);
+    const { before: beforeSeq, ...query } = parseRequest(recordsQuerySchema, request.query);
+    const records = cabinets.alarmRecords({ ...query, beforeSeq, countMax: HISTORY_COUNT_MAX });
     const names = namesOf(
       records.map(({ acknowledged }) => acknowledged?.operatorId),
       operatorName,
     );
-    return { records, names };
+    return { records, names, next: nextOf(records.map(({ raisedSeq }) => raisedSeq)) };
   });
 
   server.get("/api/cabinet/history", async (request) => {
     const { samples } = look(request);
-    return { samples: samples?.history({ beforeSeq: null, countMax: HISTORY_COUNT_MAX }) ?? [] };
+    const { before: beforeSeq } = parseRequest(historyQuerySchema, request.query);
+    const shown = samples?.history({ beforeSeq, countMax: HISTORY_COUNT_MAX }) ?? [];
+    return { samples: shown, next: nextOf(shown.map(({ seq }) => seq)) };
   });
 
   server.get("/api/cabinet/signers", async (request) => {
@@ -136,11 +138,13 @@ function hasSession({ operators }: KioskServerOptions, request: FastifyRequest):
 
 function isOfSample({ samples }: KioskCabinets, sha256: string): boolean {
   if (samples === null) return false;
-  const { cabinets, taking } = samples.view();
-  if ("thumbnailSha256" in taking && taking.thumbnailSha256 === sha256) return true;
-  const kept = cabinets.flatMap(({ slots }) => slots.flatMap(({ sample }) => sample ?? []));
-  const all = [...kept, ...samples.history({ beforeSeq: null, countMax: HISTORY_COUNT_MAX })];
-  return all.some(({ photo }) => photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256);
+  const { taking } = samples.view();
+  return ("thumbnailSha256" in taking && taking.thumbnailSha256 === sha256) || samples.hasPhoto(sha256);
+}
+
+/** Where the next page of older ones begins; null on the last one. */
+function nextOf(seqs: readonly number[]): number | null {
+  return seqs.length < HISTORY_COUNT_MAX ? null : Math.min(...seqs);
 }
 
 export function demoCabinetShown({ demo }: Pick<KioskServerOptions, "demo">): DemoCabinetShown | null {

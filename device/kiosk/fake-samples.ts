@@ -22,6 +22,7 @@ function fakeSample(nowMs: number, slotId: string, state: SampleState, dish = "ç
   const ageMs = { keeping: 30, due: 50, overdue: 80, seized: 30, disposed: 60, voided: 1 }[state] * HOUR_MS;
   return {
     sampleId: `sample-${slotId}`,
+    seq: Number(slotId),
     meal: MEAL,
     dish: { dishId: `dish-${slotId}`, dishName: { zh: dish, en: "Braised pork" } },
     cabinetId: CABINET_ID,
@@ -112,7 +113,12 @@ export class FakeSamples implements Samples {
     };
   }
 
-  history = (): readonly SampleView[] => [...this.stored, fakeSample(this.#clock.now(), "9", "disposed")];
+  history = ({ beforeSeq }: Parameters<Samples["history"]>[0]): readonly SampleView[] =>
+    [...this.stored, fakeSample(this.#clock.now(), "9", "disposed")]
+      .toSorted((a, b) => b.seq - a.seq)
+      .filter(({ seq }) => seq < (beforeSeq ?? Number.MAX_SAFE_INTEGER));
+  hasPhoto = (sha256: string): boolean =>
+    [...this.stored].some(({ photo }) => photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256);
 
   async take(command: TakeCommand): Promise<TakeAnswer> {
     this.asked.push(command);

@@ -137,7 +137,8 @@ function makeReceivingScreens(options: KioskServerOptions): ReceivingScreens | n
       sync: sync.status(),
       camera: cameraShown(options),
       terminal: { site, device, zone, language },
-      meals: here.meals(),
+      // Only these: what a meal costs is nothing for the receiving page.
+      meals: here.meals().map(({ id, name }) => ({ id, name })),
       demo: demoGoodsShown(options),
     }),
   });

@@ -23,19 +23,25 @@ interface Area {
   readonly height: number;
 }
 
+/** Each row of pixels is a row of cells first, then what lies between them: few steps for each of a million pixels. */
 function blurFace(picture: RgbPicture, box: Box): void {
   const area = enlarged(box, picture);
   if (area === null) return;
+  const { data, widthPx } = picture;
   const means = cellMeans(picture, area);
+  const across = Array.from({ length: area.width }, (_, x) => cellPosition(x, area.width));
+  const row = new Float64Array(CELLS * 3);
   for (let y = 0; y < area.height; y++) {
-    for (let x = 0; x < area.width; x++) {
-      const at = ((area.top + y) * picture.widthPx + area.left + x) * 3;
-      const across = cellPosition(x, area.width);
-      const down = cellPosition(y, area.height);
+    const down = cellPosition(y, area.height);
+    for (let at = 0; at < row.length; at++) {
+      const upper = means[down.first * CELLS * 3 + at] ?? 0;
+      row[at] = upper + ((means[down.second * CELLS * 3 + at] ?? 0) - upper) * down.share;
+    }
+    let to = ((area.top + y) * widthPx + area.left) * 3;
+    for (const { first, second, share } of across) {
       for (let channel = 0; channel < 3; channel++) {
-        const upper = mix(means, down.first, across, channel);
-        const lower = mix(means, down.second, across, channel);
-        picture.data[at + channel] = Math.round(upper + (lower - upper) * down.share);
+        const left = row[first * 3 + channel] ?? 0;
+        data[to++] = Math.round(left + ((row[second * 3 + channel] ?? 0) - left) * share);
       }
     }
   }
@@ -57,15 +63,17 @@ function cellMeans({ data, widthPx }: RgbPicture, { left, top, width, height }: 
     const [y0, y1] = cellSpan(row, height);
     for (let column = 0; column < CELLS; column++) {
       const [x0, x1] = cellSpan(column, width);
-      const count = (y1 - y0) * (x1 - x0);
-      const cell = (row * CELLS + column) * 3;
+      let [red, green, blue] = [0, 0, 0];
       for (let y = y0; y < y1; y++) {
+        let at = ((top + y) * widthPx + left + x0) * 3;
         for (let x = x0; x < x1; x++) {
-          const at = ((top + y) * widthPx + left + x) * 3;
-          for (let channel = 0; channel < 3; channel++)
-            means[cell + channel] = (means[cell + channel] ?? 0) + (data[at + channel] ?? 0) / count;
+          red += data[at++] ?? 0;
+          green += data[at++] ?? 0;
+          blue += data[at++] ?? 0;
         }
       }
+      const count = (y1 - y0) * (x1 - x0);
+      means.set([red / count, green / count, blue / count], (row * CELLS + column) * 3);
     }
   }
   return means;
@@ -87,10 +95,4 @@ function cellPosition(at: number, length: number): CellPosition {
   const place = Math.min(CELLS - 1, Math.max(0, ((at + 0.5) * CELLS) / length - 0.5));
   const first = Math.floor(place);
   return { first, second: Math.min(CELLS - 1, first + 1), share: place - first };
-}
-
-function mix(means: Float64Array, row: number, across: CellPosition, channel: number): number {
-  const one = means[(row * CELLS + across.first) * 3 + channel] ?? 0;
-  const two = means[(row * CELLS + across.second) * 3 + channel] ?? 0;
-  return one + (two - one) * across.share;
 }

@@ -61,6 +61,8 @@ class PhotosOnDisk implements PhotoStore {
   readonly #options: PhotoStoreOptions;
   readonly #files: PhotoFiles;
   readonly #listeners = new Set<() => void>();
+  /** Files without a row that no entry quoted when it was looked: an entry that comes later claims its photos itself. */
+  readonly #unquoted = new Set<string>();
   /** Pictures are kept and deleted one after the other, so that two cannot take the last room. */
   #turn: Promise<unknown> = Promise.resolve();
 
@@ -262,9 +264,14 @@ class PhotosOnDisk implements PhotoStore {
     const strays: FoundFile[] = [];
     for await (const found of this.#files.list())
       if (found.named === null || this.find(found.named.sha256) === undefined) strays.push(found);
-    const names = new Set(strays.flatMap(({ named }) => (named === null ? [] : [named.sha256])));
+    const names = new Set(
+      strays.flatMap(({ named }) =>
+        named === null || this.#unquoted.has(named.sha256) ? [] : [named.sha256],
+      ),
+    );
     const { db, clock, limits } = this.#options;
     const quoted = await quotedPhotos(db, names, () => clock.delay(1));
+    for (const sha256 of names) if (!quoted.has(sha256)) this.#unquoted.add(sha256);
     let [deletedCount, adoptedCount] = [0, 0];
     for (const { file, named } of strays) {
       const size = named === null ? undefined : quoted.get(named.sha256);

@@ -3,22 +3,24 @@ import type { Entropy } from "./entropy.ts";
 export interface BackoffLimits {
   readonly waitMsMin: number;
   readonly waitMsMax: number;
+  /** The first wait lies anywhere from `waitMsMin` to this, for many that fail at once; left out: it is `waitMsMin`. */
+  readonly spreadMs?: number;
   /** After this long without a failure the next wait starts again from `waitMsMin`. */
   readonly stableMsMin: number;
 }
 
 /**
- * Exponential backoff with full jitter (AWS Architecture Blog, 2015): uniform in [min, min·2^n], capped.
+ * Exponential backoff with full jitter (AWS Architecture Blog, 2015): uniform in [min, spread·2^n], capped.
  *
  * @param failures before this one.
  * @param uniform chance in [0, 1), given by the caller: pure machines use this as it is.
  */
 export function backoffWaitMs(
-  { waitMsMin, waitMsMax }: Pick<BackoffLimits, "waitMsMin" | "waitMsMax">,
+  { waitMsMin, waitMsMax, spreadMs = waitMsMin }: Omit<BackoffLimits, "stableMsMin">,
   failures: number,
   uniform: number,
 ): number {
-  const ceilingMs = Math.min(waitMsMax, waitMsMin * 2 ** Math.min(failures, 30));
+  const ceilingMs = Math.min(waitMsMax, Math.max(waitMsMin, spreadMs) * 2 ** Math.min(failures, 30));
   return Math.round(waitMsMin + uniform * (ceilingMs - waitMsMin));
 }
 

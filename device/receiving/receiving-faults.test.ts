@@ -251,6 +251,32 @@ describe("an order that changes while it is received", () => {
   });
 });
 
+describe("a clock that jumps", () => {
+  test("between two pans, back or ahead, loses neither pan nor delivery", async () => {
+    const rig = await weighing();
+    for (const [index, stepMs] of [0, -3 * 86_400_000, 40 * 86_400_000].entries()) {
+      rig.clock.stepWall(stepMs);
+      rig.put(3000 + 100 * index);
+      expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "taken" });
+    }
+    const { step, deliveries } = rig.receiving.view();
+    const weighIns = step.kind === "weighing" ? step.line.weighIns : [];
+    // In the order of the journal, whatever the stamps say.
+    expect(weighIns.map(({ netG }) => netG)).toEqual([3000, 3100, 3200]);
+    expect(new Set(weighIns.map(({ atMs }) => atMs)).size).toBe(3);
+    // No longer due on this day, and still there to be finished.
+    expect(deliveries).toMatchObject([{ orderId: "po-1", state: "open" }]);
+  });
+
+  test("does not make an old reading new", async () => {
+    const rig = await weighing();
+    rig.put(5000);
+    await rig.clock.advance(10_000);
+    rig.clock.stepWall(-10_000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "weight-not-ready" });
+  });
+});
+
 describe("a weigh-in whose entry is no longer here", () => {
   /** The journal as it is once old entries went behind a checkpoint. */
   const withoutEntries = (journal: Journal): Journal =>

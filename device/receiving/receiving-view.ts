@@ -81,7 +81,12 @@ export class ViewMaker {
       step: this.#step(state.place, state),
       activity: this.#activity(state),
       lastScan: state.lastScan,
-      ...lists,
+      // Named one by one: whatever else stands beside them in the configuration is not for a page.
+      containers: lists.containers,
+      overrideReasons: lists.overrideReasons,
+      rejectReasons: lists.rejectReasons,
+      strikeReasons: lists.strikeReasons,
+      binReasons: lists.binReasons,
     };
   }
 

@@ -9,7 +9,9 @@ import { CanteenError } from "../platform/errors.ts";
 
 export const REPORT_FORMAT = 1;
 /** Raise it with each change of how a report looks: an older report is then not compared by its looks. */
-export const REPORT_RENDERER = 1;
+export const REPORT_RENDERER = 2;
+/** Up to this one a calibration of before the span was left out, although it holds within it. */
+const RENDERER_WITHOUT_FORMER_CALIBRATIONS = 1;
 export const REPORT_DAYS_MAX = 400;
 /** What a browser opens and prints without trouble. */
 const REPORT_ENTRIES_MAX = 200_000;
@@ -66,13 +68,13 @@ export interface ReportData {
 const DEVICE_KINDS = ["device.started", "device.clock-stepped", "device.clock-confirmed"];
 
 /**
- * The entries of a report: temperatures and the terminal's own of the span; alarms and samples that touch it, each
- * with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
+ * The entries of a report: temperatures and the terminal's own of the span; calibrations up to its end; alarms and
+ * samples that touch it, each with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
  * @param db a snapshot. @throws CanteenError `report-too-large`.
  */
 export function selectEntries(
   db: Database,
-  range: Pick<ReportHeader, "fromMs" | "toMs" | "cabinetId">,
+  range: Pick<ReportHeader, "fromMs" | "toMs" | "cabinetId" | "renderer">,
   headSeq: number,
 ): readonly JournalEntry[] {
   const chosen = new Map<number, JournalEntry>();
@@ -125,8 +127,9 @@ function isOfCabinet({ body }: JournalEntry, cabinetId: string | null): boolean 
 
 function touches(
   { kind, atMs, body }: JournalEntry,
-  { fromMs, toMs }: { fromMs: number; toMs: number },
+  { fromMs, toMs, renderer }: Pick<ReportHeader, "fromMs" | "toMs" | "renderer">,
 ): boolean {
+  if (kind === "probe.calibrated" && renderer > RENDERER_WITHOUT_FORMER_CALIBRATIONS) return atMs < toMs;
   if (kind === "temperature.summary") {
     const { fromMs: from, toMs: to } = body;
     return typeof from === "number" && typeof to === "number" && to > fromMs && from < toMs;

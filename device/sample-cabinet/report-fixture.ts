@@ -55,6 +55,12 @@ export async function reportRig(): Promise<SampleRig> {
       append("temperature.summary", summary(fromMs));
     }
   });
+  const calibrated = { cabinetId: "cabinet-1", probeId: "upper", formerOffsetMilliC: 0, offsetMilliC: -300 };
+  append("probe.calibrated", { ...calibrated, operatorId: "chen", by: "pin" });
+  append("alarm.shelved", {
+    ...{ cabinetId: "cabinet-1", key: "cabinet-1/door-open", operatorId: "li", by: "pin" },
+    ...{ reason: "正在清洁", durationMs: 1_800_000, untilMs: LUNCH_MS + 1_800_000 },
+  });
   const alarmId = ids.next();
   const person = { operatorId: "chen", by: "pin" } as const;
   append("alarm.raised", {

@@ -1,6 +1,7 @@
 import { ALARM_ACTION_TEXTS } from "./cabinet-port.ts";
 import { escapeHtml } from "./html-text.ts";
 import { hoursAndMinutes, localMinute } from "./local-time.ts";
+import { careOf, scheduledDefrostsIn } from "./report-care.ts";
 import { type CurveChart, curveSvg } from "./report-curve.ts";
 import type { ReportData, ReportHeader } from "./report-data.ts";
 import { closingHash, dataElements } from "./report-file.ts";
@@ -42,6 +43,7 @@ ${curveSection(model, header)}
 ${alarmSection(model.alarms, words)}
 ${sampleSection(model.samples, words)}
 ${missingSection(model.missing, words)}
+${careSection(data.entries, words)}
 ${staffSection(model, words)}
 ${proofSection(data)}
 ${dataElements(data)}
@@ -277,6 +279,29 @@ function missingSection(missing: readonly MissingStory[], words: Words): string 
     ["记录", "entry"],
   ] as const;
   return section("漏留样", "Dishes without a sample", grid(heads, rows));
+}
+
+/** Whoever reads that there was no alarm must also read who had made it quiet. */
+function careSection(entries: ReportData["entries"], words: Words): string {
+  const rows = careOf(entries).map(({ atMs, what, cabinetId, subject, operatorId, detail, mark }) => [
+    words.time(atMs),
+    `${what.zh}<i>${what.en}</i>`,
+    `${words.cabinet(cabinetId)} ${escapeHtml(subject ?? "")}`,
+    words.person(operatorId),
+    escapeHtml(detail),
+    entryMark(mark),
+  ]);
+  const heads = [
+    ["时间", "time"],
+    ["操作", "what was done"],
+    ["对象", "to what"],
+    ["人员", "person"],
+    ["时长、原因、数值", "how long, why, values"],
+    ["记录", "entry"],
+  ] as const;
+  const count = scheduledDefrostsIn(entries);
+  const defrosts = `<p>按计划除霜 ${count} 次。<i>${count} defrosts by schedule.</i></p>`;
+  return section("静默、停用与校准", "Made quiet, out of service, calibrated", grid(heads, rows) + defrosts);
 }
 
 function staffSection(model: ReportModel, words: Words): string {

@@ -4,7 +4,7 @@ import { canonicalEntry, hashOfEntry } from "../journal/entry-hash.ts";
 import type { JournalEntry, JsonObject } from "../journal/journal-port.ts";
 import { openSnapshot } from "../journal/verify.ts";
 import { makeReport } from "./report.ts";
-import type { ReportData } from "./report-data.ts";
+import { type ReportData, selectEntries } from "./report-data.ts";
 import { dataOfPage } from "./report-file.ts";
 import { OPERATOR_NAMES, REPORT_WISH, reportRig } from "./report-fixture.ts";
 import { doseOf, reportModel } from "./report-model.ts";
@@ -78,6 +78,30 @@ test("the report shows what happened: excursion, gap, dose, early disposal, cust
     'class="excursion"',
   ])
     expect(html).toContain(text);
+});
+
+test("the report says who made alarms quiet, and which calibration held, also one of before its span", async () => {
+  const { html, file } = await made();
+  for (const text of ["搁置报警", "30 min: 正在清洁", "0 °C → -0.3 °C", "按计划除霜 0 次"])
+    expect(html).toContain(text);
+  const snapshot = openSnapshot(file);
+  onTestFinished(() => void snapshot.close());
+  const later = { fromDate: "2026-09-09", fromMs: REPORT_WISH.toMs - 86_400_000 };
+  const laterReport = makeReport(snapshot, { ...REPORT_WISH, ...later }, nameOf);
+  expect(laterReport.html).toContain("0 °C → -0.3 °C");
+  expect(laterReport.html).not.toContain("30 min: 正在清洁");
+  expect(verifyReport(laterReport.html, snapshot)).toMatchObject({ ok: true, journal: "compared" });
+});
+
+test("a report of the renderer before is still whole against the journal, though its looks are not compared", async () => {
+  const { data, file } = await made();
+  const snapshot = openSnapshot(file);
+  onTestFinished(() => void snapshot.close());
+  const header = { ...data.header, renderer: 1, fromMs: REPORT_WISH.toMs - 86_400_000 };
+  const entries = selectEntries(snapshot, header, header.head.seq);
+  expect(entries.some(({ kind }) => kind === "probe.calibrated")).toBe(false);
+  const found = verifyReport(renderReport({ header, entries }), snapshot);
+  expect(found).toMatchObject({ ok: true, pageCompared: false, journal: "compared" });
 });
 
 describe("a report that was tampered with", () => {

@@ -41,7 +41,7 @@ export function makeReport(
     .prepare<[], { seq: number; hash: string }>("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
     .get() ?? { seq: 0, hash: GENESIS_HASH };
   refusePruned(db, wish);
-  const entries = selectEntries(db, wish, head.seq);
+  const entries = selectEntries(db, { ...wish, renderer: REPORT_RENDERER }, head.seq);
   const names = Object.fromEntries(
     [...peopleOf(entries)].toSorted().flatMap((operatorId) => {
       const name = operatorName(operatorId);

@@ -48,6 +48,8 @@ export interface SamplePerson {
 export interface SampleView {
   /** Also the id of its journal entry. */
   readonly sampleId: string;
+  /** Number of its journal entry: where a page of `history` goes on. */
+  readonly seq: number;
   readonly meal: MealRef;
   readonly dish: DishRef;
   readonly cabinetId: string;
@@ -348,8 +350,10 @@ export interface LabelView {
 
 export interface Samples {
   view(): SamplesView;
-  /** Newest first; also what has gone. */
+  /** Newest first, at most 200 at a time; also what has gone. */
   history(limits: { readonly beforeSeq: number | null; readonly countMax: number }): readonly SampleView[];
+  /** Whether the picture is of a sample that is here or was: what else is photographed is not for this page. */
+  hasPhoto(sha256: string): boolean;
   /** One step of taking a sample. One is taken at a time. */
   take(command: TakeCommand): Promise<TakeAnswer>;
   /** Whether somebody takes one now. Costs nothing to ask. */

@@ -79,6 +79,10 @@ class TerminalSamples implements Samples {
       .map((record) => this.#views.sample(record));
   }
 
+  hasPhoto(sha256: string): boolean {
+    return this.#book.hasPhoto(sha256);
+  }
+
   take(command: Parameters<Samples["take"]>[0]): ReturnType<Samples["take"]> {
     return this.#counter.take(command);
   }

@@ -202,6 +202,28 @@ describe("the log of temperatures", () => {
     expect(log.fault).toBeNull();
   });
 
+  it("lets last year's minutes go before this week's readings", async () => {
+    const former = openLog();
+    await record(former, constant(4000, 3));
+    former.flush();
+    const numbers = "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)";
+    former.db.exec(
+      `${numbers} INSERT INTO minute SELECT 1, i * ${MINUTE_MS}, 4000, 4000, 48000, 12, 0, ${MINUTE_MS}, 0, 0 FROM n;
+       ${numbers} INSERT INTO reading SELECT 1, ${100 * DAY_MS} + i * 5000, 4000, NULL, NULL FROM n WHERE i < 3000`,
+    );
+    const log = reopen(former);
+    const budget = new TemperatureLog({
+      ...{ file: join(folder, "temperatures.db"), clock, logger: pino({ level: "silent" }) },
+      bytesMax: log.usedBytes() - 200_000,
+    });
+    logs.push(budget);
+    const minutes = countOf(log, "minute");
+    await clock.advance(10 * MINUTE_MS);
+    expect(countOf(log, "minute")).toBeLessThan(minutes - 1000);
+    // All of this week's; the three of the beginning are a hundred days old.
+    expect(countOf(log, "reading")).toBe(2990);
+  });
+
   it("goes on when the disk takes nothing, and writes what waited when it does again", async () => {
     const log = openLog();
     log.db.pragma("max_page_count = 8");

@@ -11,7 +11,7 @@ export interface TemperatureLogOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The whole file; at this the oldest readings go, then the oldest minutes. */
+  /** The whole file; at this minutes of more than a quarter ago go, then the oldest readings, then the oldest minutes. */
   readonly bytesMax: number;
 }
 
@@ -35,6 +35,8 @@ export interface LogRun {
 export const MINUTE_MS = 60_000;
 const READING_KEPT_MS = 7 * 86_400_000;
 const MINUTE_KEPT_MS = 730 * 86_400_000;
+/** Within a small budget each reading of this week is worth more than a minute of last year, which the journal sums up. */
+const MINUTE_KEPT_MS_MIN = 90 * 86_400_000;
 /** What a loss of power may cost. */
 const FLUSH_MS = 10_000;
 /** Old rows go once in so many flushes. */
@@ -312,8 +314,9 @@ export class TemperatureLog {
     this.#deleteOldest("reading", nowMs - READING_KEPT_MS);
     this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS);
     if (this.usedBytes() <= this.#options.bytesMax) return;
-    if (this.#deleteOldest("reading", nowMs - MINUTE_MS) === 0)
-      this.#deleteOldest("minute", nowMs - 2 * MINUTE_MS);
+    if (this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS_MIN) > 0) return;
+    if (this.#deleteOldest("reading", nowMs - MINUTE_MS) > 0) return;
+    this.#deleteOldest("minute", nowMs - 2 * MINUTE_MS);
   }
 
   /** @returns how many rows went. */

@@ -67,8 +67,29 @@ function formatterOf(zone: string): Intl.DateTimeFormat {
   return made;
 }
 
+interface LocalTime {
+  readonly businessDate: string;
+  readonly minuteOfDay: number;
+}
+
+const MS_PER_MINUTE = 60_000;
+/** A till asks each second, and within a minute of UTC no zone's date or minute changes: since 1972 offsets are whole minutes. */
+let lastAsked: { readonly zone: string; readonly minute: number; readonly time: LocalTime } | null = null;
+
 /** The one place where a moment becomes a local date and minute; `mealMoment` and `mealsOn` rest on it. */
-export function localTime(zone: string, atMs: number): { businessDate: string; minuteOfDay: number } {
+export function localTime(zone: string, atMs: number): LocalTime {
+  const minute = Math.floor(atMs / MS_PER_MINUTE);
+  if (lastAsked?.zone === zone && lastAsked.minute === minute) return lastAsked.time;
+  const time = formattedTime(zone, atMs);
+  // Before, some offsets had seconds: a clock at 1970 is asked anew each time.
+  if (minute >= EXACT_FROM_MINUTE) lastAsked = { zone, minute, time };
+  return time;
+}
+
+/** 1 January 1973. */
+const EXACT_FROM_MINUTE = Date.UTC(1973, 0, 1) / MS_PER_MINUTE;
+
+function formattedTime(zone: string, atMs: number): LocalTime {
   const parts = new Map(
     formatterOf(zone)
       .formatToParts(atMs)

@@ -1,13 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { monoMs } from "../platform/units.ts";
-import {
-  initialUplink,
-  stepUplink,
-  type UplinkInput,
-  type UplinkLimits,
-  type UplinkState,
-} from "./uplink-core.ts";
+import { stepUplink } from "./uplink-core.ts";
+import { initialUplink, type UplinkInput, type UplinkLimits, type UplinkState } from "./uplink-state.ts";
 
 const LIMITS: UplinkLimits = {
   batchesInFlightMax: 3,
@@ -62,6 +57,7 @@ function deliverToCloud(world: World, at: number, keep: boolean): void {
     nowMs: monoMs(world.timeMs),
     ask: batch.token,
     ackedSeq,
+    batchTo: batch.to >= batch.from ? batch.to : null,
     gap,
     conflict: null,
     refusal: null,

@@ -22,6 +22,8 @@ export interface BrokerSettings extends CredentialFiles {
   readonly keepAliveMs: number;
   readonly reconnectWaitMsMin: number;
   readonly reconnectWaitMsMax: number;
+  /** The first wait lies anywhere up to this: thousands that lose one broker at once must not come back at once. */
+  readonly reconnectSpreadMs?: number;
 }
 
 export interface LinkState {
@@ -108,6 +110,7 @@ export class MqttLink implements Link {
       {
         waitMsMin: broker.reconnectWaitMsMin,
         waitMsMax: broker.reconnectWaitMsMax,
+        spreadMs: broker.reconnectSpreadMs ?? broker.reconnectWaitMsMin,
         stableMsMin: this.#waits.stableMsMin,
       },
       options.entropy,

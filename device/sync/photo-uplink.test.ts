@@ -91,7 +91,7 @@ describe("PhotoUplink", () => {
       uplink.receive(cloud.take(chunk));
     }
     // Each as long as the line has shown that it can carry, the next where the one before ended.
-    const lengths = [0, 2048, 4096, 8192, 16_384, 32_768, PHOTO_CHUNK_BYTES];
+    const lengths = [0, 1024, 2048, 4096, 8192, 16_384, 32_768, PHOTO_CHUNK_BYTES];
     const whole = lengths.map((length, index) => [
       lengths.slice(0, index).reduce((sum, next) => sum + next, 0),
       length,

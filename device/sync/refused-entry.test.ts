@@ -131,7 +131,7 @@ describe("a window of the broker that is full", () => {
   it("holds back what does not fit, and it follows with the next receipt", async () => {
     const { journal, clock, ids } = journalFixture();
     const batches: OutgoingBatch[] = [];
-    let roomFor = 2;
+    let roomFor = 100;
     const pump = new UplinkPump({
       journal,
       publish: async (batch) => {
@@ -156,23 +156,33 @@ describe("a window of the broker that is full", () => {
       const ask = batches.at(-1)?.ask ?? null;
       pump.receive({ v: 1, ask, ackedSeq, headHash, missing: [], conflicts: [], cloudNowMs: 1 });
     };
-    for (let index = 0; index < 8; index++)
-      journal.append({ id: ids.next(), kind: "temperature.summary", body: { index } });
+    const append = (count: number): void => {
+      for (let index = 0; index < count; index++)
+        journal.append({ id: ids.next(), kind: "temperature.summary", body: { index } });
+    };
+    const ranges = (): (readonly [number, number])[] => batches.map(({ from, to }) => [from, to]);
+    append(8);
     pump.connected("c1");
-    receipt(0);
+    // Each receipt shows that the line is quick; after four of them all four batches may be under way.
+    for (const ackedSeq of [0, 2, 4, 6, 8]) {
+      receipt(ackedSeq);
+      await clock.advance(0);
+    }
+    batches.length = 0;
+    roomFor = 2;
+    journal.transact(() => append(8));
     await clock.advance(0);
-    expect(batches.map(({ from, to }) => [from, to])).toEqual([
-      [1, 0],
-      [1, 2],
-      [3, 4],
+    expect(ranges()).toEqual([
+      [9, 10],
+      [11, 12],
     ]);
-    receipt(2);
+    receipt(10);
     await clock.advance(0);
-    receipt(4);
+    receipt(12);
     await clock.advance(0);
-    expect(batches.slice(3).map(({ from, to }) => [from, to])).toEqual([
-      [5, 6],
-      [7, 8],
+    expect(ranges().slice(2)).toEqual([
+      [13, 14],
+      [15, 16],
     ]);
     expect(clock.mono()).toBe(0);
   });

@@ -30,8 +30,8 @@ import {
   type TerminalAddress,
   topicOf,
 } from "./topics.ts";
-import type { UplinkLimits } from "./uplink-core.ts";
 import { type CloudTime, UplinkPump } from "./uplink-pump.ts";
+import type { UplinkLimits } from "./uplink-state.ts";
 
 export interface SyncOptions {
   readonly address: TerminalAddress;

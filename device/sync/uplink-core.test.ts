@@ -1,14 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { monoMs } from "../platform/units.ts";
+import { stepUplink } from "./uplink-core.ts";
 import {
   type Conflict,
   initialUplink,
-  stepUplink,
   type UplinkEffect,
   type UplinkInput,
   type UplinkLimits,
   type UplinkState,
-} from "./uplink-core.ts";
+} from "./uplink-state.ts";
 
 const LIMITS: UplinkLimits = {
   batchesInFlightMax: 3,
@@ -45,6 +45,7 @@ const receipt = (given: Given): UplinkInput => ({
   kind: "receipt",
   nowMs,
   ask: null,
+  batchTo: null,
   gap: false,
   conflict: null,
   refusal: null,
@@ -65,6 +66,8 @@ const INPUTS: Record<string, UplinkInput> = {
   "receipt equal": receipt({ ackedSeq: 10 }),
   "receipt higher": receipt({ ackedSeq: 15 }),
   "receipt lower": receipt({ ackedSeq: 4 }),
+  "receipt lower, of a closed batch": receipt({ ackedSeq: 4, batchTo: 8 }),
+  "receipt lower, of a batch under way": receipt({ ackedSeq: 4, batchTo: 15 }),
   "receipt with a gap": receipt({ ackedSeq: 10, gap: true }),
   "receipt higher with a gap": receipt({ ackedSeq: 15, gap: true }),
   "receipt with a refusal": receipt({ ackedSeq: 10, refusal: { seq: 11, code: "hash-wrong" } }),
@@ -159,17 +162,31 @@ const TABLE: Record<string, Record<UplinkState["phase"], string>> = {
     paused: "paused 10/11",
     blocked: "blocked 10/11",
   },
-  "receipt with a gap": {
+  "receipt lower, of a closed batch": {
+    offline: "offline 10/11",
+    asking: "asking 10/11",
+    streaming: "streaming 10/21",
+    paused: "paused 10/11",
+    blocked: "blocked 10/11",
+  },
+  "receipt lower, of a batch under way": {
     offline: "offline 10/11",
     asking: "asking 10/11",
     streaming: "asking 10/21 ask",
     paused: "paused 10/11",
     blocked: "blocked 10/11",
   },
+  "receipt with a gap": {
+    offline: "offline 10/11",
+    asking: "asking 10/11",
+    streaming: "streaming 10/21 send>20",
+    paused: "paused 10/11",
+    blocked: "blocked 10/11",
+  },
   "receipt higher with a gap": {
     offline: "offline 15/16 ack15",
     asking: "asking 15/16 ack15 ask",
-    streaming: "asking 15/21 ack15 ask",
+    streaming: "streaming 15/21 ack15 send>20",
     paused: "asking 15/16 ack15 ask",
     blocked: "blocked 15/16 ack15 ask",
   },
@@ -231,6 +248,34 @@ describe("uplink core, every state × every input", () => {
 });
 
 describe("uplink core", () => {
+  it("waits a moment for a batch under way that another has overtaken, then asks, and calls nobody silent", () => {
+    const early = stepUplink(STATES.streaming, receipt({ ackedSeq: 10, gap: true }), LIMITS).state;
+    expect(early.dueMs).toBe(nowMs + LIMITS.stallWaitMsMin);
+    const again = stepUplink(
+      early,
+      receipt({ ackedSeq: 10, gap: true, nowMs: monoMs(nowMs + 9) }),
+      LIMITS,
+    ).state;
+    expect(again.dueMs).toBe(early.dueMs);
+    const due: UplinkInput = { kind: "due", nowMs: monoMs(nowMs + LIMITS.stallWaitMsMin), uniform: 0 };
+    expect(stepUplink(again, due, LIMITS).state).toMatchObject({
+      phase: "asking",
+      misses: 0,
+      awaitsHole: false,
+    });
+    const closed = stepUplink(again, receipt({ ackedSeq: 15 }), LIMITS).state;
+    expect(closed).toMatchObject({
+      phase: "streaming",
+      awaitsHole: false,
+      dueMs: nowMs + LIMITS.receiptWaitMs,
+    });
+  });
+
+  it("asks at once about a hole that nothing under way can close", () => {
+    const sent = stepUplink(STATES.streaming, receipt({ ackedSeq: 20 }), LIMITS).state;
+    expect(stepUplink(sent, receipt({ ackedSeq: 20, gap: true }), LIMITS).state.phase).toBe("asking");
+  });
+
   it("waits longer after each miss, up to its longest wait", () => {
     let state = STATES.asking;
     const waits: number[] = [];

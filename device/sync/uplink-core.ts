@@ -2,6 +2,25 @@ import { assertNever } from "../platform/assert.ts";
 import { backoffWaitMs } from "../platform/backoff.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 
+import type {
+  BatchRange,
+  Conflict,
+  UplinkEffect,
+  UplinkInput,
+  UplinkLimits,
+  UplinkState,
+} from "./uplink-state.ts";
+
+/** The first fruitless round is tried again at once: a batch can get lost. */
+const STALLS_FREE = 1;
+/** What else fills the broker's window is gone after a round trip. */
+const BUSY_WAIT_MS = 250;
+
+export interface UplinkStep {
+  readonly state: UplinkState;
+  readonly effects: readonly UplinkEffect[];
+}
+
 /**
  * Decides what of the journal is sent when. Pure: no I/O, no clock, no chance; `UplinkPump` runs the effects.
  *
@@ -18,147 +37,6 @@ import { type MonoMs, monoMs } from "../platform/units.ts";
  *   batches, until it is one entry that the cloud does not take. A cloud that answers and stores nothing must not cost
  *   more than a dead one.
  */
-export interface UplinkState {
-  readonly phase: "offline" | "asking" | "streaming" | "paused" | "blocked";
-  readonly headSeq: number;
-  /** The cloud holds everything up to here. */
-  readonly ackedSeq: number;
-  /** The next entry to send; everything between was sent on this connection and waits for its receipt. */
-  readonly nextSeq: number;
-  readonly inFlight: readonly BatchRange[];
-  /** The open question's token; a receipt that carries it is the answer. */
-  readonly question: string | null;
-  readonly questionCount: number;
-  readonly connectionId: string;
-  /** Waits in a row that ended without a receipt. */
-  readonly misses: number;
-  /** When to call with `due`; null when nothing is waited for. */
-  readonly dueMs: MonoMs | null;
-  readonly conflict: Conflict | null;
-  /** Entries were sent since the last answer or advance. */
-  readonly hasSent: boolean;
-  /** Rounds in a row in which entries were sent, the cloud answered, and nothing more was stored. */
-  readonly stallCount: number;
-  /** How many entries the next batch may have: halved by each stall, doubled by each advance. */
-  readonly batchEntriesMax: number;
-  /** How many batches the broker takes at once, as far as is known. */
-  readonly windowMax: number;
-  /** The cloud's word about an entry that it did not store. */
-  readonly refusal: Refusal | null;
-}
-
-/** An entry that the cloud does not take, by its own account. */
-export interface Refusal {
-  readonly seq: number;
-  readonly code: string;
-}
-
-export interface BatchRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where the cloud's chain and this journal's part. */
-export interface Conflict {
-  /**
-   * `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more.
-   * `pruned`: it asks for entries that are no longer held here.
-   */
-  readonly kind: "entry" | "chain" | "ahead" | "pruned";
-  readonly seq: number;
-  /** This journal's hash, null where it has no such entry. */
-  readonly localHash: string | null;
-  readonly cloudHash: string;
-}
-
-export type UplinkInput =
-  | { readonly kind: "connected"; readonly connectionId: string; readonly nowMs: MonoMs }
-  | { readonly kind: "disconnected" }
-  | { readonly kind: "appended"; readonly headSeq: number }
-  /** The answer to `send`: what fitted into the batch. */
-  | { readonly kind: "sent"; readonly range: BatchRange; readonly nowMs: MonoMs }
-  /** The broker did not take a batch. */
-  | { readonly kind: "send-failed"; readonly nowMs: MonoMs; readonly uniform: number }
-  /** No room on the line for the batch that begins here: as many are under way as the broker allows. */
-  | { readonly kind: "send-busy"; readonly from: number; readonly nowMs: MonoMs }
-  | {
-      readonly kind: "receipt";
-      readonly nowMs: MonoMs;
-      readonly ask: string | null;
-      readonly ackedSeq: number;
-      /** Something later than `ackedSeq` is stored, with a hole before it. */
-      readonly gap: boolean;
-      readonly conflict: Conflict | null;
-      readonly refusal: Refusal | null;
-      readonly uniform: number;
-    }
-  /** Somebody wants a fresh receipt although nothing is due. */
-  | { readonly kind: "ask"; readonly nowMs: MonoMs }
-  | { readonly kind: "due"; readonly nowMs: MonoMs; readonly uniform: number };
-
-export type UplinkEffect =
-  /** Read and publish the batch after this seq, then call with `sent`. */
-  | { readonly kind: "send"; readonly afterSeq: number; readonly entriesMax: number }
-  | { readonly kind: "ask"; readonly token: string }
-  | { readonly kind: "acknowledge"; readonly ackedSeq: number }
-  | { readonly kind: "report-conflict"; readonly conflict: Conflict };
-
-export interface UplinkLimits {
-  readonly batchesInFlightMax: number;
-  readonly batchEntriesMax: number;
-  /** First wait for a receipt. */
-  readonly receiptWaitMs: number;
-  /** Longest wait, after many misses. */
-  readonly receiptWaitMsMax: number;
-  /** How often a blocked pump asks whether somebody has settled the conflict. */
-  readonly conflictWaitMs: number;
-  /** The shortest pause after a second fruitless round; the longest is `receiptWaitMsMax`. */
-  readonly stallWaitMsMin: number;
-}
-
-/** From so many fruitless rounds on it is no accident of the line, and the operator is told. */
-const STALLS_TOLD_MIN = 3;
-/** The first fruitless round is tried again at once: a batch can get lost. */
-const STALLS_FREE = 1;
-/** What else fills the broker's window is gone after a round trip. */
-const BUSY_WAIT_MS = 250;
-
-export interface UplinkStep {
-  readonly state: UplinkState;
-  readonly effects: readonly UplinkEffect[];
-}
-
-/**
- * The entry at which the cloud has stopped for good, as far as can be told; null while all is well.
- * `code` is the cloud's own where it gave one.
- */
-export function refusedEntry({ stallCount, ackedSeq, refusal }: UplinkState): Refusal | null {
-  if (stallCount < STALLS_TOLD_MIN) return null;
-  const seq = ackedSeq + 1;
-  return refusal?.seq === seq ? refusal : { seq, code: "not-stored" };
-}
-
-export function initialUplink(headSeq: number, ackedSeq: number, limits: UplinkLimits): UplinkState {
-  return {
-    phase: "offline",
-    headSeq,
-    ackedSeq,
-    nextSeq: ackedSeq + 1,
-    inFlight: [],
-    question: null,
-    questionCount: 0,
-    connectionId: "",
-    misses: 0,
-    dueMs: null,
-    conflict: null,
-    hasSent: false,
-    stallCount: 0,
-    batchEntriesMax: limits.batchEntriesMax,
-    windowMax: limits.batchesInFlightMax,
-    refusal: null,
-  };
-}
-
 export function stepUplink(state: UplinkState, input: UplinkInput, limits: UplinkLimits): UplinkStep {
   switch (input.kind) {
     case "connected":
@@ -228,7 +106,7 @@ function onDue(
   // Nothing is under way: it was the broker's window that was full.
   if (state.phase === "streaming" && state.inFlight.length === 0)
     return fill({ ...state, dueMs: null }, limits);
-  const misses = state.misses + 1;
+  const misses = state.awaitsHole ? state.misses : state.misses + 1;
   const waitMs = state.phase === "blocked" ? limits.conflictWaitMs : retryWaitMs(misses, uniform, limits);
   return ask({ ...state, misses }, nowMs, limits, waitMs);
 }
@@ -240,8 +118,22 @@ function onReceipt(state: UplinkState, receipt: Receipt, limits: UplinkLimits): 
   const heard = receipt.refusal === null ? state : { ...state, refusal: receipt.refusal };
   if (state.question !== null && receipt.ask === state.question) return onAnswer(heard, receipt, limits);
   if (receipt.ackedSeq > state.ackedSeq) return onAdvance(heard, receipt, limits);
-  const astray = receipt.ackedSeq < state.ackedSeq || receipt.gap || receipt.refusal !== null;
-  return astray && state.phase === "streaming" ? ask(heard, receipt.nowMs, limits) : still(heard);
+  if (state.phase !== "streaming") return still(heard);
+  // Overtaken on the way: what it says of a batch that is closed was true when it was said.
+  const late =
+    receipt.ackedSeq < state.ackedSeq && receipt.batchTo !== null && receipt.batchTo <= state.ackedSeq;
+  if (late) return still(heard);
+  if (receipt.ackedSeq < state.ackedSeq || receipt.refusal !== null) return ask(heard, receipt.nowMs, limits);
+  return receipt.gap ? onHole(heard, receipt.nowMs, limits) : still(heard);
+}
+
+/** A batch under way may close it, by way of another worker of the cloud; else it is lost, and the cloud is asked. */
+function onHole(state: UplinkState, nowMs: MonoMs, limits: UplinkLimits): UplinkStep {
+  const hole = state.ackedSeq + 1;
+  const underWay = state.inFlight.some(({ from, to }) => from <= hole && hole <= to);
+  if (!underWay) return ask(state, nowMs, limits);
+  if (state.awaitsHole) return fill(state, limits);
+  return fill({ ...state, awaitsHole: true, dueMs: later(nowMs, limits.stallWaitMsMin) }, limits);
 }
 
 /** Goes on from what the cloud has; after a second round that changed nothing, not before a pause. */
@@ -249,7 +141,7 @@ function onAnswer(state: UplinkState, receipt: Receipt, limits: UplinkLimits): U
   const { step, effects } = acknowledged(rewound(state, receipt.ackedSeq), state, receipt.ackedSeq);
   const answered: UplinkState = {
     ...counted(step, state, receipt.ackedSeq, limits),
-    ...{ question: null, conflict: null, misses: 0, windowMax: limits.batchesInFlightMax },
+    ...{ question: null, conflict: null, misses: 0, windowMax: Number.POSITIVE_INFINITY },
   };
   const stalled = state.hasSent && answered.stallCount > STALLS_FREE && answered.nextSeq <= answered.headSeq;
   if (!stalled) return withEffects(effects, fill({ ...answered, phase: "streaming", dueMs: null }, limits));
@@ -286,6 +178,7 @@ function onAdvance(state: UplinkState, receipt: Receipt, limits: UplinkLimits): 
     nextSeq: Math.max(state.nextSeq, receipt.ackedSeq + 1),
     inFlight,
     misses: 0,
+    awaitsHole: false,
     dueMs: inFlight.length > 0 ? later(receipt.nowMs, limits.receiptWaitMs) : null,
   };
   const effects: UplinkEffect[] = [{ kind: "acknowledge", ackedSeq: receipt.ackedSeq }];
@@ -293,7 +186,7 @@ function onAdvance(state: UplinkState, receipt: Receipt, limits: UplinkLimits): 
     case "offline":
       return { state: { ...moved, dueMs: null }, effects };
     case "streaming":
-      return withEffects(effects, receipt.gap ? ask(moved, receipt.nowMs, limits) : fill(moved, limits));
+      return withEffects(effects, receipt.gap ? onHole(moved, receipt.nowMs, limits) : fill(moved, limits));
     case "asking":
     case "paused":
     case "blocked":
@@ -347,6 +240,7 @@ function ask(
       phase: state.conflict === null ? "asking" : "blocked",
       question: token,
       questionCount,
+      awaitsHole: false,
       dueMs: later(nowMs, waitMs),
     },
     effects: [{ kind: "ask", token }],
@@ -374,7 +268,7 @@ function acknowledged(
 }
 
 function rewound(state: UplinkState, ackedSeq: number = state.ackedSeq): UplinkState {
-  return { ...state, ackedSeq, nextSeq: ackedSeq + 1, inFlight: [] };
+  return { ...state, ackedSeq, nextSeq: ackedSeq + 1, inFlight: [], awaitsHole: false };
 }
 
 function sameConflict(a: Conflict | null, b: Conflict): boolean {

@@ -8,17 +8,17 @@ import type { EpochMs, MonoMs } from "../platform/units.ts";
 import { LanePace } from "./lane-pace.ts";
 import { BATCH_BYTES_MAX, type JournalBatchMessage, type ReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
+import { stepUplink } from "./uplink-core.ts";
 import {
   type Conflict,
   initialUplink,
   type Refusal,
   refusedEntry,
-  stepUplink,
   type UplinkEffect,
   type UplinkInput,
   type UplinkLimits,
   type UplinkState,
-} from "./uplink-core.ts";
+} from "./uplink-state.ts";
 
 /** What a receipt says about the cloud's clock. */
 export interface CloudTime {
@@ -46,6 +46,8 @@ export interface UplinkOptions {
   readonly onCloudTime: (time: CloudTime) => void;
 }
 
+/** Between the connection and the last seq in the token of a batch. */
+const BATCH_MARK = ":b";
 const ZERO_HASH = "0".repeat(64);
 /** Room for the envelope around the entries and the commas between them. */
 const ENTRIES_BYTES_MAX = BATCH_BYTES_MAX - 2048;
@@ -60,7 +62,7 @@ export class UplinkPump {
   readonly #options: UplinkOptions;
   readonly #inputs: UplinkInput[] = [];
   readonly #sentAtMs = new Map<string, MonoMs>();
-  readonly #pace = new LanePace(ENTRIES_BYTES_MAX);
+  readonly #pace: LanePace;
   readonly #unsubscribe: () => void;
   #state: UplinkState;
   #stepping = false;
@@ -72,6 +74,7 @@ export class UplinkPump {
   constructor(options: UplinkOptions) {
     this.#options = options;
     const { journal, limits } = options;
+    this.#pace = new LanePace(ENTRIES_BYTES_MAX, { messagesMax: limits.batchesInFlightMax });
     this.#state = initialUplink(journal.head().seq, journal.ackedSeq(), limits);
     this.#unsubscribe = journal.onAppended(() => {
       this.#input({ kind: "appended", headSeq: journal.head().seq });
@@ -125,6 +128,7 @@ export class UplinkPump {
       nowMs: clock.mono(),
       ask: receipt.ask,
       ackedSeq: receipt.ackedSeq,
+      batchTo: batchToOf(receipt.ask),
       gap: receipt.missing.length > 0,
       conflict: this.#conflictIn(receipt),
       refusal: receipt.refused?.find(({ seq }) => seq > receipt.ackedSeq) ?? null,
@@ -148,7 +152,7 @@ export class UplinkPump {
     this.#stepping = true;
     try {
       for (let next = this.#inputs.shift(); next !== undefined; next = this.#inputs.shift()) {
-        const { state, effects } = stepUplink(this.#state, next, this.#options.limits);
+        const { state, effects } = stepUplink(this.#state, next, this.#limits());
         this.#state = state;
         for (const effect of effects) this.#attempt(effect);
       }
@@ -158,6 +162,11 @@ export class UplinkPump {
     this.#arm();
     this.#noteRefusal();
     this.#options.onChanged();
+  }
+
+  /** On a slow line fewer batches are under way, so that little is ahead of an alarm. */
+  #limits(): UplinkLimits {
+    return { ...this.#options.limits, batchesInFlightMax: this.#pace.messages };
   }
 
   /** An event once for each entry, not for each try. */
@@ -212,7 +221,7 @@ export class UplinkPump {
     const entries = journal.readAfter(afterSeq, limits);
     const last = entries.at(-1);
     if (last === undefined) return;
-    const token = `${this.#state.connectionId}:b${last.seq}`;
+    const token = `${this.#state.connectionId}${BATCH_MARK}${last.seq}`;
     this.#publish(this.#batch(token, afterSeq, entries), true);
     this.#input({ kind: "sent", range: { from: afterSeq + 1, to: last.seq }, nowMs: clock.mono() });
   }
@@ -319,6 +328,11 @@ export class UplinkPump {
     });
     this.#timer = { dueMs, timer };
   }
+}
+
+function batchToOf(token: string | null): number | null {
+  const seq = token?.split(BATCH_MARK)[1];
+  return seq === undefined ? null : Number(seq);
 }
 
 /** A UUID of version 8 (RFC 9562) out of a hash. */

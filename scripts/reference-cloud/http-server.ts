@@ -34,7 +34,13 @@ export interface HttpOptions {
   readonly ids: IdSource;
 }
 
-const FILES = { "page.html": "text/html", "page.css": "text/css", "page.js": "text/javascript" } as const;
+const FILES = {
+  "page.html": "text/html",
+  "page.css": "text/css",
+  "page.js": "text/javascript",
+  "page-dom.js": "text/javascript",
+  "page-samples.js": "text/javascript",
+} as const;
 const WATCHERS_MAX = 64;
 const CHECKPOINTS_SHOWN = 100;
 const ENTRIES_MAX = 1000;

@@ -204,13 +204,13 @@ export class JournalIntake {
 }
 
 /** For the receipt; absent where nothing was refused. */
-function refusedIn(entries: readonly Entry[]): Pick<ReceiptMessage, "refused"> {
+export function refusedIn(entries: readonly Entry[]): Pick<ReceiptMessage, "refused"> {
   if (entries.length === 0) return {};
   return { refused: entries.slice(0, RANGES_MAX).map(({ seq }) => ({ seq, code: "hash-wrong" })) };
 }
 
 /** SHA-256 over the other fields in canonical JSON (RFC 8785); written here anew, not taken from the terminal. */
-function hashOf({ hash: _hash, ...fields }: Entry): string {
+export function hashOf({ hash: _hash, ...fields }: Entry): string {
   return createHash("sha256")
     .update(canonicalize(fields) ?? "", "utf8")
     .digest("hex");

@@ -5,7 +5,7 @@ import { z } from "zod";
 import { prepared } from "../../device/journal/prepared.ts";
 import { broken } from "./violation.ts";
 
-interface Row {
+export interface Row {
   readonly seq: number;
   readonly id: string;
   readonly kind: string;
@@ -46,6 +46,8 @@ export interface Charge {
 export interface JournalEvents {
   /** A new charge is in the journal. */
   charged(charge: Charge): void;
+  /** An entry, of whatever kind. */
+  read(row: Row): void;
 }
 
 /**
@@ -203,6 +205,7 @@ export class JournalModel {
     if (row.kind === "charge.made") this.#takeCharge(row);
     if (row.kind === "charge.voided") this.#takeVoid(row);
     if (row.kind === "command.noted") this.#takeCommand(row);
+    this.#events.read(row);
   }
 
   #takeCharge(row: Row): void {

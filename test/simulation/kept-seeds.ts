@@ -5,6 +5,10 @@ export interface KeptSeed {
   readonly seed: number;
   readonly days: number;
   readonly why: string;
+  /** Runs with `CANTEEN_LONG=1` only: what it found has a test of its own beside the code that was mended. */
+  readonly isLong?: true;
+  /** With receiving and a sample cabinet; default: without. */
+  readonly kitchen?: boolean;
   /** Instead of the faults that the seed draws. */
   readonly shares?: FaultShares;
 }
@@ -21,6 +25,32 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     days: 1,
     why: "found: a clock set to another day was believed again after a restart without network",
     shares: { ...NO_FAULTS, cutAtTurn: 0.001, networkDownPerHour: 8, clockStepPerHour: 5 },
+  },
+  {
+    seed: 1039,
+    days: 2,
+    isLong: true,
+    why: "found: a clock that was set while the disk was full ended the process",
+  },
+  {
+    seed: 2,
+    days: 2,
+    kitchen: true,
+    isLong: true,
+    why: "found: an order that was saved by a clock at 1970 was deleted as an old one",
+  },
+  {
+    seed: 3,
+    days: 2,
+    kitchen: true,
+    isLong: true,
+    why: "found: a portion that lay on the pan over a restart became a second sample",
+  },
+  {
+    seed: 8,
+    days: 3,
+    kitchen: true,
+    why: "a small school with a kitchen, over the hours that a sample is kept",
   },
   {
     seed: 103,

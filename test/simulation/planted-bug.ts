@@ -6,6 +6,7 @@ import type { MakeLink } from "../../device/sync/mqtt-link.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 import type { TerminalStore } from "../../device/terminal-store.ts";
 import type { PeopleLedger } from "../../scripts/reference-cloud/people-ledger.ts";
+import type { KitchenLife } from "./kitchen-life.ts";
 
 type Entry = JournalBatchMessage["entries"][number];
 
@@ -20,6 +21,7 @@ export interface PlantedBug {
   readonly journal: (journal: Journal, db: Database) => Journal;
   readonly store: (store: TerminalStore) => TerminalStore;
   readonly line: (line: ServingLineControl) => ServingLineControl;
+  readonly kitchen: (kitchen: KitchenLife, store: TerminalStore) => KitchenLife;
   /** The terminal's line to the broker. */
   readonly link: (makeLink: MakeLink, store: TerminalStore) => MakeLink;
   /** The cloud books an entry. */
@@ -33,6 +35,7 @@ export const NO_BUG: PlantedBug = {
   journal: (journal) => journal,
   store: (store) => store,
   line: (line) => line,
+  kitchen: (kitchen) => kitchen,
   link: (makeLink) => makeLink,
   post: (people, address, entry) => people.post(address, entry),
 };

@@ -1,11 +1,12 @@
 import type { Database } from "better-sqlite3";
-import type { EntryDraft, Journal } from "../../device/journal/journal-port.ts";
+import type { Journal } from "../../device/journal/journal-port.ts";
 import { prepared } from "../../device/journal/prepared.ts";
 import { fen } from "../../device/platform/units.ts";
 import type { RosterStore } from "../../device/roster/roster-store.ts";
 import type { OutgoingMessage } from "../../device/sync/mqtt-connection.ts";
-import type { Link, MakeLink } from "../../device/sync/mqtt-link.ts";
-import { NO_BUG, type PlantedBug } from "./planted-bug.ts";
+import type { PlantedBug } from "./planted-bug.ts";
+import { PLANTED_KITCHEN_BUGS } from "./planted-kitchen-bugs.ts";
+import { afterAppending, over, overLink, planted } from "./planting.ts";
 
 /**
  * One defect of each kind that would cost somebody money or a record, planted at a seam. A test lets the simulator
@@ -230,44 +231,9 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       if (entry.seq % 50 === 0) people.post(address, { ...entry, id: `${entry.id}-again` });
     },
   }),
+
+  ...PLANTED_KITCHEN_BUGS,
 ];
-
-function planted(name: string, parts: Partial<PlantedBug>): PlantedBug {
-  return { ...NO_BUG, name, ...parts };
-}
-
-/** `port` with some of its methods replaced; the others keep working on the original. */
-function over<Port extends object>(port: Port, replaced: Partial<Port>): Port {
-  return new Proxy(port, {
-    get(target, name) {
-      if (Object.hasOwn(replaced, name)) return Reflect.get(replaced, name);
-      const value: unknown = Reflect.get(target, name, target);
-      return typeof value === "function" ? value.bind(target) : value;
-    },
-  });
-}
-
-/** Does something after each append, in its transaction. */
-function afterAppending(journal: Journal, then: (draft: EntryDraft) => void): Journal {
-  return over(journal, {
-    append: (draft) =>
-      journal.transact(() => {
-        const result = journal.append(draft);
-        if (result.kind === "appended") then(draft);
-        return result;
-      }),
-  });
-}
-
-function overLink(
-  makeLink: MakeLink,
-  publish: (link: Link, message: OutgoingMessage) => ReturnType<Link["publish"]>,
-): MakeLink {
-  return (options, listener) => {
-    const link = makeLink(options, listener);
-    return over(link, { publish: (message) => publish(link, message) });
-  };
-}
 
 /** Where a batch of entries ends; null for every other message. */
 function lastSeqOf({ topic, payload }: OutgoingMessage): number | null {

@@ -4,20 +4,23 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { NO_BUG } from "./planted-bug.ts";
 import { PLANTED_BUGS } from "./planted-bugs.ts";
-import { type SimulationResult, simulate, simulationRoot } from "./simulation.ts";
+import { simulate, simulationRoot } from "./simulation.ts";
+import type { SimulationResult } from "./simulation-port.ts";
 
-const USAGE = `npm run simulate -- [--seed S] [--days D] [--runs N | --minutes M] [--processes P] [--bug NAME]
+const USAGE = `npm run simulate -- [--seed S] [--days D] [--runs N | --minutes M] [--processes P] [--kitchen yes|no] [--bug NAME]
 
 One school for D days (default 3) under the faults that seed S draws (default 1).
 --runs N       N runs with the seeds S, S+1, …
 --minutes M    as many as fit into M minutes
 --processes P  in P processes, each with every P-th seed
+--kitchen yes|no  with receiving and a sample cabinet behind the first till, or without; else the seed decides
 --bug NAME     with a planted bug: ${PLANTED_BUGS.map(({ name }) => name).join(", ")}
 
 A failing run prints its seed and its last events, and ends with exit code 1.`;
 
 interface Total {
   runs: number;
+  cpuSeconds: number;
   readonly failedSeeds: number[];
   readonly counts: Map<string, number>;
 }
@@ -34,6 +37,7 @@ async function main(): Promise<number> {
       processes: { type: "string", default: "1" },
       step: { type: "string", default: "1" },
       bug: { type: "string", default: "none" },
+      kitchen: { type: "string", default: "drawn" },
       help: { type: "boolean", default: false },
     },
   });
@@ -44,8 +48,10 @@ async function main(): Promise<number> {
   const started = performance.now();
   const processes = Number(values.processes);
   const total = processes > 1 ? await inProcesses(processes, values) : await here(values);
+  const { user, system } = process.cpuUsage();
+  total.cpuSeconds += (user + system) / 1e6;
   report(total, (performance.now() - started) / 1000);
-  process.send?.({ runs: total.runs, failedSeeds: total.failedSeeds, counts: [...total.counts] });
+  process.send?.({ ...total, counts: [...total.counts] });
   return total.failedSeeds.length === 0 ? 0 : 1;
 }
 
@@ -56,13 +62,14 @@ interface Wanted {
   readonly minutes?: string | undefined;
   readonly step: string;
   readonly bug: string;
+  readonly kitchen: string;
 }
 
-async function here({ seed, days, runs, minutes, step, bug: name }: Wanted): Promise<Total> {
+async function here({ seed, days, runs, minutes, step, bug: name, kitchen }: Wanted): Promise<Total> {
   const bug = [NO_BUG, ...PLANTED_BUGS].find((one) => one.name === name);
   if (bug === undefined) throw new Error(`no bug ${name}\n\n${USAGE}`);
   const endMs = minutes === undefined ? null : performance.now() + Number(minutes) * 60_000;
-  const total: Total = { runs: 0, failedSeeds: [], counts: new Map() };
+  const total: Total = { runs: 0, cpuSeconds: 0, failedSeeds: [], counts: new Map() };
   const isOver = (): boolean => endMs !== null && performance.now() >= endMs;
   for (let run = 0; endMs === null ? run < Number(runs) : !isOver(); run++) {
     const result = await simulate({
@@ -70,10 +77,11 @@ async function here({ seed, days, runs, minutes, step, bug: name }: Wanted): Pro
       days: Number(days),
       bug,
       isOver,
+      ...(kitchen === "drawn" ? {} : { kitchen: kitchen === "yes" }),
     });
     add(total, result);
     if (result.violation !== null) {
-      tell(result, name);
+      tell(result, name, kitchen);
       break;
     }
   }
@@ -86,17 +94,18 @@ function add(total: Total, { seed, violation, counts }: SimulationResult): void 
   for (const [what, times] of counts) total.counts.set(what, (total.counts.get(what) ?? 0) + times);
 }
 
-function tell({ seed, days, violation, lastEvents }: SimulationResult, bug: string): void {
+function tell({ seed, days, violation, lastEvents }: SimulationResult, bug: string, kitchen: string): void {
   process.stdout.write(`\n${violation?.message}\n`);
   if (violation?.cause instanceof Error) process.stdout.write(`${violation.cause.stack}\n`);
   process.stdout.write(`The last events:\n  ${lastEvents.join("\n  ")}\n`);
-  const more = bug === "none" ? "" : ` --bug ${bug}`;
+  const behind = kitchen === "drawn" ? "" : ` --kitchen ${kitchen}`;
+  const more = bug === "none" ? behind : `${behind} --bug ${bug}`;
   process.stdout.write(`Again: npm run simulate -- --seed ${seed} --days ${days}${more}\n`);
 }
 
 /** Each process takes every n-th seed. */
 async function inProcesses(processes: number, wanted: Wanted): Promise<Total> {
-  const total: Total = { runs: 0, failedSeeds: [], counts: new Map() };
+  const total: Total = { runs: 0, cpuSeconds: 0, failedSeeds: [], counts: new Map() };
   const children = Array.from({ length: processes }, (_, index) => {
     const { minutes } = wanted;
     const child = fork(fileURLToPath(import.meta.url), [
@@ -104,11 +113,12 @@ async function inProcesses(processes: number, wanted: Wanted): Promise<Total> {
       ...(minutes === undefined
         ? ["--runs", String(Math.ceil(Number(wanted.runs) / processes))]
         : ["--minutes", minutes]),
-      ...["--bug", wanted.bug],
+      ...["--bug", wanted.bug, "--kitchen", wanted.kitchen],
     ]);
     child.on("message", (message) => {
-      const part = message as { runs: number; failedSeeds: number[]; counts: [string, number][] };
+      const part = message as Omit<Total, "counts"> & { readonly counts: readonly [string, number][] };
       total.runs += part.runs;
+      total.cpuSeconds += part.cpuSeconds;
       total.failedSeeds.push(...part.failedSeeds);
       for (const [what, times] of part.counts) total.counts.set(what, (total.counts.get(what) ?? 0) + times);
     });
@@ -119,7 +129,7 @@ async function inProcesses(processes: number, wanted: Wanted): Promise<Total> {
   return total;
 }
 
-function report({ runs, failedSeeds, counts }: Total, seconds: number): void {
+function report({ runs, failedSeeds, counts, cpuSeconds }: Total, seconds: number): void {
   const meals = counts.get("meals") ?? 0;
   const perSecond = Math.round(meals / seconds);
   const rows = [...counts]
@@ -128,6 +138,9 @@ function report({ runs, failedSeeds, counts }: Total, seconds: number): void {
   process.stdout.write(`\n| what | times |\n|---|---|\n${rows.join("\n")}\n\n`);
   process.stdout.write(
     `${runs} runs, ${meals} meals in ${seconds.toFixed(1)} s (${perSecond} a second, ${perSecond * 3600} an hour), files in ${simulationRoot()}\n`,
+  );
+  process.stdout.write(
+    `${cpuSeconds.toFixed(1)} s of processor, ${((1000 * cpuSeconds) / Math.max(1, meals)).toFixed(1)} ms for a meal\n`,
   );
   process.stdout.write(
     failedSeeds.length === 0 ? "no rule was broken\n" : `failed seeds: ${failedSeeds.join(", ")}\n`,

@@ -3,7 +3,7 @@ import { prepared } from "../../device/journal/prepared.ts";
 import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
 import { BATCH_BYTES_MAX, MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import type { OutgoingMessage } from "../../device/sync/mqtt-connection.ts";
-import { type Charge, JournalModel } from "./journal-model.ts";
+import { type Charge, JournalModel, type Row } from "./journal-model.ts";
 import { LIMITS, MEALS, type MealOfDay, mealAt } from "./school.ts";
 import { broken } from "./violation.ts";
 
@@ -49,8 +49,10 @@ export class SchoolModel {
     this.#nowMs = nowMs;
   }
 
-  addTerminal(device: string): JournalModel {
-    const journal = new JournalModel(device, { charged: (charge) => this.#onCharge(journal, charge) });
+  /** @param read told of each entry, for rules about more than money. */
+  addTerminal(device: string, read: (row: Row) => void = () => {}): JournalModel {
+    const charged = (charge: Charge): void => this.#onCharge(journal, charge);
+    const journal = new JournalModel(device, { charged, read });
     this.journals.set(device, journal);
     return journal;
   }

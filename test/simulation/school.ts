@@ -55,8 +55,42 @@ export const LIMITS = {
 const hhmm = (minute: number): string =>
   `${String(Math.floor(minute / 60)).padStart(2, "0")}:${String(minute % 60).padStart(2, "0")}`;
 
-export function terminalConfig(device: string, dataFolder: string, activation: "touch" | "presence"): Config {
+/** What each meal leaves a sample of. */
+const DISHES = [
+  { id: "rice", name: { zh: "米饭", en: "Rice" } },
+  { id: "soup", name: { zh: "汤", en: "Soup" } },
+];
+/** The least that the configuration takes, so that a run gets there. */
+export const PHOTO_BYTES_MAX = 10_000_000;
+
+/** A scale, a sample cabinet with one probe, and what they are used for. */
+function kitchenConfig() {
+  return {
+    devices: [
+      { id: "bench", kind: "scale", port: "/dev/ttyS0", protocol: "stgs-text", isKeyPressOnly: true },
+      { id: "air", kind: "thermometer", port: "/dev/ttyS1", protocol: "probe-text" },
+    ],
+    receiving: { scales: [{ id: "bench", unit: "kg", minG: 200, maxG: 60_000, divisionG: 10 }] },
+    samples: { scale: "bench", graceMs: 600_000 },
+    cabinets: [
+      {
+        id: "fridge",
+        name: { zh: "留样柜", en: "Fridge" },
+        probes: [{ probe: "air", silenceMsMax: 60_000 }],
+        alarms: { high: { delayMs: 120_000 } },
+      },
+    ],
+    storage: { photoBytesMax: PHOTO_BYTES_MAX, photoDaysMin: 0 },
+  };
+}
+
+export function terminalConfig(
+  device: string,
+  dataFolder: string,
+  { activation, hasKitchen }: { readonly activation: "touch" | "presence"; readonly hasKitchen: boolean },
+): Config {
   return configSchema.parse({
+    ...(hasKitchen ? kitchenConfig() : {}),
     site: SITE,
     device,
     dataFolder,
@@ -76,6 +110,7 @@ export function terminalConfig(device: string, dataFolder: string, activation: "
           to: hhmm(toMinute),
           pricing: { kind: "fixed", priceFen },
           subsidyFen: { student: subsidyFen, staff: 0, guest: 0 },
+          ...(hasKitchen ? { dishes: DISHES } : {}),
         })),
       },
     },

@@ -9,7 +9,7 @@ import { openCloudDatabase } from "../../scripts/reference-cloud/cloud-database.
 import { CloudMqtt } from "../../scripts/reference-cloud/cloud-mqtt.ts";
 import { DeviceBook } from "../../scripts/reference-cloud/device-book.ts";
 import { JournalIntake } from "../../scripts/reference-cloud/journal-intake.ts";
-import { OrderDesk } from "../../scripts/reference-cloud/order-desk.ts";
+import { OrderDesk, type WrittenOrder } from "../../scripts/reference-cloud/order-desk.ts";
 import { PeopleLedger } from "../../scripts/reference-cloud/people-ledger.ts";
 import { PhotoIntake } from "../../scripts/reference-cloud/photo-intake.ts";
 import { SealedTemplates } from "../../scripts/reference-cloud/template-store.ts";
@@ -34,6 +34,8 @@ interface CloudLife {
   readonly db: Database;
   readonly clock: MachineClock;
   readonly people: PeopleLedger;
+  readonly orders: OrderDesk;
+  readonly alarms: AlarmBoard;
   readonly mqtt: CloudMqtt;
   readonly link: SimulatedLink;
 }
@@ -66,6 +68,29 @@ export class SimulatedCloud {
     const now = this.#life.clock.now();
     const command = { v: 1, id, name, args: {}, issuedAtMs: now, expiresAtMs: now + 3_600_000 };
     this.#life.mqtt.send({ site: SITE, device }, "command", command);
+  }
+
+  get orders(): OrderDesk {
+    return this.#life.orders;
+  }
+
+  /** The buyer writes or changes an order. */
+  order(written: WrittenOrder): void {
+    this.#life.orders.put(written);
+    this.#life.mqtt.pushOrders();
+  }
+
+  /** The bytes lie in the cloud; its table goes with a copy that is put back, the files do not. */
+  hasPhoto(device: string, sha256: string): boolean {
+    return existsSync(join(this.#folder, "photos", SITE, device, `${sha256}.photo`));
+  }
+
+  /** Ids of the alarms that the cloud shows of a cabinet; null before it has heard of it. */
+  alarmIds(device: string, cabinetId: string): readonly (string | null)[] | null {
+    const found = this.#life.alarms
+      .all()
+      .find((state) => state.device === device && state.cabinetId === cabinetId);
+    return found === undefined ? null : found.state.alarms.map(({ alarmId }) => alarmId);
   }
 
   /** Keeps a copy to be put back some day. */
@@ -131,6 +156,7 @@ export class SimulatedCloud {
     });
     const intake = new JournalIntake(db, now, (address, entry) => bug.post(people, address, entry));
     let link: SimulatedLink | undefined;
+    const [orders, alarms] = [new OrderDesk(db), new AlarmBoard(now)];
     const mqtt: CloudMqtt = new CloudMqtt({
       broker: {
         url: "mqtt://simulated",
@@ -144,8 +170,8 @@ export class SimulatedCloud {
       roster: people,
       templates,
       photos: new PhotoIntake(db, join(this.#folder, "photos"), now),
-      orders: new OrderDesk(db),
-      alarms: new AlarmBoard(now),
+      orders,
+      alarms,
       mealPlan: () => null,
       onChanged: () => {},
       clock,
@@ -159,7 +185,7 @@ export class SimulatedCloud {
     });
     mqtt.start();
     if (link === undefined) throw new Error("the cloud has made its line");
-    return { db, clock, people, mqtt, link };
+    return { db, clock, people, orders, alarms, mqtt, link };
   }
 }
 

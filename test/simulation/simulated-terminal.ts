@@ -11,14 +11,18 @@ import type { CheckoutView } from "../../device/serving-line/serving-line-port.t
 import { servingLineSettings } from "../../device/serving-line/settings.ts";
 import { createSync } from "../../device/sync/sync.ts";
 import type { Sync } from "../../device/sync/sync-port.ts";
+import { alarmSource } from "../../device/terminal-cabinets.ts";
 import { openTerminalStore, type TerminalStore } from "../../device/terminal-store.ts";
 import type { Chance } from "./chance.ts";
+import { type KitchenLife, openKitchen } from "./kitchen-life.ts";
+import type { KitchenThings } from "./kitchen-things.ts";
 import { terminalConfig } from "./school.ts";
 import type { SimulatedLink } from "./simulated-broker.ts";
 import { SimulatedCamera } from "./simulated-camera.ts";
 import { SITE } from "./simulated-cloud.ts";
 import { type DiskImage, SimulatedDisk } from "./simulated-disk.ts";
 import { MachineClock } from "./simulated-time.ts";
+import { withTrackedPhotos } from "./tracked-photos.ts";
 import { WatchedJournal, type WriteFate } from "./watched-journal.ts";
 import { count, type World } from "./world.ts";
 
@@ -33,6 +37,8 @@ export interface Durable {
 export interface TerminalWatch {
   /** The screen changed. */
   shown(view: CheckoutView): void;
+  /** Reads what the journal has by now. */
+  observe(): void;
   /** A process opened the database. */
   opened(db: Database, durable: Durable): void;
   /** The machine went off, with these entries committed. */
@@ -47,14 +53,22 @@ export interface TerminalLife {
   readonly line: ServingLineControl;
   readonly sync: Sync;
   readonly camera: SimulatedCamera;
+  /** Null at a till without a kitchen. */
+  readonly kitchen: KitchenLife | null;
+}
+
+/** The kitchen behind a terminal; null where it is a till and nothing else. */
+export interface KitchenBehind {
+  readonly things: KitchenThings;
+  readonly chance: Chance;
+  readonly photoBytes: number;
 }
 
 const DISK_FULL_SPARE_PAGES = 2;
 
 /**
- * A terminal as `device/main.ts` builds it, without page, camera and face engine: its own store, serving line and
- * sync on a simulated disk, clock and line. Receiving and sample cabinet belong into `#build`, beside the serving
- * line, and what people do at them beside `canteen.ts`.
+ * A terminal as `device/main.ts` builds it, without page, camera and face engine: its own store, serving line, sync,
+ * receiving and sample cabinet on a simulated disk, clock and line.
  */
 export class SimulatedTerminal {
   readonly device: string;
@@ -64,12 +78,15 @@ export class SimulatedTerminal {
   readonly #root: string;
   readonly #disk: SimulatedDisk;
   readonly #activation: "touch" | "presence";
+  readonly #kitchen: KitchenBehind | null;
   readonly #durable: Durable = { committedSeq: 0, doubtfulSeq: null };
   #life: TerminalLife | null = null;
   #link: SimulatedLink | null = null;
   /** The process whose power is gone while its code is still on the stack: nothing that it does counts. */
   #ghosts: TerminalLife[] = [];
   #image: DiskImage | null = null;
+  /** Counts starts: a process that is dead must not be taken for the one after it. */
+  #generation = 0;
   #cutNow = false;
   #opening = false;
   #restartWanted = false;
@@ -77,7 +94,12 @@ export class SimulatedTerminal {
   #guardNoticed = false;
   #batteryClockAheadMs = 0;
 
-  constructor(world: World, watch: TerminalWatch, device: string, root: string) {
+  constructor(
+    world: World,
+    watch: TerminalWatch,
+    { device, root, kitchen }: { device: string; root: string; kitchen: KitchenBehind | null },
+  ) {
+    this.#kitchen = kitchen;
     this.#world = world;
     this.#watch = watch;
     this.device = device;
@@ -96,6 +118,14 @@ export class SimulatedTerminal {
     return this.#activation;
   }
 
+  get dataFolder(): string {
+    return this.#disk.folder;
+  }
+
+  observe(): void {
+    this.#watch.observe();
+  }
+
   get databaseFile(): string {
     return this.#disk.file;
   }
@@ -110,7 +140,10 @@ export class SimulatedTerminal {
     if (this.#life !== null) return true;
     this.#sweep();
     const { world, clock } = { world: this.#world, clock: this.#bootClock() };
-    const config = terminalConfig(this.device, this.#disk.folder, this.#activation);
+    const options = { activation: this.#activation, hasKitchen: this.#kitchen !== null };
+    const config = terminalConfig(this.device, this.#disk.folder, options);
+    this.#generation += 1;
+    const generation = this.#generation;
     let db: Database | undefined;
     this.#opening = true;
     try {
@@ -128,15 +161,17 @@ export class SimulatedTerminal {
           this.#watch.opened(opened, { ...this.#durable });
           this.#noteCommitted(opened);
           const watched = new WatchedJournal(journal, {
-            fate: () => this.#fate(),
+            fate: () => (generation === this.#generation ? this.#fate() : "written"),
             before: (fate) => this.#beforeWrite(fate),
-            after: (fate) => this.#afterWrite(fate, opened),
+            after: (fate) => {
+              if (generation === this.#generation) this.#afterWrite(fate, opened);
+            },
           });
           return world.bug.journal(watched, opened);
         },
       });
       if (db === undefined) throw new Error("the store has opened its database");
-      this.#life = this.#build(config, clock, db, world.bug.store(store));
+      this.#life = this.#build(config, clock, db, world.bug.store(withTrackedPhotos(store, world.time)));
     } catch (error) {
       if (!isFault(error)) throw error;
       world.trace.add(`${this.device} does not start: ${error.code}`);
@@ -208,6 +243,7 @@ export class SimulatedTerminal {
       body: { appVersion: "simulated", node: process.versions.node },
     });
     const camera = new SimulatedCamera();
+    const kitchen = this.#openKitchen(config, clock, store, camera);
     const line = bug.line(
       createServingLine({
         clock,
@@ -245,6 +281,7 @@ export class SimulatedTerminal {
       roster: store.roster,
       photos: store.photos,
       orders: store.orders,
+      ...(kitchen === null ? {} : { alarms: alarmSource(kitchen.cabinets) }),
       commands: { log: store.commandLog, handlers: { note: noteCommand(store) } },
       onCloudTime: (time) => store.takeCloudTime(time),
       makeLink: bug.link((options, listener) => {
@@ -252,13 +289,28 @@ export class SimulatedTerminal {
         return this.#link;
       }, store),
     });
-    const life: TerminalLife = { clock, db, store, line, sync, camera };
+    const life: TerminalLife = { clock, db, store, line, sync, camera, kitchen };
     line.onStatus(({ view }) => {
       if (this.#life === life || this.#life === null) this.#shown(life, view);
     });
     sync.start();
     if (this.#full) this.setDiskFull(true);
     return life;
+  }
+
+  #openKitchen(
+    config: Config,
+    clock: MachineClock,
+    store: TerminalStore,
+    camera: SimulatedCamera,
+  ): KitchenLife | null {
+    if (this.#kitchen === null) return null;
+    const { bug, time } = this.#world;
+    const diskSafe = (): boolean => !this.#guardNoticed;
+    return bug.kitchen(
+      openKitchen({ ...this.#kitchen, config, clock, store, time, camera, diskSafe }),
+      store,
+    );
   }
 
   #shown(life: TerminalLife, view: CheckoutView): void {
@@ -318,7 +370,10 @@ export class SimulatedTerminal {
   }
 
   #sweep(): void {
-    for (const { store } of this.#ghosts) void store.close().then(() => this.#disk.forgetFormer());
+    for (const { store, kitchen } of this.#ghosts) {
+      const closed = (kitchen?.close() ?? Promise.resolve()).then(() => store.close());
+      void this.#world.time.track(closed.then(() => this.#disk.forgetFormer()));
+    }
     this.#ghosts = [];
   }
 }

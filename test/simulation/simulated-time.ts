@@ -16,6 +16,7 @@ interface Task {
 export class SimulatedTime {
   readonly startEpochMs: number;
   readonly #heap: Task[] = [];
+  readonly #realWork = new Set<Promise<unknown>>();
   #nowMs = 0;
   #order = 0;
 
@@ -44,6 +45,16 @@ export class SimulatedTime {
     };
   }
 
+  /** Work of the machine's own disk (a photo's file): simulated time stands until it is done. */
+  track<T>(work: Promise<T>): Promise<T> {
+    const done = work.then(
+      () => void this.#realWork.delete(done),
+      () => void this.#realWork.delete(done),
+    );
+    this.#realWork.add(done);
+    return work;
+  }
+
   /**
    * Moves time on by `byMs`. After each task every promise that can go on does, then `settled` is called.
    * @param grainMs tasks run at the end of the grain in which they are due: timers of a busy machine are late, and a
@@ -51,7 +62,7 @@ export class SimulatedTime {
    */
   async advance(byMs: number, grainMs: number, settled: () => void): Promise<void> {
     const endMs = this.#nowMs + byMs;
-    await promisesSettled();
+    await this.#settle();
     settled();
     for (let task = this.#heap[0]; task !== undefined && task.dueMs <= endMs; task = this.#heap[0]) {
       this.#pop();
@@ -59,7 +70,7 @@ export class SimulatedTime {
       const grainEndMs = grainMs === 0 ? task.dueMs : Math.ceil(task.dueMs / grainMs) * grainMs;
       this.#nowMs = Math.max(this.#nowMs, Math.min(endMs, grainEndMs));
       task.run();
-      await promisesSettled();
+      await this.#settle();
       settled();
       if (task.periodMs !== null && !task.cancelled) {
         task.dueMs = this.#nowMs + task.periodMs;
@@ -67,6 +78,14 @@ export class SimulatedTime {
       }
     }
     this.#nowMs = endMs;
+  }
+
+  async #settle(): Promise<void> {
+    await promisesSettled();
+    while (this.#realWork.size > 0) {
+      await Promise.all(this.#realWork);
+      await promisesSettled();
+    }
   }
 
   #push(task: Task): void {

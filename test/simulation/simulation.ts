@@ -7,39 +7,19 @@ import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
 import { Canteen } from "./canteen.ts";
 import { Chance } from "./chance.ts";
+import { KitchenDay } from "./kitchen-day.ts";
 import { Misfortunes } from "./misfortunes.ts";
-import { NO_BUG, type PlantedBug } from "./planted-bug.ts";
-import { MEALS, type Meal, mealAt, PIN, personRecord, START_EPOCH_MS } from "./school.ts";
+import { NO_BUG } from "./planted-bug.ts";
+import { dateAt, MEALS, type Meal, mealAt, PIN, personRecord, START_EPOCH_MS } from "./school.ts";
 import { SchoolModel } from "./school-model.ts";
 import { SimulatedBroker } from "./simulated-broker.ts";
 import { SimulatedCloud } from "./simulated-cloud.ts";
 import { SimulatedTerminal } from "./simulated-terminal.ts";
 import { SimulatedTime } from "./simulated-time.ts";
+import type { SimulationOptions, SimulationResult } from "./simulation-port.ts";
 import { Trace } from "./trace.ts";
 import { broken, Violation } from "./violation.ts";
-import { count, drawFaults, type FaultShares, type World } from "./world.ts";
-
-export interface SimulationOptions {
-  readonly seed: number;
-  readonly days: number;
-  readonly bug?: PlantedBug;
-  /** Instead of those that the seed draws. */
-  readonly shares?: FaultShares;
-  /** Asked between two visits: a run that is only to last so long ends there, without its last checks. */
-  readonly isOver?: () => boolean;
-}
-
-export interface SimulationResult {
-  readonly seed: number;
-  readonly days: number;
-  readonly violation: Violation | null;
-  /** The last events before the violation. */
-  readonly lastEvents: readonly string[];
-  /** How often each thing happened: meals, power cuts, … */
-  readonly counts: ReadonlyMap<string, number>;
-  /** Over all journals at the end: the same seed gives the same. */
-  readonly fingerprint: string;
-}
+import { count, drawFaults, type World } from "./world.ts";
 
 const MS_PER_DAY = 86_400_000;
 const MS_PER_HOUR = 3_600_000;
@@ -48,6 +28,9 @@ const MS_PER_MINUTE = 60_000;
 const CALM_WITHOUT_PROGRESS_MS_MAX = 11 * MS_PER_MINUTE;
 const CALM_STEP_MS = 30_000;
 const CALM_GRAIN_MS = 2000;
+/** How many schools have receiving and a sample cabinet. */
+const KITCHEN_SHARE = 0.4;
+const KITCHEN_SALT = 0x5eed;
 
 /** Runs one school for some days under the faults that its seed draws. @returns what it found; never throws for that. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -98,6 +81,7 @@ class Run {
   /** What the office did, to be done again on a cloud that was put back. */
   readonly #office: (() => void)[] = [];
   readonly #misfortunes: Misfortunes;
+  readonly #kitchen: KitchenDay | null;
   #pinHash = "";
   #topUpCount = 0;
   #commandCount = 0;
@@ -137,6 +121,7 @@ class Run {
       restart: () => this.#restartCloud(),
       restore: () => this.#restoreCloud(),
     });
+    this.#kitchen = this.#makeKitchen(options);
     for (let index = 1; index <= this.#chance.pick([1, 1, 2]); index++)
       this.#addTerminal(folder, `till-${index}`);
   }
@@ -158,6 +143,7 @@ class Run {
   }
 
   async day(): Promise<void> {
+    this.#kitchen?.begin(dateAt(this.#time.nowMs));
     for (const meal of MEALS) {
       if (this.over()) return;
       await this.#meal(meal);
@@ -180,8 +166,19 @@ class Run {
     return hash.digest("hex").slice(0, 16);
   }
 
+  /** From a chance of its own, so that a school without kitchen goes as it would. */
+  #makeKitchen({ seed, kitchen }: SimulationOptions): KitchenDay | null {
+    const chance = new Chance(seed ^ KITCHEN_SALT);
+    if (!(kitchen ?? chance.happens(KITCHEN_SHARE))) return null;
+    return new KitchenDay({
+      ...{ world: this.#world, chance, device: "till-1", cloud: () => this.#cloud },
+      advance: (ms, grainMs) => this.#advance(ms, grainMs),
+    });
+  }
+
   #addTerminal(folder: string, device: string): void {
-    this.#model.addTerminal(device);
+    const kitchen = device === "till-1" ? this.#kitchen : null;
+    const journal = this.#model.addTerminal(device, (row) => kitchen?.model.take(row));
     const root = join(folder, device);
     mkdirSync(root);
     const watch = {
@@ -192,9 +189,13 @@ class Run {
         }),
       opened: (...of: Parameters<SchoolModel["opened"]> extends [string, ...infer Rest] ? Rest : never) =>
         this.#checked(() => this.#model.opened(device, ...of)),
+      observe: () => this.#checked(() => journal.observe()),
       off: (committedSeq: number) => this.#checked(() => this.#model.off(device, committedSeq)),
     };
-    this.#terminals.push(new SimulatedTerminal(this.#world, watch, device, root));
+    const behind = kitchen?.behind ?? null;
+    const terminal = new SimulatedTerminal(this.#world, watch, { device, root, kitchen: behind });
+    this.#terminals.push(terminal);
+    kitchen?.standsBehind(terminal);
   }
 
   /** A rule that fails deep inside product code must not be taken for a fault of theirs. */
@@ -218,6 +219,7 @@ class Run {
       terminal.settle();
       if (faultsOn && this.#chance.happens(shares.cutAtTurn)) terminal.cutPower();
     }
+    this.#kitchen?.observe();
   }
 
   #enrol(number: number): void {
@@ -258,6 +260,7 @@ class Run {
     if (meal !== null && terminal.life !== null) await this.#canteen.visit(terminal, personId, meal);
     if (this.#chance.happens(0.01)) await this.#advance(this.#chance.between(0, 5 * MS_PER_MINUTE), 5000);
     this.#misfortunes.strike(this.#time.nowMs - startMs);
+    await this.#kitchen?.turn(this.#time.nowMs - startMs);
     this.#workInOffice();
   }
 
@@ -280,6 +283,7 @@ class Run {
     this.trace.add("the cloud is put back from its copy");
     this.#model.cloudRestored();
     for (const work of this.#office) work();
+    this.#kitchen?.cloudRestored();
   }
 
   #workInOffice(): void {
@@ -320,6 +324,7 @@ class Run {
       cutConnection: 0,
     };
     this.#misfortunes.end();
+    this.#kitchen?.end();
     this.trace.add(`${what}: everything is put right`);
     let progress = "";
     for (let stillMs = 0; !this.#isDrained(); stillMs += CALM_STEP_MS) {
@@ -335,11 +340,13 @@ class Run {
       await this.#advance(CALM_STEP_MS, CALM_GRAIN_MS);
     }
     this.#model.checkMoney(this.#cloud.db, this.#people);
+    this.#kitchen?.check();
     broker.faults = faults;
   }
 
   #isDrained(): boolean {
     const cloudVersion = this.#cloud.people.version();
+    if (this.#kitchen !== null && this.#kitchen.missingInCloud() !== null) return false;
     return this.#terminals.every(({ device, life }) => {
       const journal = this.#model.journals.get(device);
       if (life === null || journal === undefined) return false;
@@ -360,7 +367,8 @@ class Run {
       const journal = this.#model.journals.get(device);
       return `${device}: ${journal?.ackedSeq} of ${journal?.headSeq}, roster ${life?.store.roster.version()} of ${this.#cloud.people.version()}, ${JSON.stringify(life?.sync.status())}`;
     });
-    throw broken("not-drained", states.join("; "));
+    const kitchen = this.#kitchen?.missingInCloud() ?? "nothing";
+    throw broken("not-drained", `${states.join("; ")}; the kitchen lacks ${kitchen}`);
   }
 
   #deepCheck(): void {

@@ -25,6 +25,20 @@ export type ViolationCode =
   | "line-budget"
   | "verify-failed"
   | "stuck"
+  | "weigh-in-wrong"
+  | "weigh-in-twice"
+  | "weigh-in-not-in-journal"
+  | "strike-wrong"
+  | "stock-wrong"
+  | "alarm-twice"
+  | "alarm-ended"
+  | "alarm-missing"
+  | "sample-twice"
+  | "sample-not-in-journal"
+  | "sample-gone"
+  | "sample-too-early"
+  | "photo-lost"
+  | "disk-budget"
   | "bug-thrown";
 
 /** A rule of the model does not hold: a run ends with it. */

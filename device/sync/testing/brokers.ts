@@ -23,6 +23,15 @@ export interface TestBrokerOptions {
   readonly tls?: TestCertificates;
   /** mosquitto only: rules as in its acl_file. */
   readonly acl?: string;
+  /** mosquitto only: it writes nothing about what passes, for measuring. */
+  readonly isQuiet?: boolean;
+  /** mosquitto only: further lines of its configuration. */
+  readonly lines?: readonly string[];
+}
+
+export interface MosquittoBroker extends TestBroker {
+  /** Of the process that runs now. */
+  pid(): number;
 }
 
 export interface TestCertificates {
@@ -82,12 +91,13 @@ export async function startAedes(options: TestBrokerOptions = {}): Promise<TestB
   };
 }
 
-export async function startMosquitto(options: TestBrokerOptions = {}): Promise<TestBroker> {
+export async function startMosquitto(options: TestBrokerOptions = {}): Promise<MosquittoBroker> {
   const folder = temporaryFolder();
   const port = await freePort();
   const configFile = join(folder.path, "mosquitto.conf");
   writeFileSync(configFile, mosquittoConfig(folder.path, port, options));
-  let child = await spawnMosquitto(configFile);
+  const isQuiet = options.isQuiet ?? false;
+  let child = await spawnMosquitto(configFile, isQuiet);
   const stop = async (): Promise<void> => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, "exit");
@@ -96,9 +106,10 @@ export async function startMosquitto(options: TestBrokerOptions = {}): Promise<T
   };
   return {
     port,
+    pid: () => child.pid ?? 0,
     stop,
     restart: async () => {
-      child = await spawnMosquitto(configFile);
+      child = await spawnMosquitto(configFile, isQuiet);
     },
     close: async () => {
       await stop();
@@ -110,6 +121,8 @@ export async function startMosquitto(options: TestBrokerOptions = {}): Promise<T
 function mosquittoConfig(folder: string, port: number, options: TestBrokerOptions): string {
   const { username, password, tls, acl } = options;
   const lines = [`listener ${port} 127.0.0.1`, "user root", "persistence false", "set_tcp_nodelay true"];
+  if (options.isQuiet) lines.push("connection_messages false");
+  lines.push(...(options.lines ?? []));
   if (username === undefined) {
     lines.push("allow_anonymous true");
   } else {
@@ -126,9 +139,9 @@ function mosquittoConfig(folder: string, port: number, options: TestBrokerOption
   return `${lines.join("\n")}\n`;
 }
 
-async function spawnMosquitto(configFile: string): Promise<ChildProcess> {
+async function spawnMosquitto(configFile: string, isQuiet: boolean): Promise<ChildProcess> {
   const path = `${process.env["PATH"] ?? ""}:/usr/sbin:/sbin`;
-  const child = spawn("mosquitto", ["-v", "-c", configFile], {
+  const child = spawn("mosquitto", [...(isQuiet ? [] : ["-v"]), "-c", configFile], {
     stdio: ["ignore", "ignore", "pipe"],
     env: { ...process.env, PATH: path },
   });

@@ -243,6 +243,7 @@ export const cabinetEn: CabinetTexts = {
       usual: "Usual action",
     },
     refused: {
+      "no-right": "This person may not do that",
       "cabinet-unknown": "There is no such cabinet",
       "probe-unknown": "There is no such probe",
       "alarm-unknown": "That alarm is over",

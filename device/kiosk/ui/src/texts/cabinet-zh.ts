@@ -241,6 +241,7 @@ export const cabinetZh = {
       usual: "最常用的措施",
     },
     refused: {
+      "no-right": "该人员没有此权限",
       "cabinet-unknown": "没有这台留样柜",
       "probe-unknown": "没有这个探头",
       "alarm-unknown": "这项报警已经结束",
