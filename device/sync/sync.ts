@@ -199,10 +199,7 @@ class TerminalSync implements Sync {
       publish: (batch) => this.#link.publish(this.#message("journal", batch)),
       sayGone: (toSeq, checkpoint) =>
         void this.#link.publish(this.#message("journalGone", { v: 1, toSeq, checkpoint })),
-      limits,
-      clock,
-      entropy,
-      logger,
+      ...{ limits, clock, entropy, logger },
       onChanged: () => this.#tell(),
       onCloudTime,
     });
