@@ -1,10 +1,12 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { SampleView } from "../sample-cabinet/samples-port.ts";
 import type { AlarmFeed } from "./alarm-feed.ts";
 import {
   cabinetSignersQuerySchema,
   curveQuerySchema,
   type DemoCabinetShown,
   demoCabinetBodySchema,
+  historyQuerySchema,
   labelParamsSchema,
   ratesQuerySchema,
   recordsQuerySchema,
@@ -19,7 +21,10 @@ import { isLoopback } from "./request-guard.ts";
 
 const CLOSE_UNSUPPORTED = 1011;
 const CLOSE_POLICY = 1008;
+/** Samples of about four days, and alarms of more. */
 const HISTORY_COUNT_MAX = 100;
+/** Photos of samples older than this many pages need a sign-in, as all other photos do. */
+const PHOTO_PAGES_MAX = 10;
 
 /**
  * The cabinet's sockets and what its page asks beside them. At the terminal itself whoever stands there may look: a
@@ -81,7 +86,10 @@ export function cabinetRoutes(
 
   server.get("/api/cabinet/history", async (request) => {
     const { samples } = look(request);
-    return { samples: samples?.history({ beforeSeq: null, countMax: HISTORY_COUNT_MAX }) ?? [] };
+    const { beforeSeq } = parseRequest(historyQuerySchema, request.query);
+    // One more than is shown says whether there is more.
+    const found = samples?.history({ beforeSeq: beforeSeq ?? null, countMax: HISTORY_COUNT_MAX + 1 }) ?? [];
+    return { samples: found.slice(0, HISTORY_COUNT_MAX), hasMore: found.length > HISTORY_COUNT_MAX };
   });
 
   server.get("/api/cabinet/signers", async (request) => {
@@ -139,8 +147,17 @@ function isOfSample({ samples }: KioskCabinets, sha256: string): boolean {
   const { cabinets, taking } = samples.view();
   if ("thumbnailSha256" in taking && taking.thumbnailSha256 === sha256) return true;
   const kept = cabinets.flatMap(({ slots }) => slots.flatMap(({ sample }) => sample ?? []));
-  const all = [...kept, ...samples.history({ beforeSeq: null, countMax: HISTORY_COUNT_MAX })];
-  return all.some(({ photo }) => photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256);
+  const isIts = ({ photo }: SampleView): boolean =>
+    photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256;
+  if (kept.some(isIts)) return true;
+  let beforeSeq: number | null = null;
+  for (let page = 0; page < PHOTO_PAGES_MAX; page += 1) {
+    const gone = samples.history({ beforeSeq, countMax: HISTORY_COUNT_MAX });
+    if (gone.some(isIts)) return true;
+    beforeSeq = gone.at(-1)?.seq ?? null;
+    if (beforeSeq === null || gone.length < HISTORY_COUNT_MAX) return false;
+  }
+  return false;
 }
 
 export function demoCabinetShown({ demo }: Pick<KioskServerOptions, "demo">): DemoCabinetShown | null {

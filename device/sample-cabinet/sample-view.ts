@@ -48,6 +48,7 @@ export class SampleViews {
     const { custody } = record;
     return {
       sampleId,
+      seq: record.seq,
       meal,
       dish,
       cabinetId,

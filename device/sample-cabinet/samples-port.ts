@@ -48,6 +48,8 @@ export interface SamplePerson {
 export interface SampleView {
   /** Also the id of its journal entry. */
   readonly sampleId: string;
+  /** Of that entry; `history` goes on before it. */
+  readonly seq: number;
   readonly meal: MealRef;
   readonly dish: DishRef;
   readonly cabinetId: string;
@@ -119,6 +121,8 @@ export interface SamplesView {
     readonly keepHours: number;
     readonly graceMs: number;
     readonly containers: readonly SampleContainer[];
+    /** The size of the paper in the label printer. */
+    readonly label: { readonly widthMm: number; readonly heightMm: number };
   };
   /** False: the clock is not believed, so meals are not checked and hours are counted by what can be proven. */
   readonly clockTrusted: boolean;

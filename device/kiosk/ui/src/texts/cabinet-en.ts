@@ -195,7 +195,9 @@ export const cabinetEn: CabinetTexts = {
     history: {
       title: "History of samples and alarms",
       samples: "Samples",
-      alarms: "Alarms (7 days)",
+      alarms: "Alarms",
+      more: "Earlier samples",
+      weekBefore: "{weeks} weeks shown: one week more",
       none: "Nothing yet",
       notAcked: "Nobody acknowledged",
     },

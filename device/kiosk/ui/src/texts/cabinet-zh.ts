@@ -193,7 +193,9 @@ export const cabinetZh = {
     history: {
       title: "留样和报警记录",
       samples: "样品",
-      alarms: "报警（7 天）",
+      alarms: "报警",
+      more: "更早的样品",
+      weekBefore: "已显示 {weeks} 周，再看前一周",
       none: "还没有记录",
       notAcked: "无人确认",
     },
