@@ -37,6 +37,7 @@ import { createTerminalDevices } from "./terminal-devices.ts";
 import { watchTerminalDisk } from "./terminal-disk.ts";
 import { startTerminalEngine, type TerminalEngine } from "./terminal-engine.ts";
 import { enrolmentLimits } from "./terminal-enrolment.ts";
+import { type HoldingPage, holdLineForPages } from "./terminal-line-hold.ts";
 import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { recoverTerminal } from "./terminal-recovery.ts";
@@ -281,6 +282,12 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     ...demoControls(options.demo, seen),
   });
   kiosk = page;
+  const holding = holdLineForPages({
+    servingLine,
+    clock,
+    pages: otherPages(config, page, receiving, samples),
+  });
+  teardown.add("line's hold", () => holding.close());
   teardown.add("kiosk", () => page.close());
   const { url } = await page.start();
   const opened = new AbortController();
@@ -304,6 +311,20 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     sync,
     close: () => teardown.run(),
   };
+}
+
+/** The pages that use the till's camera while the till looks for diners by itself; none where goods have their own. */
+function otherPages(
+  { receiving: { camera }, servingLine: { activation } }: Config,
+  page: Pick<KioskServer, "isPageOpen">,
+  receiving: Pick<Receiving, "isAtGoods">,
+  samples: Pick<Samples, "isTaking">,
+): readonly HoldingPage[] {
+  if (camera.kind !== "same" || activation !== "presence") return [];
+  return [
+    { use: "goods", isAtWork: () => page.isPageOpen("receive") && receiving.isAtGoods() },
+    { use: "sample", isAtWork: () => page.isPageOpen("cabinet") && samples.isTaking() },
+  ];
 }
 
 /** What runs now goes on record before anything happens under it. */

@@ -8,6 +8,8 @@ import type { Clock } from "./platform/clock.ts";
 import type { Logger } from "./platform/logger.ts";
 import type { CabinetSettings } from "./sample-cabinet/cabinet-settings.ts";
 import { type CabinetsControl, createCabinets } from "./sample-cabinet/cabinets.ts";
+import type { Operators } from "./security/operators-port.ts";
+import { maySign } from "./signatures/rights.ts";
 import { ALARMS_MAX } from "./sync/alarm-messages.ts";
 import type { AlarmSource } from "./sync/alarm-uplink.ts";
 import type { TerminalDevices } from "./terminal-devices.ts";
@@ -21,7 +23,7 @@ const PLAUSIBLE_MILLI_C = { min: -45_000, max: 60_000 };
 /** The configured cabinets on the terminal's devices. @throws CanteenError of the disk. */
 export function createTerminalCabinets(
   config: Config,
-  store: Pick<TerminalStore, "db" | "journal" | "ids">,
+  store: Pick<TerminalStore, "db" | "journal" | "ids"> & { readonly operators: Pick<Operators, "list"> },
   devices: TerminalDevices,
   world: { readonly clock: Clock; readonly logger: Logger },
 ): CabinetsControl {
@@ -46,6 +48,10 @@ export function createTerminalCabinets(
     },
     contactsOfInput: (input) => owned(devices.contacts, input),
     relayOfChannel: (channel) => owned(devices.relays, channel),
+    maySign: (operatorId, right) => {
+      const operator = store.operators.list().find((each) => each.operatorId === operatorId);
+      return operator !== undefined && maySign(operator.role, right);
+    },
   });
 }
 

@@ -55,6 +55,32 @@ const cloudSays = (store: TerminalStore, cloudNowMs: number): void =>
   store.takeCloudTime({ cloudNowMs, roundTripMs: 40 });
 
 describe("the terminal's clock over restarts", () => {
+  it("records a step that came while the disk was full as soon as it is not, and does not fail for it", async () => {
+    const first = await boot(NOON);
+    cloudSays(first.store, NOON);
+    const { db, journal } = first.store;
+    const pages = Number(db.pragma("page_count", { simple: true }));
+    db.pragma(`max_page_count = ${pages}`);
+    expect(() => {
+      for (let row = 0; row < 200; row++) record(first.store);
+    }).toThrowError("full");
+    const { seq } = journal.head();
+    first.clock.stepWall(DAY_MS);
+    await first.clock.advance(2000);
+    first.clock.stepWall(3_600_000);
+    await first.clock.advance(10_000);
+    expect(journal.head().seq).toBe(seq);
+    db.pragma("max_page_count = 1000000");
+    await first.clock.advance(10_000);
+    expect(journal.entryBySeq(seq + 1)).toMatchObject({
+      kind: "device.clock-stepped",
+      timeTrust: "unknown",
+      body: { byMs: DAY_MS + 3_600_000 },
+    });
+    await first.off();
+    expect(mealNow(await boot(NOON + DAY_MS + 3_700_000))).toBeNull();
+  });
+
   it("decides no meal at the first start before cloud, NTP or an operator has spoken", async () => {
     const first = await boot(NOON);
     expect(mealNow(first)).toBeNull();

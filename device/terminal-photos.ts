@@ -34,8 +34,15 @@ const TIDY_PERIOD_MS = 3_600_000;
 export function startTerminalPhotos(options: TerminalPhotosOptions): TerminalPhotos {
   const { settings, engine, photos, clock, entropy, logger } = options;
   const teardown = new Teardown();
-  const tidying = clock.every(TIDY_PERIOD_MS, () => tidyPhotos(photos, logger));
-  teardown.add("photo retention", () => tidying.cancel());
+  // Also at the start: after a restore there are photos that the database does not know.
+  let underWay = tidyPhotos(photos, logger);
+  const tidying = clock.every(TIDY_PERIOD_MS, () => {
+    underWay = tidyPhotos(photos, logger);
+  });
+  teardown.add("photo retention", () => {
+    tidying.cancel();
+    return underWay;
+  });
   let { camera } = options;
   if (settings.kind !== "same") {
     const own = createOwnCamera(settings, clock, entropy);
@@ -56,14 +63,14 @@ export function startTerminalPhotos(options: TerminalPhotosOptions): TerminalPho
   return { studio, close: () => teardown.run() };
 }
 
-function tidyPhotos(photos: PhotoStore, logger: Logger): void {
-  photos.tidy().then(
-    ({ deletedCount }) => {
-      if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
-    },
-    (error: unknown) => {
-      if (!isFault(error)) throw error;
-      logger.error({ code: error.code }, "photos could not be tidied");
-    },
-  );
+async function tidyPhotos(photos: PhotoStore, logger: Logger): Promise<void> {
+  try {
+    const { deletedCount, adoptedCount } = await photos.tidy();
+    if (deletedCount > 0) logger.info({ deletedCount }, "photos past their time were deleted");
+    if (adoptedCount > 0)
+      logger.warn({ adoptedCount }, "photos that entries quote and the database did not know were taken up");
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    logger.error({ code: error.code }, "photos could not be tidied");
+  }
 }

@@ -22,6 +22,7 @@ import { verifyJournal } from "./journal/verify.ts";
 import { systemEntropy } from "./platform/entropy.ts";
 import { silentLogger } from "./platform/logger.ts";
 import { SystemClock } from "./platform/system-clock.ts";
+import { VirtualClock } from "./platform/virtual-clock.ts";
 import { freePort, startAedes } from "./sync/testing/brokers.ts";
 import { brokerSettings } from "./sync/testing/recording-link.ts";
 import { databaseFile, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
@@ -29,6 +30,8 @@ import { type RecoveryReport, recoverTerminal } from "./terminal-recovery.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
 
 const clock = new SystemClock();
+const MINUTE_MS = 60_000;
+const OLD_COUNT = 300;
 const world = { clock, entropy: systemEntropy, logger: silentLogger };
 
 interface Site {
@@ -110,6 +113,55 @@ const headOf = (file: string): { seq: number; hash: string } => {
   expect(ok).toBe(true);
   return { ...head };
 };
+
+/** Three hundred lunches, half a year old and with the cloud; then a lunch of today, and the old ones go. */
+async function pruned(): Promise<void> {
+  const old = new VirtualClock();
+  const store = await openTerminalStore({ config: site.config, ...world, clock: old, prunedCountMin: 1 });
+  const trusted = (): void => store.takeCloudTime({ cloudNowMs: old.now(), roundTripMs: 0 });
+  trusted();
+  store.journal.transact(() => {
+    for (let number = 1; number <= OLD_COUNT; number++) charge(store, number);
+  });
+  await old.advance(MINUTE_MS);
+  await site.drain(store);
+  expect(await store.backups.make()).toBeNull();
+  old.stepWall(200 * 24 * 60 * MINUTE_MS);
+  trusted();
+  charge(store, OLD_COUNT + 1);
+  await site.drain(store);
+  await old.advance(61 * MINUTE_MS);
+  expect(store.journal.base().seq).toBeGreaterThan(OLD_COUNT);
+  expect(store.journal.entryBySeq(OLD_COUNT)).toBeUndefined();
+  expect(await store.backups.make()).toBeNull();
+  charge(store, OLD_COUNT + 2);
+  await site.drain(store);
+  await store.close();
+}
+
+describe("a pruned database that is damaged at the start", () => {
+  it.each([
+    ["made after the pruning", 0, true],
+    ["made before it: the cloud gives the rest", 1, false],
+  ])("comes back from a backup %s, and an old lunch is still one that was had", async (_, nth, isPruned) => {
+    await pruned();
+    const before = headOf(site.dbFile);
+    const backups = backupsIn(join(site.config.dataFolder, "backups"));
+    for (const { file } of backups.slice(0, nth)) rmSync(file);
+    ruin(site.dbFile, 1);
+    expect(await site.recover()).toMatchObject({ backupSeq: backups[nth]?.headSeq, cloudSeq: before.seq });
+    const { base } = verifyJournal(site.dbFile, TERMINAL_PROJECTIONS);
+    expect(base === null ? 0 : base.seq > OLD_COUNT).toBe(isPruned ? true : 0);
+    await site.withStore(async (store) => {
+      for (const number of [1, OLD_COUNT, OLD_COUNT + 1, OLD_COUNT + 2])
+        expect(() => charge(store, number)).toThrow(expect.objectContaining({ name: "MealAlreadyClaimed" }));
+      charge(store, OLD_COUNT + 3);
+      await site.drain(store);
+    });
+    expect(headOf(site.dbFile).seq).toBe(before.seq + 2);
+    expect(site.cloud.cloud.views.devices()).toMatchObject([{ chain: "whole", conflictSeqs: [], gone: [] }]);
+  });
+});
 
 describe("a database that is damaged at the start", () => {
   it("comes back with what only the cloud has, and nobody pays for that meal twice", async () => {

@@ -123,7 +123,7 @@ describe("a signature by face", () => {
     const one = await desk();
     const outcome = one.byFace();
     await one.look(seen("p-1"), 1);
-    expect(view(one.fixture)).toEqual({ kind: "closed", reason: "till-closed" });
+    expect(view(one.fixture)).toEqual({ kind: "closed", reason: "camera-in-use" });
     await one.look(seen("p-1"), 1);
     expect(await outcome).toEqual({
       kind: "signed",
@@ -222,6 +222,6 @@ describe("a signature by face", () => {
     await one.look(seen("p-1"), 1);
     await failed;
     expect(one.frames.wanted).toBe(false);
-    expect(one.line.hold()).not.toBeNull();
+    expect(one.line.hold("signature")).not.toBeNull();
   });
 });

@@ -71,7 +71,7 @@ function signingCamera(options: TerminalSignaturesOptions): SigningCamera {
   const { servingLine, frames, clock } = options;
   return {
     begin(onWord) {
-      const hold = servingLine.hold();
+      const hold = servingLine.hold("signature");
       if (hold === null) return null;
       let evidence = noEvidence(clock.mono());
       const stop = frames.onFrame((frame) => {

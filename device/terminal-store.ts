@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statfsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { Database } from "better-sqlite3";
 import { readManifest } from "../models/manifest.ts";
@@ -12,6 +12,7 @@ import { type Checkpoints, startCheckpoints } from "./journal/checkpoint-writer.
 import { lockDataFolder } from "./journal/data-folder-lock.ts";
 import { openDatabase } from "./journal/database.ts";
 import type { Journal } from "./journal/journal-port.ts";
+import { startPruning } from "./journal/pruning.ts";
 import { openJournal } from "./journal/sqlite-journal.ts";
 import type { PhotoStore } from "./photos/photo-port.ts";
 import { openPhotoStore } from "./photos/photo-store.ts";
@@ -41,6 +42,7 @@ import { createLedger, type Ledger } from "./serving-line/ledger.ts";
 import { MealPlanStore, mealPlanOf } from "./serving-line/meal-plan-store.ts";
 import type { MealPlan } from "./serving-line/serving-line-port.ts";
 import { type CommandLog, SqliteCommandLog } from "./sync/command-log.ts";
+import { recordClockSteps } from "./terminal-clock-steps.ts";
 import { databaseFile, photoFolder, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "./terminal-database.ts";
 
 export interface TerminalStoreOptions {
@@ -52,6 +54,10 @@ export interface TerminalStoreOptions {
   readonly ntpSynchronizedFile?: string;
   /** For the simulation: puts something between the journal and everything that uses it. */
   readonly wrapJournal?: (journal: Journal, db: Database) => Journal;
+  /** For the simulation: a worker's thread keeps no simulated time. */
+  readonly makeBackups?: typeof startBackups;
+  /** For tests: how few entries are worth pruning. */
+  readonly prunedCountMin?: number;
 }
 
 /** Everything of a terminal that is on its disk; needs no camera, engine or network. */
@@ -131,6 +137,8 @@ function open(
     logger,
     ntpSynchronizedFile = NTP_SYNCHRONIZED_FILE,
     wrapJournal = (journal) => journal,
+    makeBackups = startBackups,
+    prunedCountMin,
   }: TerminalStoreOptions,
   {
     embeddingLengths,
@@ -144,17 +152,9 @@ function open(
   const db = openDatabase({ file: databaseFile(config.dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
   teardown.add("database", () => void db.close());
   const ids = idSource(clock, entropy);
-  const timeTrust = new TimeTrustTracker({
-    clock,
-    onStepped: ({ byMs, wallBeforeMs, wallAfterMs }) => {
-      logger.warn({ byMs }, "the wall clock was set");
-      journal.append({
-        id: ids.next(),
-        kind: "device.clock-stepped",
-        body: { byMs, wallBeforeMs, wallAfterMs },
-      });
-    },
-  });
+  const clockSteps = recordClockSteps({ journal: () => journal, ids, clock, logger });
+  teardown.add("clock steps", () => clockSteps.close());
+  const timeTrust = new TimeTrustTracker({ clock, onStepped: (step) => clockSteps.stepped(step) });
   const journal = wrapJournal(openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS }), db);
   resumeClock(timeTrust, journal, clock, ntpSynchronizedFile);
   const steps = timeTrust.start();
@@ -177,13 +177,20 @@ function open(
   const hasher = createPinHasher({ entropy });
   const deviceKeyFile = security.deviceKeyFile ?? join(config.dataFolder, "device.key");
   const deviceKey = loadOrCreateDeviceKey(deviceKeyFile, entropy);
-  const checkpoints = startCheckpoints({
-    journal,
-    signer: loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy),
-    ...{ site: config.site, device: config.device, clock, ids, logger },
-  });
+  const signer = loadOrCreateSigningKey(join(dirname(deviceKeyFile), "signing.key"), deviceKey, entropy);
+  const recording = { journal, site: config.site, device: config.device, clock, ids, logger };
+  const checkpoints = startCheckpoints({ ...recording, signer });
   teardown.add("checkpoints", () => checkpoints.close());
-  const backups = startBackups({
+  const pruning = startPruning({
+    ...recording,
+    ...{ db, timeTrust, projections: TERMINAL_PROJECTIONS, publicKey: signer.publicKey },
+    keptMs: config.storage.journalDaysMin * MS_PER_DAY,
+    bytesMax: config.storage.journalBytesMax,
+    mayWrite: () => freeBytes(config.dataFolder) > config.storage.freeBytesMin,
+    ...(prunedCountMin === undefined ? {} : { prunedCountMin }),
+  });
+  teardown.add("pruning", () => pruning.close());
+  const backups = makeBackups({
     dbFile: databaseFile(config.dataFolder),
     folder: backupFolder(config.dataFolder),
     key: backupKeyOf(deviceKey),
@@ -262,6 +269,11 @@ function open(
     },
     close: () => teardown.run(),
   };
+}
+
+function freeBytes(folder: string): number {
+  const { bavail, bsize } = statfsSync(folder);
+  return bavail * bsize;
 }
 
 function journalRecovering(): CanteenError {

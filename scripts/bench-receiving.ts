@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { openDatabase } from "../device/journal/database.ts";
 import { openJournal } from "../device/journal/sqlite-journal.ts";
@@ -21,11 +21,16 @@ import {
   TERMINAL_PROJECTIONS,
 } from "../device/terminal-database.ts";
 import type { Scale, ScaleReading } from "../firmware-bridge/ports/scale.ts";
+import { createFaceEngine } from "../models/face-engine.ts";
+import { CAMERA_SIZES, networkStudio } from "./bench-receiving-camera.ts";
 
-const USAGE = `npm run bench:receiving [-- --count N]
+const USAGE = `npm run bench:receiving [-- --count N --photos N]
 收货的速度与内存 / receiving: loading 50 deliveries of 40 lines, stable reading to journal commit, memory over N pans
-(1,000) with photos of 150 kB written and synced. The camera and the encoder are not part of it.`;
+(1,000) with photos of 150 kB written and synced; then N pans (100) for each size of a network camera from the stable
+reading to the commit with everything real: MJPEG, faces, encoder, disk. It needs the models for that.`;
 
+/** Nobody lifts pans as fast as a program; a frame comes meanwhile. */
+const BETWEEN_PANS_MS = 200;
 const ORDERS = 50;
 const LINES = 40;
 
@@ -84,7 +89,9 @@ async function main(argv: readonly string[]): Promise<void> {
     console.log(USAGE);
     return;
   }
-  const count = Number(argv[argv.indexOf("--count") + 1] ?? 1000) || 1000;
+  const numberOf = (option: string, without: number): number =>
+    argv.includes(option) ? Number(argv[argv.indexOf(option) + 1]) : without;
+  const count = numberOf("--count", 1000);
   const folder = mkdtempSync(join(tmpdir(), "canteen-bench-"));
   const clock = new SystemClock();
   const db = openDatabase({ file: databaseFile(folder), clock, migrations: TERMINAL_MIGRATIONS });
@@ -98,8 +105,10 @@ async function main(argv: readonly string[]): Promise<void> {
     });
     let isWithPhotos = false;
     let photoNumber = 0;
+    let realStudio: PhotoStudio | null = null;
     const studio: PhotoStudio = {
-      take: async () => {
+      take: async (moment) => {
+        if (realStudio !== null) return realStudio.take(moment);
         photoNumber += 1;
         const content = Buffer.alloc(isWithPhotos ? 150_000 : 8, photoNumber);
         content.writeUInt32BE(photoNumber);
@@ -166,6 +175,25 @@ async function main(argv: readonly string[]): Promise<void> {
     const rest = await takeMany(rig, Math.floor(count / 2), clock);
     report(`${count} with photos (stored, synced)`, [...middle, ...rest]);
     console.log(`memory: ${before} MB before, ${half} MB at half, ${memoryMb()} MB at the end`);
+    const engine = await createFaceEngine({ artifactsFolder: "models/artifacts", faceCountMax: 5 });
+    for (const size of CAMERA_SIZES) {
+      const real = await networkStudio(size, { store: photos, engine, clock });
+      realStudio = real.studio;
+      await takeMany(rig, 3, clock, BETWEEN_PANS_MS);
+      const took = await takeMany(rig, numberOf("--photos", 100), clock, BETWEEN_PANS_MS);
+      report(
+        `${size.join("×")} camera, frames of ${Math.round(real.frameBytes / 1000)} kB: reading → commit`,
+        took,
+      );
+      realStudio = null;
+      await real.close();
+    }
+    await engine.close();
+    console.log(
+      `load ${loadavg()
+        .map((value) => value.toFixed(1))
+        .join(" ")}`,
+    );
     await receiving.close();
   } finally {
     db.close();
@@ -189,9 +217,15 @@ function ordersFrom(first: number, count: number): PurchaseOrder[] {
 }
 
 /** Milliseconds from the stable reading to the answer, which comes after the commit. */
-async function takeMany(rig: Bench, count: number, clock: SystemClock): Promise<readonly number[]> {
+async function takeMany(
+  rig: Bench,
+  count: number,
+  clock: SystemClock,
+  betweenMs = 0,
+): Promise<readonly number[]> {
   const took: number[] = [];
   for (let index = 0; index < count; index++) {
+    if (betweenMs > 0) await clock.delay(betweenMs);
     rig.put(1000 + (index % 50) * 10);
     const startMs = clock.mono();
     const answer = await rig.act({ kind: "take" });

@@ -5,6 +5,8 @@ import type { Database } from "better-sqlite3";
 import type { Command } from "commander";
 import { APP_VERSION } from "../app-version.ts";
 import type { Config } from "../config/schema.ts";
+import { readBase } from "../journal/carried-state.ts";
+import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { openSnapshot } from "../journal/verify.ts";
 import { CanteenError, systemCode } from "../platform/errors.ts";
 import { SystemClock } from "../platform/system-clock.ts";
@@ -259,6 +261,8 @@ async function check(code: string, options: SourceOptions, context: CommandConte
   const db = openJournalFile(file);
   try {
     const found = checkLabel(code, config, (seq) => entryBySeq(db, seq));
+    const heldFrom = (readBase(db)?.seq ?? 0) + 1;
+    if (found.kind === "no-entry" && found.seq < heldFrom) throw noLongerHeld(heldFrom);
     if (options.json === true) await context.json(found);
     else await context.line(`${found.kind === "genuine" ? "✓" : "✗"} ${LABEL_TEXTS[found.kind]}`);
     context.end(found.kind === "genuine" ? EXIT.ok : EXIT.verificationFailed);

@@ -115,11 +115,18 @@ async function verify(options: VerifyOptions, context: CommandContext): Promise<
 }
 
 function verificationLines(file: string, found: JournalVerification): string[] {
-  const { entries, head, firstBad, projectionDifferences, databaseProblems } = found;
+  const { entries, base, head, firstBad, projectionDifferences, databaseProblems } = found;
   const lines = [
     `${found.ok ? "✓" : "✗"} ${file}`,
     `  ${entries} 条记录，链完整到第 ${head.seq} 条 / ${entries} entries, unbroken up to ${head.seq} (${head.hash.slice(0, 16)}…)`,
   ];
+  if (base !== null) {
+    lines.push(
+      `  第 ${base.seq} 条及以前已按保存期清理 / entries up to ${base.seq} were pruned after their retention (${base.carriedSha256.slice(0, 16)}…)`,
+    );
+  }
+  if (base !== null && base.problem !== null)
+    lines.push(`  清理点无凭据 / nothing vouches for where it begins (${base.problem})`);
   if (firstBad !== null) {
     lines.push(
       `  第一条错误：第 ${firstBad.seq} 条 / first bad entry: ${firstBad.seq} (${firstBad.problem})`,
@@ -146,6 +153,12 @@ function checkpointLines({ goodCount, provenSeq, publicKey, given, problems }: C
     );
   }
   for (const { seq, problem, between, differences } of problems) {
+    if (problem === "no-longer-held") {
+      lines.push(
+        `  校验码签的是第 ${seq} 条，本机已按保存期清理，无法核对，请用云端的导出 / the code signed entry ${seq}, which is no longer held here: check it with the cloud's export`,
+      );
+      continue;
+    }
     const where = between === null ? `${seq}` : `${between.fromSeq}–${between.toSeq}`;
     lines.push(`  与签名不符：第 ${where} 条 / not as signed: ${where} (${problem})`);
     for (const { seq: at, problem: what, otherSeq } of differences) {

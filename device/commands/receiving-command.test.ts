@@ -1,5 +1,5 @@
 import { mkdirSync } from "node:fs";
-import { writeFile } from "node:fs/promises";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { expect, test } from "vitest";
@@ -15,6 +15,7 @@ import { openJournal } from "../journal/sqlite-journal.ts";
 import { PhotoFiles } from "../photos/photo-files.ts";
 import type { PhotoStore } from "../photos/photo-port.ts";
 import { openPhotoStore } from "../photos/photo-store.ts";
+import type { PhotoMoment } from "../photos/studio-port.ts";
 import { present } from "../platform/assert.ts";
 import { idSource, systemEntropy } from "../platform/entropy.ts";
 import { SystemClock } from "../platform/system-clock.ts";
@@ -34,6 +35,8 @@ async function takenOverTcp(): Promise<{
   readonly folder: string;
   readonly id: string;
   readonly photo: string;
+  /** What was written under the photos. */
+  readonly captions: readonly (readonly string[])[];
 }> {
   const folder = temporaryFolder();
   const dataFolder = join(folder, "data");
@@ -64,9 +67,19 @@ async function takenOverTcp(): Promise<{
     ...{ minG: 200, maxG: 60_000, divisionG: 10, protocol: "stgs-text", protocolOptions: {} },
   };
   const orders = new SqliteOrderBook({ db, journal, clock, ids, priceFree: false });
+  const captions: (readonly string[])[] = [];
   const rig = receivingRig({
     more: {
-      ...{ db, journal, clock, ids, orders, photos, ledger: createGoodsLedger(db), studio: studioOf(photos) },
+      ...{
+        db,
+        journal,
+        clock,
+        ids,
+        orders,
+        photos,
+        ledger: createGoodsLedger(db),
+        studio: studioOf(photos, captions),
+      },
       scales: new Map([["one", { scale, limits: limitsOfScale, identity }]]),
     },
   });
@@ -93,12 +106,14 @@ async function takenOverTcp(): Promise<{
   await bay.close();
   db.close();
   if (taken.kind !== "taken" || taken.weighIn.photo.kind !== "taken") throw new Error(JSON.stringify(taken));
-  return { folder, id: taken.weighIn.weighInId, photo: taken.weighIn.photo.photo.photoSha256 };
+  const { weighInId, photo } = taken.weighIn;
+  return { folder, id: weighInId, photo: photo.photo.photoSha256, captions };
 }
 
-function studioOf(photos: PhotoStore) {
+function studioOf(photos: PhotoStore, captions: (readonly string[])[]) {
   return {
-    take: async () => {
+    take: async ({ caption }: PhotoMoment) => {
+      captions.push(caption.lines);
       const photo = await photos.put(Buffer.from("picture"), { size: "photo", mediaType: "image/jpeg" });
       const small = await photos.put(Buffer.from("small"), { size: "thumbnail", mediaType: "image/jpeg" });
       const hashes = { photoSha256: photo.sha256, thumbnailSha256: small.sha256 };
@@ -113,7 +128,7 @@ function studioOf(photos: PhotoStore) {
 }
 
 test("a weigh-in over a scale's real bytes is proved from the files, and found out where it was touched", async () => {
-  const { folder, id, photo } = await takenOverTcp();
+  const { folder, id, photo, captions } = await takenOverTcp();
   const run = (...argv: string[]) => runCaptured([...argv, "--data", "data"], { folder });
   const list = await run("receiving", "list", "--json");
   expect(JSON.parse(list.stdout)).toMatchObject({ weighIns: [{ id, kind: "accepted", netG: 10_000 }] });
@@ -123,7 +138,7 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   expect(JSON.parse(proof.stdout)).toMatchObject({
     ok: true,
     record: { body: { weight: { scale: { scaleId: "one", verifiedOn: "2026-03-01" } } } },
-    checks: ["chain", "photo", "thumbnail", "frames", "weight", "order"].map((what) => ({
+    checks: ["chain", "photo", "thumbnail", "caption", "frames", "weight", "order"].map((what) => ({
       what,
       state: "ok",
     })),
@@ -131,6 +146,10 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   const plain = await run("receiving", "prove", id);
   expect(plain.stdout).toContain("✓ 重量 / weight: decodes");
   expect(plain.stdout).toContain("2026-03-01");
+  expect(captions).toHaveLength(1);
+  const strip = captions[0]?.at(-1)?.replace(/^#\w{8} {2}/, "");
+  expect(strip).toMatch(/^内容码 content [0-9a-f]{12}$/);
+  expect(plain.stdout).toContain(`the strip must say: ${strip}`);
 
   const file = new PhotoFiles(photoFolder(join(folder, "data"))).fileOf(photo, "image/jpeg");
   await writeFile(file, "another picture");
@@ -142,6 +161,15 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
     code: "photo-changed",
   });
 
+  await rm(file);
+  const gone = await run("receiving", "prove", id, "--json");
+  expect(gone.exitCode).toBe(3);
+  expect(JSON.parse(gone.stdout).checks).toContainEqual({
+    what: "photo",
+    state: "failed",
+    code: "photo-missing",
+  });
+
   // Somebody with the file and the will: the weight on record, and the frame under it.
   const db = new Sqlite(databaseFile(join(folder, "data")));
   db.exec("DROP TRIGGER journal_never_updated");
@@ -150,7 +178,7 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   const tampered = await run("receiving", "prove", id, "--json");
   expect(tampered.exitCode).toBe(3);
   const codes = JSON.parse(tampered.stdout).checks.map(({ code }: { code: string }) => code);
-  expect(codes).toEqual(expect.arrayContaining(["hash-wrong", "weight-differs"]));
+  expect(codes).toEqual(expect.arrayContaining(["hash-wrong", "content-differs", "weight-differs"]));
 });
 
 test("an id that nobody knows, or of something else, is said to be that", async () => {

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import type { Database } from "better-sqlite3";
 import { type Command, InvalidArgumentError } from "commander";
+import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { CanteenError } from "../platform/errors.ts";
 import { databaseFile, photoFolder } from "../terminal-database.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "./command-context.ts";
@@ -138,6 +139,7 @@ async function prove(id: string, options: FolderOptions, context: CommandContext
 }
 
 function notProven(id: string, found: Exclude<FoundProof, { readonly kind: "proof" }>): CanteenError {
+  if (found.kind === "no-longer-held") return noLongerHeld(found.heldFrom);
   if (found.kind === "unknown")
     return new CanteenError(`there is no entry ${id}`, {
       code: "weigh-in-unknown",
@@ -168,6 +170,7 @@ const CHECKS: Readonly<Record<Proof["checks"][number]["what"], string>> = {
   chain: "哈希链 / chain",
   photo: "照片 / photo",
   thumbnail: "缩略图 / thumbnail",
+  caption: "照片下的内容码 / content code under the photo",
   frames: "原始数据 / raw frames",
   weight: "重量 / weight",
   order: "订单 / order",
@@ -201,6 +204,11 @@ function recordLines(record: Proof["record"]): string[] {
     lines.push(`  放行 / let in by ${body.override.operatorId} (${body.override.reasonId})`);
   if ("signature" in body && body.signature !== null)
     lines.push(`  签字 / signed by ${body.signature.operatorId} (${body.signature.by})`);
-  if ("photo" in body && body.photo?.kind === "taken") lines.push(`  照片 / photo ${body.photo.photoSha256}`);
+  if ("photo" in body && body.photo?.kind === "taken") {
+    lines.push(`  照片 / photo ${body.photo.photoSha256}`);
+    // Only an eye can read the strip: this is what it must find there.
+    if (body.photo.contentCode !== null)
+      lines.push(`  照片下应写 / the strip must say: 内容码 content ${body.photo.contentCode}`);
+  }
   return lines;
 }

@@ -2,12 +2,14 @@ import type { Database } from "better-sqlite3";
 import { exactGrams } from "../../firmware-bridge/drivers/grams.ts";
 import type { Reading } from "../../firmware-bridge/ports/reading.ts";
 import { dialectOf } from "../../firmware-bridge/protocol/registry.ts";
+import { readBase } from "../journal/carried-state.ts";
 import { ChainWalk } from "../journal/chain.ts";
 import type { JournalEntry } from "../journal/journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
 import { PhotoFiles } from "../photos/photo-files.ts";
 import type { PhotoMediaType } from "../photos/photo-port.ts";
 import { isFault } from "../platform/errors.ts";
+import { contentCode, contentOnRecord } from "../receiving/caption-content.ts";
 import {
   GOODS_ENTRY_SCHEMAS,
   type GoodsKind,
@@ -24,7 +26,7 @@ import { framesSha256 } from "../receiving/raw-frames.ts";
 export type CheckState = "ok" | "failed" | "gone" | "none";
 
 export interface ProofCheck {
-  readonly what: "chain" | "photo" | "thumbnail" | "frames" | "weight" | "order";
+  readonly what: "chain" | "photo" | "thumbnail" | "caption" | "frames" | "weight" | "order";
   readonly state: CheckState;
   /** Stable, for machines: which of the ways in which a check fails. */
   readonly code: string;
@@ -42,13 +44,15 @@ export interface Proof {
 export type FoundProof =
   | { readonly kind: "proof"; readonly proof: Proof }
   | { readonly kind: "unknown" }
+  /** Its entry was pruned after its retention; this terminal's journal begins with `heldFrom`. */
+  | { readonly kind: "no-longer-held"; readonly heldFrom: number }
   | { readonly kind: "not-goods"; readonly entryKind: string }
   | { readonly kind: "unreadable"; readonly entryKind: string };
 
 /** @param db opened for reading. @param id of a weigh-in or a delivery's entry. */
 export async function proveEntry(db: Database, photoFolder: string, id: string): Promise<FoundProof> {
   const row = db.prepare<[string], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE id = ?`).get(id);
-  if (row === undefined) return { kind: "unknown" };
+  if (row === undefined) return prunedOrUnknown(db, id);
   if (!isGoodsKind(row.kind)) return { kind: "not-goods", entryKind: row.kind };
   const entry = entryOfRow(row);
   const parsed = GOODS_ENTRY_SCHEMAS[row.kind].safeParse(entry.body);
@@ -58,6 +62,7 @@ export async function proveEntry(db: Database, photoFolder: string, id: string):
   const checks = [
     checkChain(db, row),
     ...(await checkPhotos(db, photoFolder, entry.seq, photoOf(record))),
+    ...checkCaption(id, record),
     ...checkWeight(weightOf(record)),
     ...checkOrder(db, record),
   ];
@@ -71,6 +76,17 @@ export async function proveEntry(db: Database, photoFolder: string, id: string):
       struckBySeq: struckBy(db, id),
     },
   };
+}
+
+/** The tables remember what was weighed longer than the journal does. */
+function prunedOrUnknown(db: Database, id: string): FoundProof {
+  const baseSeq = readBase(db)?.seq ?? 0;
+  const weighIn = db
+    .prepare<[string, number], number>("SELECT 1 FROM weigh_in WHERE weigh_in_id = ? AND seq <= ?")
+    .pluck();
+  return weighIn.get(id, baseSeq) === 1
+    ? { kind: "no-longer-held", heldFrom: baseSeq + 1 }
+    : { kind: "unknown" };
 }
 
 function isGoodsKind(kind: string): kind is GoodsKind {
@@ -142,6 +158,21 @@ async function checkPhoto(
     if (!isFault(error)) throw error;
     return { what, state: "failed", code: error.code };
   }
+}
+
+/** The code that was written under the photo is that of what is on record now. */
+function checkCaption(id: string, record: GoodsRecord): ProofCheck[] {
+  const photo = photoOf(record);
+  if (photo?.kind !== "taken") return [];
+  if (photo.contentCode === null) return [{ what: "caption", state: "none", code: "caption-without-code" }];
+  const isSame = contentCode(contentOnRecord(id, record)) === photo.contentCode;
+  return [
+    {
+      what: "caption",
+      state: isSame ? "ok" : "failed",
+      code: isSame ? "content-matches" : "content-differs",
+    },
+  ];
 }
 
 /** The frames are those of the hash, and read by the scale's own dialect they say the weight that is on record. */

@@ -1,5 +1,7 @@
 import type { CabinetParts } from "./cabinet-schema.ts";
 import type { DeviceParts } from "./device-schema.ts";
+import type { SampleParts } from "./sample-schema.ts";
+
 /** The values that rules between keys look at; what is missing or invalid by itself is left out. */
 export interface ConfigParts {
   readonly activation?: "touch" | "presence" | undefined;
@@ -25,6 +27,7 @@ export interface ConfigParts {
   readonly devices: readonly DeviceParts[];
   readonly goodsScales: readonly { readonly id: string; readonly minG: number; readonly maxG: number }[];
   readonly cabinets: readonly CabinetParts[];
+  readonly samples: SampleParts;
 }
 
 export interface PeriodParts {
@@ -53,6 +56,7 @@ export function contradictions(parts: ConfigParts): Contradiction[] {
     ...deviceContradictions(parts.devices),
     ...goodsScaleContradictions(parts),
     ...cabinetContradictions(parts),
+    ...sampleContradictions(parts),
   ];
 }
 
@@ -242,6 +246,38 @@ function cabinetContradictions({ cabinets, devices }: ConfigParts): Contradictio
     }
     return found;
   });
+}
+
+/** A scale that is nowhere, or that cannot weigh the least sample, would be found out when the first dish is to be sampled. */
+function sampleContradictions({ samples, devices, goodsScales }: ConfigParts): Contradiction[] {
+  const { scale, gramsMin = 0, gramsMax = Number.POSITIVE_INFINITY, containers = [] } = samples;
+  const found: Contradiction[] = [];
+  const say = (key: keyof SampleParts, zh: string, en: string): void => {
+    found.push({ path: ["samples", key], reason: { zh, en }, input: samples[key] });
+  };
+  if (gramsMin > gramsMax)
+    say("gramsMin", `大于 gramsMax（${gramsMax}）`, `is more than gramsMax (${gramsMax})`);
+  if (scale === undefined) return found;
+  const device = devices.find(({ id }) => id === scale);
+  if (device?.kind !== "scale") {
+    say("scale", `devices 中没有名为 ${scale} 的秤`, `there is no scale ${scale} in devices`);
+    return found;
+  }
+  const grossG = gramsMin + Math.max(0, ...containers.map(({ tareG }) => tareG));
+  if (device.capacityG !== undefined && device.capacityG < grossG)
+    say(
+      "scale",
+      `${scale} 最大称量 ${device.capacityG} g，装不下 ${grossG} g 的样品和留样盒`,
+      `${scale} carries at most ${device.capacityG} g; a sample in the heaviest container is ${grossG} g`,
+    );
+  const goods = goodsScales.find(({ id }) => id === scale);
+  if (goods !== undefined && goods.minG > gramsMin)
+    say(
+      "scale",
+      `${scale} 最小称量 ${goods.minG} g，不能称 ${gramsMin} g 的样品`,
+      `${scale} weighs from ${goods.minG} g on; a sample has ${gramsMin} g`,
+    );
+  return found;
 }
 
 /** "11:30" is 690. */

@@ -205,6 +205,9 @@ export type DeviceConfig = z.infer<typeof devicesSchema>[number];
 export interface DeviceParts {
   readonly id?: string;
   readonly port?: string;
+  readonly kind?: string;
+  /** Of a scale. */
+  readonly capacityG?: number;
   readonly names: readonly string[];
 }
 
@@ -217,6 +220,8 @@ export function readDeviceParts(raw: unknown): DeviceParts {
   return {
     ...(typeof entry["id"] === "string" ? { id: entry["id"] } : {}),
     ...(typeof entry["port"] === "string" ? { port: entry["port"] } : {}),
+    ...(typeof entry["kind"] === "string" ? { kind: entry["kind"] } : {}),
+    ...(typeof entry["capacityG"] === "number" ? { capacityG: entry["capacityG"] } : {}),
     names,
   };
 }

@@ -277,6 +277,8 @@ describe("device/config/canteen.example.yaml", () => {
   it("is valid with every commented default switched on", () => {
     const uncommented = example
       .replace(/# (camera|devices|cabinets):\n(#.*\n)+/g, "")
+      // What names a device stands only where there is one.
+      .replace(/# *scale: goods-scale.*\n/, "")
       .replace(/^(\s*)# (\s*\w+:( \S+)?)$/gm, "$1$2")
       .replace(/^ {2}siteKeyFile:.*$/m, "");
     mkdirSync(join(folder, "secrets"));
@@ -302,6 +304,34 @@ describe("the cabinets of the example", () => {
     const [head = "", ...rest] = block("cabinets").split("\n");
     const doubled = [head, ...rest, ...rest].join("\n");
     expect(said(MINIMAL + block("devices") + doubled).join()).toContain("the probe cabinet-1 is used before");
+  });
+});
+
+describe("the scale of the food samples", () => {
+  const scale = (more: string): string =>
+    `devices:\n  - { id: bench, kind: scale, port: /dev/ttyUSB0, protocol: mt-sics${more} }\n`;
+  const samples =
+    "samples: { scale: bench, containers: [{ id: box, name: { zh: 盒, en: Box }, tareG: 40 }] }\n";
+
+  it("is a scale that there is", () => {
+    expect(said(MINIMAL + scale("") + samples)).toEqual([]);
+    expect(said(MINIMAL + samples).join()).toContain("samples.scale: ");
+    expect(said(MINIMAL + scale("").replace("kind: scale", "kind: scanner") + samples).join()).toContain(
+      "there is no scale bench in devices",
+    );
+  });
+
+  it("can weigh the least sample: neither too small for it nor made for sacks", () => {
+    expect(said(MINIMAL + scale(", capacityG: 165") + samples)).toEqual([]);
+    expect(said(MINIMAL + scale(", capacityG: 164") + samples).join()).toContain("carries at most 164 g");
+    const goods = (minG: number): string =>
+      `receiving: { scales: [{ id: bench, label: Bench, minG: ${minG}, maxG: 60000, divisionG: 20, serialNumber: "1", verifiedOn: "2026-03-10" }] }\n`;
+    expect(said(MINIMAL + scale("") + goods(125) + samples)).toEqual([]);
+    expect(said(MINIMAL + scale("") + goods(400) + samples).join()).toContain("weighs from 400 g on");
+  });
+
+  it("has no least weight above the most", () => {
+    expect(said(`${MINIMAL}samples: { gramsMin: 3000 }\n`).join()).toContain("is more than gramsMax (2000)");
   });
 });
 

@@ -57,3 +57,11 @@ export const samplesSchema = z.strictObject({
     })
     .prefault({}),
 });
+
+/** What the rules between samples and devices look at; what is missing or invalid by itself is left out. */
+export interface SampleParts {
+  readonly scale?: string | undefined;
+  readonly gramsMin?: number | undefined;
+  readonly gramsMax?: number | undefined;
+  readonly containers?: readonly { readonly tareG: number }[] | undefined;
+}

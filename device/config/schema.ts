@@ -244,6 +244,22 @@ const storageSchema = z.strictObject({
     .describe(
       "Both hourly copies of the database together. Where two do not fit one is kept; where none fits, none.",
     ),
+  journalDaysMin: z
+    .int()
+    .min(7)
+    .max(36_500)
+    .default(180)
+    .describe(
+      "How long journal entries stay here. Older ones that the cloud has go, up to a signed checkpoint; what it lacks never does.",
+    ),
+  journalBytesMax: z
+    .int()
+    .min(10_000_000)
+    .max(1e12)
+    .default(2_000_000_000)
+    .describe(
+      "Size of the database at which the oldest entries that the cloud has go before their time, but none of the last 7 days.",
+    ),
   photoBytesMax: z
     .int()
     .min(10_000_000)
@@ -304,6 +320,7 @@ export function readParts(raw: unknown): ConfigParts {
     menuItemCount: validFields(mealPlanSchema, mealPlan).menu?.length,
     devices: (Array.isArray(config["devices"]) ? config["devices"] : []).map(readDeviceParts),
     goodsScales: validFields(receivingSchema, record(config["receiving"])).scales ?? [],
+    samples: validFields(samplesSchema, record(config["samples"])),
     cabinets: (Array.isArray(config["cabinets"]) ? config["cabinets"] : []).map(readCabinetParts),
     periods: periods.map((period) => validFields(mealPeriodSchema, record(period))),
     limits: validFields(limitsSchema, record(servingLine["limits"])),

@@ -1,4 +1,4 @@
-import type { ChainWalk } from "./chain.ts";
+import type { ChainHead, ChainWalk } from "./chain.ts";
 import {
   CHECKPOINT_KIND,
   type Checkpoint,
@@ -18,9 +18,10 @@ export interface CheckpointProblem {
   /**
    * `entries-differ`: it was signed with other entries; `between` holds them and `differences` names them.
    * `signature-wrong`: what calls itself a checkpoint is not signed by its key. `other-key`: signed, but not by the
-   * device's key. `not-there`: the journal ends before the checkpoint.
+   * device's key. `not-there`: the journal ends before the checkpoint. `no-longer-held`: the journal, or the export,
+   * begins behind it, so nothing can be said here; the cloud's copy has those entries.
    */
-  readonly problem: "entries-differ" | "signature-wrong" | "other-key" | "not-there";
+  readonly problem: "entries-differ" | "signature-wrong" | "other-key" | "not-there" | "no-longer-held";
   readonly between: { readonly fromSeq: number; readonly toSeq: number } | null;
   /** Empty where the signed list is not at hand, or where the difference lies before its first entry. */
   readonly differences: readonly EntryDifference[];
@@ -66,9 +67,12 @@ export class CheckpointWalk {
     this.#publicKey = publicKey ?? given?.publicKey ?? null;
     this.#provenSeq = chain.head.seq;
     this.#listedFrom = chain.head.seq + 1;
+    // What the first entry follows: a checkpoint of it, in that entry or on paper, can be held against it.
+    if (chain.head.seq > 0) this.#previous = chain.head;
     if (given !== null && !isSigned(given)) this.#report(given, "signature-wrong", null, []);
     else if (given !== null && given.publicKey !== this.#publicKey)
       this.#report(given, "other-key", null, []);
+    else if (given !== null && given.seq <= chain.head.seq) this.#compareBefore(given, chain.head);
   }
 
   /** After the chain has visited the same row. */
@@ -113,6 +117,14 @@ export class CheckpointWalk {
       this.#listed = [];
       this.#listedFrom = checkpoint.seq + 1;
     }
+  }
+
+  /** It signed what the first entry here follows, or something before that. */
+  #compareBefore(given: Checkpoint, start: ChainHead): void {
+    this.#givenSeen = true;
+    this.#givenProven = given.seq === start.seq && given.hash === start.hash;
+    const problem = given.seq === start.seq ? "entries-differ" : "no-longer-held";
+    if (!this.#givenProven) this.#report(given, problem, { fromSeq: 1, toSeq: start.seq }, []);
   }
 
   #compareGiven(given: Checkpoint): void {

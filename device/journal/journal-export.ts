@@ -1,9 +1,11 @@
+import { readBase } from "./carried-state.ts";
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
 import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
 import { databaseDamaged, databaseFault } from "./database-fault.ts";
 import { canonicalEntry, canonicalJson } from "./entry-hash.ts";
 import type { JournalEntry } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
+import { noLongerHeld } from "./pruned-journal.ts";
 import { openSnapshot, type VerifyAgainst } from "./verify.ts";
 
 export interface ExportRange {
@@ -15,16 +17,23 @@ export interface ExportRange {
 
 /**
  * The entries of a range as JSON lines (RFC 8785, hash included), without line ends, one at a time.
- * @throws CanteenError while it is read: of the disk, or `database-damaged` at an entry that is no JSON.
+ * Of a pruned journal it begins with the first entry that is held: a signed checkpoint of what was before.
+ * @throws CanteenError while it is read: of the disk, `database-damaged` at an entry that is no JSON, or
+ *         `journal-no-longer-held` when all of the range was pruned.
  */
 export function* exportJournal(dbFile: string, range: ExportRange): Generator<string, void, void> {
   try {
     const db = openSnapshot(dbFile);
     try {
+      const heldFrom = (readBase(db)?.seq ?? 0) + 1;
+      if (range.toSeq !== null && range.toSeq < heldFrom) throw noLongerHeld(heldFrom);
       const rows = db.prepare<[number, number], JournalRow>(
         `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq BETWEEN ? AND ? ORDER BY seq`,
       );
-      for (const row of rows.iterate(range.fromSeq, range.toSeq ?? Number.MAX_SAFE_INTEGER)) {
+      for (const row of rows.iterate(
+        Math.max(range.fromSeq, heldFrom),
+        range.toSeq ?? Number.MAX_SAFE_INTEGER,
+      )) {
         yield lineOf(row);
       }
     } finally {

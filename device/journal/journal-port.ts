@@ -69,6 +69,8 @@ export interface Journal {
   entryBySeq(seq: number): JournalEntry | undefined;
   /** Seq and hash of the newest entry; seq 0 and 64 zeros when empty. */
   head(): { readonly seq: number; readonly hash: string };
+  /** What the first entry here follows: those up to `seq` were pruned. Seq 0 and 64 zeros while all are held. */
+  base(): { readonly seq: number; readonly hash: string };
   /** The cloud holds every entry up to here. */
   ackedSeq(): number;
   /** Records the cloud's contiguous receipt. A lower one (a cloud restored from a backup) is taken too. */

@@ -54,6 +54,48 @@ export const journalMigrations: MigrationSet = {
         ) STRICT;
       `,
     },
+    {
+      name: "pruning behind a checkpoint",
+      sql: `
+        CREATE TABLE journal_base (
+          only INTEGER PRIMARY KEY CHECK (only = 1),
+          seq INTEGER NOT NULL CHECK (seq >= 1),
+          hash TEXT NOT NULL CHECK (length(hash) = 64),
+          carried TEXT NOT NULL CHECK (json_valid(carried)),
+          carried_sha256 TEXT NOT NULL CHECK (length(carried_sha256) = 64)
+        ) STRICT;
+
+        CREATE TABLE journal_carried (
+          sha256 TEXT PRIMARY KEY CHECK (length(sha256) = 64),
+          bytes BLOB NOT NULL
+        ) STRICT;
+
+        CREATE TRIGGER journal_base_behind_receipt BEFORE INSERT ON journal_base
+        WHEN new.seq >= (SELECT acked_seq FROM journal_receipt)
+        BEGIN SELECT RAISE(ABORT, 'what the cloud lacks is never pruned'); END;
+
+        CREATE TRIGGER journal_base_moved_behind_receipt BEFORE UPDATE ON journal_base
+        WHEN new.seq >= (SELECT acked_seq FROM journal_receipt)
+        BEGIN SELECT RAISE(ABORT, 'what the cloud lacks is never pruned'); END;
+
+        CREATE TRIGGER journal_base_at_checkpoint AFTER INSERT ON journal_base
+        WHEN new.hash IS NOT (SELECT prev_hash FROM journal WHERE seq = new.seq + 1 AND kind = 'journal.checkpoint')
+        BEGIN SELECT RAISE(ABORT, 'a pruned journal begins with a checkpoint'); END;
+
+        CREATE TRIGGER journal_base_moved_to_checkpoint AFTER UPDATE ON journal_base
+        WHEN new.seq <= old.seq OR
+          new.hash IS NOT (SELECT prev_hash FROM journal WHERE seq = new.seq + 1 AND kind = 'journal.checkpoint')
+        BEGIN SELECT RAISE(ABORT, 'a pruned journal begins with a later checkpoint'); END;
+
+        CREATE TRIGGER journal_base_never_deleted BEFORE DELETE ON journal_base
+        BEGIN SELECT RAISE(ABORT, 'what was pruned does not come back'); END;
+
+        DROP TRIGGER journal_never_deleted;
+        CREATE TRIGGER journal_never_deleted BEFORE DELETE ON journal
+        WHEN old.seq > coalesce((SELECT seq FROM journal_base), 0)
+        BEGIN SELECT RAISE(ABORT, 'the journal is never deleted from'); END;
+      `,
+    },
   ],
 };
 

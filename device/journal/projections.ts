@@ -1,8 +1,9 @@
-import { createHash } from "node:crypto";
 import type { Database } from "better-sqlite3";
 import { assert } from "../platform/assert.ts";
+import { fillCarried, type JournalBase, readBase } from "./carried-state.ts";
 import type { Projection } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
+import { quoted, schemaHash } from "./projection-schema.ts";
 
 /** Entries read at once while rebuilding: bounds the memory, not the work. */
 const REBUILD_ENTRIES_MAX = 1000;
@@ -10,7 +11,7 @@ const REBUILD_ENTRIES_MAX = 1000;
 /**
  * Makes the projections' tables agree with the entries before the first append.
  * A projection that is new, or whose schema text changed (a comment in it suffices, when only `apply` changed), is
- * emptied and replayed. One that this release does not have is forgotten, so that it is rebuilt should it return.
+ * emptied and replayed, from what was carried over where entries were pruned. One that this release does not have is forgotten, so that it is rebuilt should it return.
  * Runs inside the caller's transaction.
  * @returns the names of those that were rebuilt.
  */
@@ -37,22 +38,27 @@ export function prepareProjections(db: Database, projections: readonly Projectio
     db.exec(projection.schema);
     record.run(projection.name, schemaHash(projection), JSON.stringify(projection.tables));
   }
-  if (stale.length > 0) replay(db, stale);
+  if (stale.length > 0) replay(db, stale, readBase(db));
   return stale.map(({ name }) => name);
 }
 
-function replay(db: Database, projections: readonly Projection[]): void {
+function replay(db: Database, projections: readonly Projection[], base: JournalBase | null): void {
+  if (base !== null) for (const projection of projections) runAll(fillCarried(db, db, base, projection));
   const page = db.prepare<[number], JournalRow>(
     `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ${REBUILD_ENTRIES_MAX}`,
   );
-  let afterSeq = 0;
-  for (let rows = page.all(0); rows.length > 0; rows = page.all(afterSeq)) {
+  let afterSeq = base?.seq ?? 0;
+  for (let rows = page.all(afterSeq); rows.length > 0; rows = page.all(afterSeq)) {
     for (const row of rows) {
       const entry = entryOfRow(row);
       for (const projection of projections) projection.apply(db, entry);
       afterSeq = row.seq;
     }
   }
+}
+
+function runAll(steps: Iterable<void>): void {
+  for (const _ of steps);
 }
 
 function checkNames(projections: readonly Projection[]): void {
@@ -71,12 +77,3 @@ function checkNames(projections: readonly Projection[]): void {
     }
   }
 }
-
-function schemaHash({ schema, tables }: Projection): string {
-  return createHash("sha256")
-    .update(JSON.stringify([schema, tables]))
-    .digest("hex");
-}
-
-/** @param name checked by `checkNames` when it was recorded. */
-export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;

@@ -115,6 +115,10 @@ class SqliteJournal implements Journal {
     return this.#reading(() => this.#statements.head.get() ?? { seq: 0, hash: GENESIS_HASH });
   }
 
+  base(): { readonly seq: number; readonly hash: string } {
+    return this.#reading(() => this.#statements.base.get() ?? { seq: 0, hash: GENESIS_HASH });
+  }
+
   ackedSeq(): number {
     return this.#reading(() => this.#statements.acked.get()?.acked_seq ?? 0);
   }
@@ -202,6 +206,7 @@ interface Statements {
   readonly bySeq: Statement<[number], JournalRow>;
   readonly after: Statement<[number, number], JournalRow>;
   readonly head: Statement<[], { seq: number; hash: string }>;
+  readonly base: Statement<[], { seq: number; hash: string }>;
   readonly acked: Statement<[], { acked_seq: number }>;
   readonly acknowledge: Statement<[number]>;
 }
@@ -213,6 +218,7 @@ function prepareStatements(db: Database): Statements {
     bySeq: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq = ?`),
     after: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`),
     head: db.prepare("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"),
+    base: db.prepare("SELECT seq, hash FROM journal_base"),
     acked: db.prepare("SELECT acked_seq FROM journal_receipt"),
     acknowledge: db.prepare("UPDATE journal_receipt SET acked_seq = ?"),
   };

@@ -1,8 +1,9 @@
 import type { Database, Statement } from "better-sqlite3";
 import Sqlite from "better-sqlite3";
+import { fillCarried, type JournalBase } from "./carried-state.ts";
 import type { JournalEntry, Projection } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "./journal-tables.ts";
-import { quoted } from "./projections.ts";
+import { quoted } from "./projection-schema.ts";
 
 export interface ProjectionDifference {
   readonly projection: string;
@@ -11,27 +12,39 @@ export interface ProjectionDifference {
   readonly key: string | null;
   /**
    * `changed`, `missing` (the entries call for the row) and `unexpected` (no entry does) name a row;
-   * `table-unreadable` a table; `not-replayable` a projection that refused an entry.
+   * `table-unreadable` a table; `not-replayable` a projection that refused an entry; `carried-damaged` one whose
+   * state at the prune point is not the recorded one.
    */
-  readonly problem: "changed" | "missing" | "unexpected" | "table-unreadable" | "not-replayable";
+  readonly problem:
+    | "changed"
+    | "missing"
+    | "unexpected"
+    | "table-unreadable"
+    | "not-replayable"
+    | "carried-damaged";
 }
 
 const DIFFERENCES_MAX = 20;
 
-/** Replays the entries into empty tables of a temporary database and compares both, row by row. */
+/**
+ * Replays the entries into tables of a temporary database, which are empty or hold what was carried over the prune
+ * point, and compares both, row by row.
+ */
 export function compareProjections(
   db: Database,
   projections: readonly Projection[],
+  base: JournalBase | null,
 ): readonly ProjectionDifference[] {
   const differences: ProjectionDifference[] = [];
   // A temporary file of SQLite's own, removed with the connection: a million entries need not fit in memory.
   const expected = new Sqlite("");
   try {
     expected.exec("PRAGMA synchronous = OFF; BEGIN");
-    const refused = replayAll(db, expected, projections);
+    const refused = replayAll(db, expected, projections, base);
     for (const projection of projections) {
-      if (refused.has(projection)) {
-        differences.push({ projection: projection.name, table: null, key: null, problem: "not-replayable" });
+      const problem = refused.get(projection);
+      if (problem !== undefined) {
+        differences.push({ projection: projection.name, table: null, key: null, problem });
         continue;
       }
       for (const table of projection.tables) {
@@ -44,17 +57,30 @@ export function compareProjections(
   }
 }
 
-function replayAll(db: Database, into: Database, projections: readonly Projection[]): Set<Projection> {
-  const refused = new Set<Projection>();
-  for (const projection of projections) into.exec(projection.schema);
+type Refusal = Extract<ProjectionDifference["problem"], "not-replayable" | "carried-damaged">;
+
+function replayAll(
+  db: Database,
+  into: Database,
+  projections: readonly Projection[],
+  base: JournalBase | null,
+): Map<Projection, Refusal> {
+  const refused = new Map<Projection, Refusal>();
+  for (const projection of projections) {
+    into.exec(projection.schema);
+    if (base !== null && !filled(db, into, base, projection)) refused.set(projection, "carried-damaged");
+  }
   try {
-    const rows = db.prepare<[], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal ORDER BY seq`);
-    for (const row of rows.iterate()) {
+    const rows = db.prepare<[number], JournalRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq`,
+    );
+    for (const row of rows.iterate(base?.seq ?? 0)) {
       const entry = entryOrNone(row);
       // An entry that cannot be parsed is the chain's finding; what it should have done shows as differences.
       if (entry === undefined) continue;
       for (const projection of projections) {
-        if (!refused.has(projection) && !applied(projection, into, entry)) refused.add(projection);
+        if (!refused.has(projection) && !applied(projection, into, entry))
+          refused.set(projection, "not-replayable");
       }
     }
   } catch {
@@ -68,6 +94,15 @@ function entryOrNone(row: JournalRow): JournalEntry | undefined {
     return entryOfRow(row);
   } catch {
     return undefined;
+  }
+}
+
+function filled(from: Database, into: Database, base: JournalBase, projection: Projection): boolean {
+  try {
+    for (const _ of fillCarried(from, into, base, projection));
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -37,6 +37,7 @@ describe("verifyJournal", () => {
     expect(verifyJournal(file, projections)).toEqual({
       ok: true,
       entries: 5,
+      base: null,
       checkpoints: NO_CHECKPOINTS,
       head: journal.head(),
       firstBad: null,

@@ -1,17 +1,21 @@
 import type { Database } from "better-sqlite3";
 import Sqlite from "better-sqlite3";
+import { type JournalBase, readBase } from "./carried-state.ts";
 import { type BadEntry, type ChainHead, ChainWalk } from "./chain.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type CheckpointFindings, CheckpointWalk } from "./checkpoint-walk.ts";
 import { databaseFault } from "./database-fault.ts";
 import type { Projection } from "./journal-port.ts";
 import { ENTRY_COLUMNS, type JournalRow, journalMigrations } from "./journal-tables.ts";
+import { type BaseProblem, BaseWalk } from "./pruned-journal.ts";
 import { compareProjections, type ProjectionDifference } from "./verify-projections.ts";
 
 export interface JournalVerification {
   readonly ok: boolean;
   /** Rows in the table, good and bad. */
   readonly entries: number;
+  /** Where a pruned journal begins; null while all entries are held. */
+  readonly base: VerifiedBase | null;
   /** The last entry of the unbroken chain. */
   readonly head: ChainHead;
   readonly firstBad: BadEntry | null;
@@ -21,6 +25,11 @@ export interface JournalVerification {
   readonly projectionDifferences: readonly ProjectionDifference[];
   /** What SQLite's integrity check says, a missing trigger, a file that does not open. */
   readonly databaseProblems: readonly string[];
+}
+
+export interface VerifiedBase extends ChainHead {
+  readonly carriedSha256: string;
+  readonly problem: BaseProblem | null;
 }
 
 export interface VerifyAgainst {
@@ -53,6 +62,7 @@ export function verifyJournal(
     return {
       ok: false,
       entries: 0,
+      base: null,
       head: walk.head,
       firstBad: null,
       checkpoints: new CheckpointWalk(walk, against.checkpoint ?? null, null).findings(),
@@ -69,21 +79,26 @@ function verifySnapshot(
   projections: readonly Projection[],
   { checkpoint = null, publicKey = null }: VerifyAgainst,
 ): JournalVerification {
-  const walk = new ChainWalk();
+  const base = readBase(db);
+  const walk = new ChainWalk(base ?? undefined);
   const signed = new CheckpointWalk(walk, checkpoint, publicKey);
-  const entries = walkEntries(db, walk, signed);
+  const begun = base === null ? null : new BaseWalk(base);
+  const entries = walkEntries(db, base?.seq ?? 0, [walk, signed, ...(begun === null ? [] : [begun])], walk);
+  const baseProblem = begun?.problem() ?? null;
   const checkpoints = signed.findings();
   checkReceipt(db, walk);
   const firstBad = earlier(walk.firstBad, repeatedId(db));
   const databaseProblems = [...integrityProblems(db), ...schemaProblems(db)];
-  const projectionDifferences = compareProjections(db, projections);
+  const projectionDifferences = compareProjections(db, projections, base);
   return {
     ok:
       firstBad === null &&
+      baseProblem === null &&
       checkpoints.problems.length === 0 &&
       databaseProblems.length === 0 &&
       projectionDifferences.length === 0,
     entries,
+    base: verifiedBase(base, baseProblem),
     head: walk.head,
     firstBad,
     checkpoints,
@@ -92,14 +107,28 @@ function verifySnapshot(
   };
 }
 
-function walkEntries(db: Database, walk: ChainWalk, signed: CheckpointWalk): number {
+function verifiedBase(base: JournalBase | null, problem: BaseProblem | null): VerifiedBase | null {
+  if (base === null) return null;
+  const { seq, hash, carriedSha256 } = base;
+  return { seq, hash, carriedSha256, problem };
+}
+
+/** Rows that are still being removed behind the prune point count for nothing. */
+function walkEntries(
+  db: Database,
+  baseSeq: number,
+  visitors: readonly { visit(row: JournalRow): void }[],
+  walk: ChainWalk,
+): number {
   let entries = 0;
   try {
-    const rows = db.prepare<[], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal ORDER BY seq`);
-    for (const row of rows.iterate()) {
+    // An entry with a number below 1 is wrong also where nothing was pruned.
+    const rows = db.prepare<[number], JournalRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq`,
+    );
+    for (const row of rows.iterate(baseSeq === 0 ? Number.MIN_SAFE_INTEGER : baseSeq)) {
       entries += 1;
-      walk.visit(row);
-      signed.visit(row);
+      for (const visitor of visitors) visitor.visit(row);
     }
   } catch {
     walk.fail("unreadable");
@@ -147,12 +176,12 @@ function integrityProblems(db: Database): string[] {
   }
 }
 
-/** The journal's tables and triggers must be those that this release makes. */
+/** The journal's tables and triggers must be those that the recorded migrations make. */
 function schemaProblems(db: Database): string[] {
   const select = "SELECT name, sql FROM sqlite_schema WHERE tbl_name LIKE 'journal%' AND sql IS NOT NULL";
   const fresh = new Sqlite(":memory:");
   try {
-    for (const { sql } of journalMigrations.migrations) fresh.exec(sql);
+    for (const { sql } of journalMigrations.migrations.slice(0, migrationCount(db))) fresh.exec(sql);
     const actual = new Map(
       db
         .prepare<[], { name: string; sql: string }>(select)
@@ -169,6 +198,12 @@ function schemaProblems(db: Database): string[] {
   } finally {
     fresh.close();
   }
+}
+
+/** How far an earlier release got, when this one has not opened the database yet. */
+function migrationCount(db: Database): number {
+  const select = "SELECT count(*) FROM migration WHERE folder = 'journal'";
+  return Math.max(1, db.prepare<[], number>(select).pluck().get() ?? 0);
 }
 
 /** A read-only connection inside one read transaction: the terminal may go on writing meanwhile. */

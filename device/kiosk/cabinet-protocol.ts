@@ -239,9 +239,10 @@ const span = { fromMs: epoch, toMs: epoch };
 export const curveQuerySchema = z
   .strictObject({ cabinetId: id, ...span, points: z.coerce.number().int().min(10).max(2000).default(720) })
   .refine(({ fromMs, toMs }) => toMs > fromMs && toMs - fromMs <= CURVE_SPAN_MS_MAX, "at most 32 days");
-export const recordsQuerySchema = z.strictObject({ cabinetId: id, ...span });
-/** `beforeSeq`: of the last sample that is shown already. */
-export const historyQuerySchema = z.strictObject({ beforeSeq: z.coerce.number().int().min(1).optional() });
+/** `next` of the page before: what is older follows. */
+const before = z.coerce.number().int().min(1).nullable().default(null);
+export const recordsQuerySchema = z.strictObject({ cabinetId: id, ...span, before });
+export const historyQuerySchema = z.strictObject({ before });
 export const ratesQuerySchema = z.strictObject(span);
 export const cabinetSignersQuerySchema = z.strictObject({ right: z.enum(["keep", "override"]) });
 export const labelParamsSchema = z.strictObject({ sampleId: id });
@@ -267,11 +268,13 @@ export const curveAnswerSchema = answerOf<CurveAnswer>("curve");
 export const recordsAnswerSchema = answerOf<{
   readonly records: readonly AlarmRecord[];
   readonly names: Readonly<Record<string, string>>;
+  /** Give it as `before` for older ones; null: there are none. */
+  readonly next: number | null;
 }>("records");
 export const ratesAnswerSchema = answerOf<{
   readonly rates: readonly (AcknowledgementRate & { readonly displayName: string | null })[];
 }>("rates");
 export const historyAnswerSchema = answerOf<{
   readonly samples: readonly SampleView[];
-  readonly hasMore: boolean;
+  readonly next: number | null;
 }>("samples");

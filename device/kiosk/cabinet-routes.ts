@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { SampleView } from "../sample-cabinet/samples-port.ts";
 import type { AlarmFeed } from "./alarm-feed.ts";
 import {
   cabinetSignersQuerySchema,
@@ -23,8 +22,6 @@ const CLOSE_UNSUPPORTED = 1011;
 const CLOSE_POLICY = 1008;
 /** Samples of about four days, and alarms of more. */
 const HISTORY_COUNT_MAX = 100;
-/** Photos of samples older than this many pages need a sign-in, as all other photos do. */
-const PHOTO_PAGES_MAX = 10;
 
 /**
  * The cabinet's sockets and what its page asks beside them. At the terminal itself whoever stands there may look: a
@@ -74,22 +71,20 @@ export function cabinetRoutes(
 
   server.get("/api/cabinet/records", async (request) => {
     const { cabinets, operatorName } = look(request);
-    const records = cabinets
-      .alarmRecords(parseRequest(recordsQuerySchema, request.query))
-      .slice(-HISTORY_COUNT_MAX);
+    const { before: beforeSeq, ...query } = parseRequest(recordsQuerySchema, request.query);
+    const records = cabinets.alarmRecords({ ...query, beforeSeq, countMax: HISTORY_COUNT_MAX });
     const names = namesOf(
       records.map(({ acknowledged }) => acknowledged?.operatorId),
       operatorName,
     );
-    return { records, names };
+    return { records, names, next: nextOf(records.map(({ raisedSeq }) => raisedSeq)) };
   });
 
   server.get("/api/cabinet/history", async (request) => {
     const { samples } = look(request);
-    const { beforeSeq } = parseRequest(historyQuerySchema, request.query);
-    // One more than is shown says whether there is more.
-    const found = samples?.history({ beforeSeq: beforeSeq ?? null, countMax: HISTORY_COUNT_MAX + 1 }) ?? [];
-    return { samples: found.slice(0, HISTORY_COUNT_MAX), hasMore: found.length > HISTORY_COUNT_MAX };
+    const { before: beforeSeq } = parseRequest(historyQuerySchema, request.query);
+    const shown = samples?.history({ beforeSeq, countMax: HISTORY_COUNT_MAX }) ?? [];
+    return { samples: shown, next: nextOf(shown.map(({ seq }) => seq)) };
   });
 
   server.get("/api/cabinet/signers", async (request) => {
@@ -144,20 +139,13 @@ function hasSession({ operators }: KioskServerOptions, request: FastifyRequest):
 
 function isOfSample({ samples }: KioskCabinets, sha256: string): boolean {
   if (samples === null) return false;
-  const { cabinets, taking } = samples.view();
-  if ("thumbnailSha256" in taking && taking.thumbnailSha256 === sha256) return true;
-  const kept = cabinets.flatMap(({ slots }) => slots.flatMap(({ sample }) => sample ?? []));
-  const isIts = ({ photo }: SampleView): boolean =>
-    photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256;
-  if (kept.some(isIts)) return true;
-  let beforeSeq: number | null = null;
-  for (let page = 0; page < PHOTO_PAGES_MAX; page += 1) {
-    const gone = samples.history({ beforeSeq, countMax: HISTORY_COUNT_MAX });
-    if (gone.some(isIts)) return true;
-    beforeSeq = gone.at(-1)?.seq ?? null;
-    if (beforeSeq === null || gone.length < HISTORY_COUNT_MAX) return false;
-  }
-  return false;
+  const { taking } = samples.view();
+  return ("thumbnailSha256" in taking && taking.thumbnailSha256 === sha256) || samples.hasPhoto(sha256);
+}
+
+/** Where the next page of older ones begins; null on the last one. */
+function nextOf(seqs: readonly number[]): number | null {
+  return seqs.length < HISTORY_COUNT_MAX ? null : Math.min(...seqs);
 }
 
 export function demoCabinetShown({ demo }: Pick<KioskServerOptions, "demo">): DemoCabinetShown | null {

@@ -66,6 +66,10 @@ export class CabinetScreens {
     this.#pages.add(socket, isLocal, sessionToken);
   }
 
+  isOpen(): boolean {
+    return this.#pages.active !== undefined;
+  }
+
   surroundingsChanged(): void {
     if (this.#pages.active !== undefined) send(this.#pages.active, this.#options.surroundings());
   }

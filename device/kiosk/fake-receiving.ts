@@ -246,5 +246,6 @@ export class FakeReceiving implements Receiving {
     { operatorId: "k2", displayName: "李师傅", faceKnown: false },
   ];
   stock = (): readonly StockRow[] => this.stockRows;
+  isAtGoods = (): boolean => this.#view.step.kind !== "choosing";
   async close(): Promise<void> {}
 }

@@ -79,6 +79,7 @@ export class FakeSamples implements Samples {
   }
 
   onChanged = (listener: () => void): (() => void) => this.#listeners.add(listener);
+  isTaking = (): boolean => this.taking.step !== "idle";
   become(taking: TakingView): void {
     this.taking = taking;
     this.#listeners.tell();
@@ -124,6 +125,8 @@ export class FakeSamples implements Samples {
     const all = [...this.stored, ...gone];
     return all.filter(({ seq }) => beforeSeq === null || seq < beforeSeq).slice(0, countMax);
   }
+  hasPhoto = (sha256: string): boolean =>
+    [...this.stored].some(({ photo }) => photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256);
 
   async take(command: TakeCommand): Promise<TakeAnswer> {
     this.asked.push(command);

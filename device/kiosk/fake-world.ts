@@ -74,6 +74,7 @@ export class FakeSync {
     waitingCount: 0,
     lastReceiptAtMs: epochMs(Date.UTC(2026, 8, 1, 4)),
     rosterVersion: 7,
+    refusedEntry: null,
   };
 
   status = (): SyncStatus => this.#status;

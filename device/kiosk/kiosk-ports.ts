@@ -193,5 +193,7 @@ export interface KioskServer {
   operatorAtTill(): string | null;
   /** Who is signed in at the receiving page; null when nobody is. */
   operatorAtReceiving(): string | null;
+  /** Whether such a page is open in a browser; asking keeps no session alive. */
+  isPageOpen(page: "receive" | "cabinet"): boolean;
   close(): Promise<void>;
 }

@@ -230,11 +230,12 @@ describe("kiosk server: state", () => {
       balanceFen: null,
       earlier: fakeReceipt(),
     });
-    kiosk.world.sync.set({ waitingCount: 12 });
+    kiosk.world.sync.set({ waitingCount: 12, refusedEntry: { seq: 31, code: "hash-wrong" } });
     const { text } = await ask("GET", "/metrics", undefined, {});
     expect(text).toContain('canteen_charges_total{method="face"} 1');
     expect(text).toContain('canteen_refusals_total{reason="meal-already-charged"} 1');
     expect(text).toContain("canteen_journal_waiting 12");
+    expect(text).toContain("canteen_journal_refused_seq 31");
     expect(text).toMatch(/canteen_event_loop_delay_seconds\{quantile="0.99"\} [\d.e-]+/);
     expect(text).toMatch(/canteen_resident_memory_bytes \d+/);
     expect(text).not.toContain("甲");

@@ -53,8 +53,9 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
 
   const unlink = [
     servingLine.onStatus(() => screens.statusChanged()),
-    sync.onStatus(({ waitingCount }) => {
+    sync.onStatus(({ waitingCount, refusedEntry }) => {
       metrics.waitingCount(waitingCount);
+      metrics.entryRefused(refusedEntry?.seq ?? null);
       screens.statusChanged();
       receivingScreens?.surroundingsChanged();
       cabinetScreens?.surroundingsChanged();
@@ -109,6 +110,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
   return {
     operatorAtTill: () => screens.operatorAtTill(),
     operatorAtReceiving: () => receivingScreens?.operatorAtPage() ?? null,
+    isPageOpen: (page) => (page === "receive" ? receivingScreens : cabinetScreens)?.isOpen() ?? false,
     async start() {
       await requireUi(options.uiFolder);
       await listen(server, settings);
@@ -138,7 +140,8 @@ function makeReceivingScreens(options: KioskServerOptions): ReceivingScreens | n
       sync: sync.status(),
       camera: cameraShown(options),
       terminal: { site, device, zone, language },
-      meals: here.meals(),
+      // Only these: what a meal costs is nothing for the receiving page.
+      meals: here.meals().map(({ id, name }) => ({ id, name })),
       demo: demoGoodsShown(options),
     }),
   });

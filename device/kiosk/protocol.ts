@@ -137,6 +137,7 @@ export const syncStatusSchema = z.object({
   waitingCount: z.int(),
   lastReceiptAtMs: epoch.nullable(),
   rosterVersion: z.int(),
+  refusedEntry: z.object({ seq: z.int(), code: z.string() }).nullable(),
 });
 
 export const cameraKindSchema = z.enum(["browser", "folder", "http", "v4l2"]);

@@ -67,6 +67,10 @@ export class ReceivingScreens {
     return operator !== undefined && RECEIVING_ROLES.includes(operator.role) ? operator.operatorId : null;
   }
 
+  isOpen(): boolean {
+    return this.#pages.active !== undefined;
+  }
+
   surroundingsChanged(): void {
     const { active } = this.#pages;
     if (active !== undefined && this.#operator !== undefined)

@@ -27,7 +27,7 @@ describe("faces in a photo", () => {
   it("are found and nobody of them is recognised afterwards, in the picture and in its thumbnail", async () => {
     const faces = await engine.detect(copy(group));
     expect(faces.boxes.length).toBeGreaterThanOrEqual(5);
-    const order = { jpeg: group, faces, caption: { lines: ["12.350 kg"] } };
+    const order = { jpeg: group, faces: Promise.resolve(faces), caption: { lines: ["12.350 kg"] } };
     const { photo, thumbnail } = await makePictures(order, "dots", new Map());
     const before = (await engine.analyze(copy(group))).faces;
     expect(before).toHaveLength(5);
@@ -40,7 +40,7 @@ describe("faces in a photo", () => {
   });
 
   it("are not covered where nobody looked", async () => {
-    const order = { jpeg: group, faces: null, caption: { lines: [] } };
+    const order = { jpeg: group, faces: Promise.resolve(null), caption: { lines: [] } };
     const { photo } = await makePictures(order, "dots", new Map());
     expect((await engine.detect(copy(photo))).boxes.length).toBeGreaterThanOrEqual(5);
   });

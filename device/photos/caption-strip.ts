@@ -43,12 +43,18 @@ export async function captionFontHere(): Promise<CaptionFont> {
   }
 }
 
-/** The strip as its brightness, one byte a pixel: light letters on dark. A line that is too wide is made narrower. */
+/** One byte of brightness a pixel, as wide as its picture. */
+export interface CaptionStrip {
+  readonly grey: Uint8Array;
+  readonly heightPx: number;
+}
+
+/** Light letters on dark. A line that is too wide is made narrower. */
 export async function captionStrip(
   { lines }: PhotoCaption,
   widthPx: number,
   font: CaptionFont,
-): Promise<{ readonly grey: Uint8Array; readonly heightPx: number }> {
+): Promise<CaptionStrip> {
   const shown = lines.slice(0, CAPTION_LINES_MAX).map((line) => line.slice(0, CAPTION_LINE_LENGTH_MAX));
   const heightPx = stripHeightPx(widthPx, shown.length);
   const grey = new Uint8Array(widthPx * heightPx).fill(PAPER);

@@ -7,7 +7,13 @@ import type { PhotoMediaType, PhotoProblem } from "./photo-port.ts";
 
 const EXTENSIONS: Readonly<Record<PhotoMediaType, string>> = { "image/jpeg": "jpg", "image/webp": "webp" };
 
-const PHOTO_NAME = /^([0-9a-f]{64})\.(?:jpg|webp)$/;
+const PHOTO_NAME = /^([0-9a-f]{64})\.(jpg|webp)$/;
+
+export interface FoundFile {
+  readonly file: string;
+  /** What its name says; null for what is no photo's name. */
+  readonly named: { readonly sha256: string; readonly mediaType: PhotoMediaType } | null;
+}
 
 /** Lower-case hex SHA-256 of a photo's bytes. */
 export function photoHash(content: Uint8Array): string {
@@ -17,6 +23,8 @@ export function photoHash(content: Uint8Array): string {
 /** The files themselves: `photos/{first two digits}/{sha256}.{jpg|webp}`. */
 export class PhotoFiles {
   readonly #folder: string;
+  /** Of the 256 those whose names have reached the disk, as far as this program saw. */
+  readonly #syncedFolders = new Set<string>();
 
   constructor(folder: string) {
     this.#folder = folder;
@@ -30,7 +38,7 @@ export class PhotoFiles {
   async write(sha256: string, mediaType: PhotoMediaType, content: Uint8Array): Promise<void> {
     try {
       const folder = this.#folderOf(sha256);
-      await mkdir(folder, { recursive: true, mode: 0o700 });
+      const isNew = (await mkdir(folder, { recursive: true, mode: 0o700 })) !== undefined;
       const beside = join(folder, `.${sha256}.part`);
       try {
         await writeSynced(beside, content);
@@ -40,7 +48,8 @@ export class PhotoFiles {
         throw error;
       }
       await syncFolder(folder);
-      await syncFolder(this.#folder);
+      if (isNew || !this.#syncedFolders.has(folder)) await syncFolder(this.#folder);
+      this.#syncedFolders.add(folder);
     } catch (error) {
       throw databaseFault(error) ?? error;
     }
@@ -63,11 +72,14 @@ export class PhotoFiles {
     await rm(this.fileOf(sha256, mediaType), { force: true });
   }
 
-  /** Every file that lies here: its path, and the hash that its name says (null for what is no photo's name). */
-  async *list(): AsyncGenerator<{ readonly file: string; readonly sha256: string | null }> {
+  /** Every file that lies here. */
+  async *list(): AsyncGenerator<FoundFile> {
     for (const first of await namesIn(this.#folder)) {
       for (const name of await namesIn(join(this.#folder, first))) {
-        yield { file: join(this.#folder, first, name), sha256: PHOTO_NAME.exec(name)?.[1] ?? null };
+        const [, sha256, extension] = PHOTO_NAME.exec(name) ?? [];
+        const mediaType = extension === "webp" ? "image/webp" : "image/jpeg";
+        const file = join(this.#folder, first, name);
+        yield { file, named: sha256 === undefined ? null : { sha256, mediaType } };
       }
     }
   }

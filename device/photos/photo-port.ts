@@ -35,6 +35,11 @@ export interface PhotoStore {
     content: Uint8Array,
     what: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
   ): Promise<StoredPhoto>;
+  /** As `put`, both or neither: a photo and its thumbnail reach the disk together. */
+  putBoth(
+    contents: Readonly<Record<PhotoSize, Uint8Array>>,
+    mediaType: PhotoMediaType,
+  ): Promise<Readonly<Record<PhotoSize, StoredPhoto>>>;
   /**
    * Ties photos to a journal entry; called inside the entry's transaction. Only a claimed photo goes to the cloud, and
    * one that nobody claims is deleted after a day.
@@ -52,8 +57,11 @@ export interface PhotoStore {
   usage(): PhotoUsage;
   /** The disk is nearly full: deletes what the cloud has before its time, oldest first, until so many bytes are free. */
   free(bytes: number): Promise<{ readonly deletedCount: number }>;
-  /** Deletes what is confirmed and past its time, and what nobody claimed. */
-  tidy(): Promise<{ readonly deletedCount: number }>;
+  /**
+   * Deletes what is confirmed and past its time, and what nobody claimed. Takes up again what entries quote and the table
+   * does not know, as after the restore of an older backup.
+   */
+  tidy(): Promise<{ readonly deletedCount: number; readonly adoptedCount: number }>;
   /** Called when a photo waits for the cloud that did not before; must not throw. */
   onPending(listener: () => void): () => void;
 }

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type JournalFixture, journalFixture } from "../journal/journal-fixture.ts";
@@ -112,12 +112,12 @@ test("a photo leaves only after the cloud's receipt and its time; one that nobod
   ];
   photos.claim([sent.sha256, waiting.sha256]);
   photos.confirm(sent.sha256);
-  expect(await photos.tidy()).toEqual({ deletedCount: 0 });
+  expect(await photos.tidy()).toMatchObject({ deletedCount: 0 });
   await clock.advance(DAY_MS + 1);
-  expect(await photos.tidy()).toEqual({ deletedCount: 1 });
+  expect(await photos.tidy()).toEqual({ deletedCount: 1, adoptedCount: 0 });
   expect(photos.find(loose.sha256)).toBeUndefined();
   await clock.advance(KEPT_MS_MIN);
-  expect(await photos.tidy()).toEqual({ deletedCount: 1 });
+  expect(await photos.tidy()).toEqual({ deletedCount: 1, adoptedCount: 0 });
   expect([sent, waiting, loose].map(({ sha256 }) => existsSync(fileOf(sha256)))).toEqual([
     false,
     true,
@@ -158,15 +158,54 @@ test("an empty or enormous picture is refused", async () => {
   });
 });
 
-test("tidying removes half-written files and files without a row, and nothing else", async () => {
+test("tidying removes half-written files and old files without a row, and nothing else", async () => {
   const { photos, photoFolder, fileOf } = rig();
   const { sha256 } = await keep(photos, picture(1));
   const folder = join(photoFolder, "ab");
   mkdirSync(folder, { recursive: true });
   writeFileSync(join(folder, ".half.part"), "x");
-  writeFileSync(join(folder, `ab${"0".repeat(62)}.jpg`), "x");
-  expect(await photos.tidy()).toEqual({ deletedCount: 2 });
+  const old = join(folder, `ab${"0".repeat(62)}.jpg`);
+  writeFileSync(old, "x");
+  utimesSync(old, 0, 0);
+  expect(await photos.tidy()).toEqual({ deletedCount: 2, adoptedCount: 0 });
   expect(readdirSync(folder)).toEqual([]);
+  expect(existsSync(fileOf(sha256))).toBe(true);
+});
+
+test("a photo that an entry quotes and a restored database does not know is taken up, and goes to the cloud", async () => {
+  const { photos, db, journal, ids, fileOf, clock } = rig();
+  const [quoted, small, nobodys] = [
+    await keep(photos, picture(1)),
+    await photos.put(picture(2), { size: "thumbnail", mediaType: "image/jpeg" }),
+    await keep(photos, picture(3)),
+  ];
+  const body = { photo: { photoSha256: quoted.sha256, thumbnailSha256: small.sha256 } };
+  journal.transact(() => journal.append({ id: ids.next(), kind: "device.fault", body }));
+  db.exec("DELETE FROM photo");
+  let told = 0;
+  photos.onPending(() => {
+    told += 1;
+  });
+  await clock.advance(DAY_MS);
+  const storedS = clock.now() / 1000 - 86_400;
+  utimesSync(fileOf(nobodys.sha256), storedS, storedS);
+  expect(await photos.tidy()).toEqual({ deletedCount: 0, adoptedCount: 2 });
+  expect(told).toBe(1);
+  expect(photos.nextToSend()).toMatchObject({ sha256: small.sha256, size: "thumbnail", ackedAtMs: null });
+  expect(photos.find(quoted.sha256)).toMatchObject({ size: "photo", bytes: quoted.bytes });
+  expect(photos.find(nobodys.sha256)).toBeUndefined();
+  expect(existsSync(fileOf(nobodys.sha256))).toBe(true);
+  expect(await photos.tidy()).toEqual({ deletedCount: 0, adoptedCount: 0 });
+});
+
+test("a photo without a row whose bytes are not those of its name stays as it is", async () => {
+  const { photos, db, journal, ids, fileOf } = rig();
+  const { sha256 } = await keep(photos, picture(1));
+  const body = { photo: { photoSha256: sha256 } };
+  journal.transact(() => journal.append({ id: ids.next(), kind: "device.fault", body }));
+  db.exec("DELETE FROM photo");
+  writeFileSync(fileOf(sha256), "x");
+  expect(await photos.tidy()).toEqual({ deletedCount: 0, adoptedCount: 0 });
   expect(existsSync(fileOf(sha256))).toBe(true);
 });
 

@@ -1,11 +1,11 @@
-import { rm } from "node:fs/promises";
+import { rm, stat } from "node:fs/promises";
 import type { Database } from "better-sqlite3";
 import { withDatabaseFaults } from "../journal/database-fault.ts";
 import { prepared } from "../journal/prepared.ts";
-import { assert } from "../platform/assert.ts";
+import { assert, present } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
-import { CanteenError } from "../platform/errors.ts";
-import { PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
+import { CanteenError, isFault } from "../platform/errors.ts";
+import { type FoundFile, PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
 import type {
   PhotoMediaType,
   PhotoProblem,
@@ -14,12 +14,13 @@ import type {
   PhotoUsage,
   StoredPhoto,
 } from "./photo-port.ts";
+import { quotedPhotos } from "./quoted-photos.ts";
 
 export interface PhotoStoreOptions {
   readonly db: Database;
   /** Where the files lie; made when the first is written. */
   readonly folder: string;
-  readonly clock: Pick<Clock, "now">;
+  readonly clock: Pick<Clock, "now" | "delay">;
   readonly limits: PhotoLimits;
 }
 
@@ -68,33 +69,59 @@ class PhotosOnDisk implements PhotoStore {
     this.#files = new PhotoFiles(options.folder);
   }
 
-  put(
+  async put(
     content: Uint8Array,
-    what: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
+    { size, mediaType }: { readonly size: PhotoSize; readonly mediaType: PhotoMediaType },
   ): Promise<StoredPhoto> {
+    const picture = newPicture(content, size, mediaType);
+    await this.#keep([picture]);
+    return this.#known(picture.sha256);
+  }
+
+  async putBoth(
+    contents: Readonly<Record<PhotoSize, Uint8Array>>,
+    mediaType: PhotoMediaType,
+  ): Promise<Readonly<Record<PhotoSize, StoredPhoto>>> {
+    const photo = newPicture(contents.photo, "photo", mediaType);
+    const thumbnail = newPicture(contents.thumbnail, "thumbnail", mediaType);
+    await this.#keep([photo, thumbnail]);
+    return { photo: this.#known(photo.sha256), thumbnail: this.#known(thumbnail.sha256) };
+  }
+
+  #keep(pictures: readonly NewPicture[]): Promise<void> {
     return this.#inTurn(async () => {
-      if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX)
-        throw tooLarge(content.byteLength);
-      const sha256 = photoHash(content);
-      const known = this.find(sha256);
-      if (known !== undefined && (await this.#isWhole(known))) return known;
-      await this.#makeRoom(content.byteLength);
-      await this.#files.write(sha256, what.mediaType, content);
-      withDatabaseFaults(() =>
-        this.#run(
-          `INSERT INTO photo (sha256, bytes, size, media_type, stored_at_ms) VALUES (?, ?, ?, ?, ?)
-           ON CONFLICT (sha256) DO UPDATE SET problem = NULL`,
-          sha256,
-          content.byteLength,
-          what.size,
-          what.mediaType,
-          this.#options.clock.now(),
-        ),
+      const lacking: NewPicture[] = [];
+      for (const picture of pictures) {
+        const known = this.find(picture.sha256);
+        if (known === undefined || !(await this.#isWhole(known))) lacking.push(picture);
+      }
+      if (lacking.length === 0) return;
+      await this.#makeRoom(lacking.reduce((bytes, { content }) => bytes + content.byteLength, 0));
+      await Promise.all(
+        lacking.map(({ sha256, mediaType, content }) => this.#files.write(sha256, mediaType, content)),
       );
-      const stored = this.find(sha256);
-      assert(stored !== undefined, "a photo that was just stored has a row");
-      return stored;
+      withDatabaseFaults(() =>
+        this.#options.db.transaction(() => {
+          for (const picture of lacking) this.#insert(picture);
+        })(),
+      );
     });
+  }
+
+  #insert({ sha256, content, size, mediaType }: NewPicture): void {
+    this.#run(
+      `INSERT INTO photo (sha256, bytes, size, media_type, stored_at_ms) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (sha256) DO UPDATE SET problem = NULL`,
+      sha256,
+      content.byteLength,
+      size,
+      mediaType,
+      this.#options.clock.now(),
+    );
+  }
+
+  #known(sha256: string): StoredPhoto {
+    return present(this.find(sha256), "a photo that was just stored");
   }
 
   claim(hashes: readonly string[]): void {
@@ -102,6 +129,10 @@ class PhotosOnDisk implements PhotoStore {
       const { changes } = this.#run("UPDATE photo SET claimed = 1 WHERE sha256 = ?", sha256);
       assert(changes === 1, "an entry quotes only photos that are stored");
     }
+    this.#tellPending();
+  }
+
+  #tellPending(): void {
     for (const listener of this.#listeners) listener();
   }
 
@@ -148,7 +179,7 @@ class PhotosOnDisk implements PhotoStore {
     return { ...row, bytesMax: this.#options.limits.bytesMax };
   }
 
-  tidy(): Promise<{ readonly deletedCount: number }> {
+  tidy(): ReturnType<PhotoStore["tidy"]> {
     return this.#inTurn(async () => {
       const { clock, limits } = this.#options;
       const now = clock.now();
@@ -165,7 +196,8 @@ class PhotosOnDisk implements PhotoStore {
         deletedCount += due.length;
         if (due.length < DELETE_ROUND_MAX) break;
       }
-      return { deletedCount: deletedCount + (await this.#removeStrays()) };
+      const strays = await this.#settleStrays(now);
+      return { ...strays, deletedCount: deletedCount + strays.deletedCount };
     });
   }
 
@@ -219,15 +251,50 @@ class PhotosOnDisk implements PhotoStore {
     await this.#files.remove(sha256, media_type);
   }
 
-  /** Half-written files and files whose row went first when the power did. */
-  async #removeStrays(): Promise<number> {
-    let count = 0;
-    for await (const { file, sha256 } of this.#files.list()) {
-      if (sha256 !== null && this.find(sha256) !== undefined) continue;
-      await rm(file, { force: true });
-      count += 1;
+  /**
+   * Files without a row. Half-written ones go. After the database was restored from an older backup the others are photos
+   * that it does not know: what an entry quotes is taken up again, for the cloud may lack it; the rest may be all that
+   * is left of an entry, and stays as long as any photo.
+   */
+  async #settleStrays(
+    now: number,
+  ): Promise<{ readonly deletedCount: number; readonly adoptedCount: number }> {
+    const strays: FoundFile[] = [];
+    for await (const found of this.#files.list())
+      if (found.named === null || this.find(found.named.sha256) === undefined) strays.push(found);
+    const names = new Set(strays.flatMap(({ named }) => (named === null ? [] : [named.sha256])));
+    const { db, clock, limits } = this.#options;
+    const quoted = await quotedPhotos(db, names, () => clock.delay(1));
+    let [deletedCount, adoptedCount] = [0, 0];
+    for (const { file, named } of strays) {
+      const size = named === null ? undefined : quoted.get(named.sha256);
+      if (named !== null && size !== undefined) {
+        if (await this.#adopt(named, size)) adoptedCount += 1;
+      } else if (named === null || (await isOlder(file, now - Math.max(limits.keptMsMin, LOOSE_MS_MAX)))) {
+        await rm(file, { force: true });
+        deletedCount += 1;
+      }
     }
-    return count;
+    if (adoptedCount > 0) this.#tellPending();
+    return { deletedCount, adoptedCount };
+  }
+
+  /** @returns false where the file is not what its name says: it stays as it is, for whoever looks into it. */
+  async #adopt({ sha256, mediaType }: NonNullable<FoundFile["named"]>, size: PhotoSize): Promise<boolean> {
+    let content: Uint8Array;
+    try {
+      content = await this.#files.read(sha256, mediaType);
+    } catch (error) {
+      if (isFault(error)) return false;
+      throw error;
+    }
+    withDatabaseFaults(() =>
+      this.#options.db.transaction(() => {
+        this.#insert({ sha256, content, size, mediaType });
+        this.#run("UPDATE photo SET claimed = 1 WHERE sha256 = ?", sha256);
+      })(),
+    );
+    return true;
   }
 
   async #isWhole({ sha256, mediaType }: StoredPhoto): Promise<boolean> {
@@ -250,6 +317,22 @@ class PhotosOnDisk implements PhotoStore {
   #run(sql: string, ...values: readonly (string | number)[]): { readonly changes: number } {
     return prepared<(string | number)[]>(this.#options.db, sql).run(...values);
   }
+}
+
+interface NewPicture {
+  readonly sha256: string;
+  readonly content: Uint8Array;
+  readonly size: PhotoSize;
+  readonly mediaType: PhotoMediaType;
+}
+
+function newPicture(content: Uint8Array, size: PhotoSize, mediaType: PhotoMediaType): NewPicture {
+  if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX) throw tooLarge(content.byteLength);
+  return { sha256: photoHash(content), content, size, mediaType };
+}
+
+async function isOlder(file: string, thanMs: number): Promise<boolean> {
+  return (await stat(file)).mtimeMs < thanMs;
 }
 
 function photoOf(row: PhotoRow): StoredPhoto {

@@ -6,11 +6,12 @@ import type { Logger } from "../platform/logger.ts";
 import { FrameRing } from "./frame-ring.ts";
 import type { PhotoStore } from "./photo-port.ts";
 import type { PictureMaker } from "./picture-maker.ts";
+import type { MadePictures } from "./picture-making.ts";
 import type { PhotoMoment, PhotoRefusal, PhotoStudio, TakePhoto } from "./studio-port.ts";
 
 export interface PhotoStudioOptions {
   readonly camera: Pick<Camera, "label" | "state" | "onFrame" | "onState">;
-  readonly store: Pick<PhotoStore, "put">;
+  readonly store: Pick<PhotoStore, "putBoth">;
   readonly maker: PictureMaker;
   /** Where faces are; rejects where nothing can look now. The bytes are given away. */
   readonly detectFaces: (jpeg: Uint8Array<ArrayBuffer>) => Promise<FacePlaces>;
@@ -93,11 +94,12 @@ class CameraStudio implements PhotoStudio {
     if (frame === null) return refused(this.ready().kind === "lost" ? "camera-lost" : "no-frame");
     const { maker, camera } = this.#options;
     const cameraLabel = camera.label;
-    const faces = await this.#facesOf(frame);
-    const outcome = await maker.make({ jpeg: frame.jpeg, faces, caption });
+    const looking = this.#facesOf(frame);
+    const outcome = await maker.make({ jpeg: frame.jpeg, faces: looking, caption });
     if (outcome.kind === "refused") return refused(outcome.reason);
     const stored = await this.#store(outcome.pictures);
     if (stored === null) return refused("photo-space-full");
+    const faces = await looking;
     const photo = {
       ...stored,
       offMs: Math.round(Math.abs(frame.capturedMonoMs - atMono)),
@@ -147,20 +149,13 @@ class CameraStudio implements PhotoStudio {
     }
   }
 
-  /** The thumbnail last: where there is one, there is its photo. Null: the store is full. */
-  async #store({
-    photo,
-    thumbnail,
-  }: {
-    readonly photo: Uint8Array;
-    readonly thumbnail: Uint8Array;
-  }): Promise<{ readonly photoSha256: string; readonly thumbnailSha256: string } | null> {
-    const { store } = this.#options;
-    const mediaType = "image/jpeg" as const;
+  /** Null: the store is full. */
+  async #store(
+    pictures: MadePictures,
+  ): Promise<{ readonly photoSha256: string; readonly thumbnailSha256: string } | null> {
     try {
-      const { sha256: photoSha256 } = await store.put(photo, { size: "photo", mediaType });
-      const { sha256: thumbnailSha256 } = await store.put(thumbnail, { size: "thumbnail", mediaType });
-      return { photoSha256, thumbnailSha256 };
+      const { photo, thumbnail } = await this.#options.store.putBoth(pictures, "image/jpeg");
+      return { photoSha256: photo.sha256, thumbnailSha256: thumbnail.sha256 };
     } catch (error) {
       if (isFault(error) && error.code === "photo-space-full") return null;
       throw error;

@@ -3,8 +3,8 @@
 import { parentPort } from "node:worker_threads";
 import sharp from "sharp";
 import { captionFontHere } from "./caption-strip.ts";
-import type { NumberedOrder, PhotoWorkerMessage } from "./photo-worker-protocol.ts";
-import { makePictures, PictureUnreadable, type QualityMemory } from "./picture-making.ts";
+import type { PhotoWorkerMessage, PhotoWorkerRequest } from "./photo-worker-protocol.ts";
+import { makePictures, type PictureOrder, PictureUnreadable, type QualityMemory } from "./picture-making.ts";
 
 const port = parentPort;
 if (port === null) throw new Error("photo-worker.ts runs as a worker thread");
@@ -19,7 +19,20 @@ const qualities: QualityMemory = new Map();
 const send = (message: PhotoWorkerMessage, transfer: ArrayBuffer[] = []): void =>
   port.postMessage(message, transfer);
 
-port.on("message", async ({ id, order }: NumberedOrder) => {
+/** Of the picture under way. */
+let tellFaces: (faces: Awaited<PictureOrder["faces"]>) => void = () => {};
+
+port.on("message", (request: PhotoWorkerRequest) => {
+  if (request.kind === "faces") {
+    tellFaces(request.faces);
+    return;
+  }
+  const faces = Promise.withResolvers<Awaited<PictureOrder["faces"]>>();
+  tellFaces = faces.resolve;
+  void answer(request.id, { ...request.order, faces: faces.promise });
+});
+
+async function answer(id: number, order: PictureOrder): Promise<void> {
   try {
     const made = await makePictures(order, font, qualities);
     const pictures = { photo: new Uint8Array(made.photo), thumbnail: new Uint8Array(made.thumbnail) };
@@ -29,5 +42,6 @@ port.on("message", async ({ id, order }: NumberedOrder) => {
     if (!(error instanceof PictureUnreadable)) throw error;
     send({ kind: "unreadable", id });
   }
-});
+}
+
 send({ kind: "ready" });

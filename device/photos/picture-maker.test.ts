@@ -6,7 +6,7 @@ import { madeFrame } from "./picture-fixture.ts";
 import { createPictureMaker, type PictureMaker } from "./picture-maker.ts";
 
 const frame = await madeFrame(640, 480);
-const order = { jpeg: frame, faces: null, caption: { lines: ["12.350 kg"] } };
+const order = { jpeg: frame, faces: Promise.resolve(null), caption: { lines: ["12.350 kg"] } };
 
 /** A worker of the tests, in one line of JavaScript that has `port` and each `message`. */
 function worker(onMessage: string): URL {

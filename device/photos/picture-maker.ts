@@ -2,7 +2,7 @@ import { Worker } from "node:worker_threads";
 import type { Clock, Timer } from "../platform/clock.ts";
 import { CanteenError } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
-import type { NumberedOrder, PhotoWorkerMessage } from "./photo-worker-protocol.ts";
+import type { PhotoWorkerMessage, PhotoWorkerRequest } from "./photo-worker-protocol.ts";
 import type { MadePictures, PictureOrder } from "./picture-making.ts";
 
 export type PictureOutcome =
@@ -12,7 +12,10 @@ export type PictureOutcome =
 
 /** Makes pictures in a worker thread, one after another. */
 export interface PictureMaker {
-  /** @throws CanteenError `photo-worker-failed` (twice in a row on this picture), `photo-maker-closed`. */
+  /**
+   * @param order its `faces` may come after the work has begun, within the time of one picture; a rejection of it is a bug.
+   * @throws CanteenError `photo-worker-failed` (twice in a row on this picture), `photo-maker-closed`.
+   */
   make(order: PictureOrder): Promise<PictureOutcome>;
   close(): Promise<void>;
 }
@@ -94,10 +97,15 @@ class WorkerPictureMaker implements PictureMaker {
     this.#underWay = job;
     job.attempts += 1;
     this.#lastId += 1;
-    const message: NumberedOrder = { id: this.#lastId, order: job.order };
+    const id = this.#lastId;
+    const { faces, ...order } = job.order;
     const worker = this.#worker ?? this.#start();
     this.#worker = worker;
-    worker.postMessage(message);
+    const send = (message: PhotoWorkerRequest): void => worker.postMessage(message);
+    send({ kind: "picture", id, order });
+    void faces.then((found) => {
+      if (job === this.#underWay && id === this.#lastId) send({ kind: "faces", id, faces: found });
+    });
     this.#watchdog = this.#options.clock.after(ANSWER_MS_MAX, () => void worker.terminate());
   }
 

@@ -10,7 +10,11 @@ const font = await captionFontHere();
 const cutOff = (await madeFrame(640, 480)).subarray(0, 9000);
 
 async function made(jpeg: Uint8Array, lines = caption.lines, qualities = new Map()) {
-  const { photo, thumbnail } = await makePictures({ jpeg, faces: null, caption: { lines } }, font, qualities);
+  const { photo, thumbnail } = await makePictures(
+    { jpeg, faces: Promise.resolve(null), caption: { lines } },
+    font,
+    qualities,
+  );
   const [photoMeta, thumbnailMeta] = await Promise.all([
     sharp(photo).metadata(),
     sharp(thumbnail).metadata(),

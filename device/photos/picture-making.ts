@@ -1,14 +1,20 @@
 import sharp from "sharp";
 import type { FacePlaces } from "../../models/face-engine-port.ts";
 import { blurFaces } from "./blur-faces.ts";
-import { type CaptionFont, captionStrip, type RgbPicture, stripHeightPx } from "./caption-strip.ts";
+import {
+  type CaptionFont,
+  type CaptionStrip,
+  captionStrip,
+  type RgbPicture,
+  stripHeightPx,
+} from "./caption-strip.ts";
 import type { PhotoCaption } from "./studio-port.ts";
 
 /** What one pair of pictures is made of. */
 export interface PictureOrder {
   readonly jpeg: Uint8Array;
-  /** Null: nothing looked for faces. */
-  readonly faces: FacePlaces | null;
+  /** Known later than the picture is decoded. Null: nothing looked for them. */
+  readonly faces: Promise<FacePlaces | null>;
   readonly caption: PhotoCaption;
 }
 
@@ -48,7 +54,8 @@ export const THUMBNAIL_AIM: ByteAim = {
 
 /**
  * Makes the picture and its thumbnail. What the camera wrote beside the pixels (EXIF, place, device) is gone, because
- * both are encoded from pixels.
+ * both are encoded from pixels. Most photos of goods show nobody: both are made while faces are still looked for, and
+ * made anew if there are any. Nothing leaves this function before that is known.
  * @throws PictureUnreadable
  */
 export async function makePictures(
@@ -57,12 +64,24 @@ export async function makePictures(
   qualities: QualityMemory,
 ): Promise<MadePictures> {
   const picture = await decoded(jpeg, caption.lines.length);
-  if (faces !== null) blurFaces(picture, faces.boxes.map(scaledTo(picture, faces)));
-  const thumbnail = await smallPicture(picture);
-  return {
-    photo: await encodedWithin(await withStrip(picture, caption, font), PHOTO_AIM, qualities),
-    thumbnail: await encodedWithin(thumbnail, THUMBNAIL_AIM, qualities),
-  };
+  const strip = await captionStrip(caption, picture.widthPx, font);
+  const asItIs = await bothSizes(picture, strip, qualities);
+  const found = await faces;
+  if (found === null || found.boxes.length === 0) return asItIs;
+  blurFaces(picture, found.boxes.map(scaledTo(picture, found)));
+  return bothSizes(picture, strip, qualities);
+}
+
+async function bothSizes(
+  picture: RgbPicture,
+  strip: CaptionStrip,
+  qualities: QualityMemory,
+): Promise<MadePictures> {
+  const [photo, thumbnail] = await Promise.all([
+    encodedWithin(withStrip(picture, strip), PHOTO_AIM, qualities),
+    smallPicture(picture).then((small) => encodedWithin(small, THUMBNAIL_AIM, qualities)),
+  ]);
+  return { photo, thumbnail };
 }
 
 /** The bytes are no picture that can be decoded. Its cause is not told: it may quote bytes of the picture. */
@@ -103,15 +122,17 @@ function scaledTo(
   return ([x, y, width, height]) => [x * across, y * down, width * across, height * down];
 }
 
-async function withStrip(picture: RgbPicture, caption: PhotoCaption, font: CaptionFont): Promise<RgbPicture> {
+function withStrip(picture: RgbPicture, strip: CaptionStrip): RgbPicture {
   const { widthPx } = picture;
-  const strip = await captionStrip(caption, widthPx, font);
   const heightPx = picture.heightPx + strip.heightPx;
   const data = new Uint8Array(widthPx * heightPx * 3);
   data.set(picture.data);
-  const start = picture.heightPx * widthPx * 3;
-  for (let at = 0; at < strip.grey.length; at++)
-    data.fill(strip.grey[at] ?? 0, start + at * 3, start + at * 3 + 3);
+  let to = picture.heightPx * widthPx * 3;
+  for (const grey of strip.grey) {
+    data[to++] = grey;
+    data[to++] = grey;
+    data[to++] = grey;
+  }
   return { data, widthPx, heightPx };
 }
 

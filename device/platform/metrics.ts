@@ -12,6 +12,8 @@ export interface Metrics {
   frameDropped(): void;
   /** Journal entries that the cloud has not receipted. */
   waitingCount(count: number): void;
+  /** @param seq the entry that the cloud does not take, null while there is none. */
+  entryRefused(seq: number | null): void;
   cameraLive(isLive: boolean): void;
   /** Thresholds that the gallery asks for, and how long finding them took. */
   galleryCalibrated(found: CalibratedNumbers): void;
@@ -78,6 +80,11 @@ export function createMetrics(): Metrics {
     help: "Journal entries without the cloud's receipt.",
     registers,
   });
+  const refused = new Gauge({
+    name: "canteen_journal_refused_seq",
+    help: "Number of the journal entry that the cloud does not take; 0 while there is none.",
+    registers,
+  });
   const camera = new Gauge({ name: "canteen_camera_live", help: "1 while the camera delivers.", registers });
   const calibration = new Gauge({
     name: "canteen_face_calibration",
@@ -98,6 +105,7 @@ export function createMetrics(): Metrics {
     },
     frameDropped: () => dropped.inc(),
     waitingCount: (count) => waiting.set(count),
+    entryRefused: (seq) => refused.set(seq ?? 0),
     cameraLive: (isLive) => camera.set(isLive ? 1 : 0),
     galleryCalibrated({ similarityMin, marginMin, fpir, targetMet, lookAlikePairs, tookMs }) {
       calibration.set({ number: "similarity_min" }, similarityMin);

@@ -1,4 +1,6 @@
+import { type CaptionContent, contentCode } from "./caption-content.ts";
 import { lineOfTarget, lineRecord, workableOrder } from "./delivery-facts.ts";
+import { recordedWeight } from "./entry-bodies.ts";
 import type { OrderLine, PurchaseOrder } from "./order-port.ts";
 import type { ReceivingCommand } from "./receiving-port.ts";
 import type {
@@ -11,7 +13,7 @@ import type {
   ReceivingState,
   Step,
 } from "./receiving-types.ts";
-import { refuse } from "./step-parts.ts";
+import { deliveryOf, refuse } from "./step-parts.ts";
 
 /** How every act begins: the line that goods are matched against, and the photo. */
 
@@ -32,15 +34,28 @@ export function matched(state: ReceivingState, place: WeighingPlace, facts: Fact
   return { kind: "line", order: found.order, line };
 }
 
+/** What the photo shows: goods, or (without a product) a whole delivery by its supplier's name. */
+export interface Shown {
+  readonly name: string;
+  readonly productId: string | null;
+}
+
 /** Freezes the act and asks for its photo: of the weight's moment, or of now. */
 export function photograph(
   state: ReceivingState,
   { token, id, operatorId }: Pick<CommandEvent, "token" | "id" | "operatorId">,
   act: Act,
   weight: FrozenWeight | null,
-  what: string,
+  { name, productId }: Shown,
 ): Step {
   const doing: Doing = { act, id, operatorId, weight };
+  const delivery = deliveryOf(state.place);
+  const content: CaptionContent = {
+    id,
+    order: delivery === null ? null : { orderId: delivery.orderId, version: delivery.orderVersion },
+    productId,
+    weight: weight === null ? null : recordedWeight(weight),
+  };
   return {
     state: { ...state, shown: null, pending: { kind: "photographing", token, doing } },
     effects: [
@@ -50,7 +65,8 @@ export function photograph(
         atMono: weight?.weight.atMono ?? null,
         caption: {
           id,
-          what,
+          what: name,
+          contentCode: contentCode(content),
           netG: weight?.weight.netG ?? null,
           scaleLabel: weight?.scale.label ?? null,
         },

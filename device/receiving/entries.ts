@@ -93,6 +93,12 @@ const photo = z.discriminatedUnion("kind", [
     offMs: z.int().min(-3_600_000).max(3_600_000),
     cameraLabel: z.string().max(200),
     facesBlurred: z.int().min(0).nullable(),
+    /** On the strip under the photo, of caption-content.ts; null of entries from before there was one. */
+    contentCode: z
+      .string()
+      .regex(/^[0-9a-f]{12}$/)
+      .nullable()
+      .default(null),
   }),
   z.strictObject({
     kind: z.literal("none"),

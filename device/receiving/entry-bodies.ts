@@ -6,6 +6,7 @@ import type {
   RecordedOverride,
   RecordedPhoto,
   RecordedWeight,
+  WeighInAccepted,
 } from "./entries.ts";
 import type { OrderLine, PurchaseOrder } from "./order-port.ts";
 import { quantityOf, type Received, verdictOf } from "./quantity.ts";
@@ -46,11 +47,9 @@ export function plus(a: Received, b: Received): Received {
   return { netG: a.netG + b.netG, pieces: a.pieces + b.pieces };
 }
 
-const goodsOf = ({ packCount: _, ...goods }: Goods): Omit<Goods, "packCount"> => goods;
-
 export function acceptedBody(
   facts: Facts,
-  { delivery, goods, target }: PlaceOf<"weighing">,
+  place: PlaceOf<"weighing">,
   order: PurchaseOrder,
   line: OrderLine | null,
   doing: Doing & { readonly weight: FrozenWeight },
@@ -61,17 +60,8 @@ export function acceptedBody(
   return {
     kind: "weighin.accepted",
     body: {
-      weighInId: doing.id,
-      deliveryId: delivery.deliveryId,
-      order: recordedOrder(order),
-      line: line === null ? null : recordedLine(line),
-      product: target.kind === "not-ordered" ? target.product : { ...productOf(line) },
-      operatorId: doing.operatorId,
-      day: facts.day,
-      pieces: received.pieces,
-      goods: goodsOf(goods),
-      ...settled,
-      mismatches: [...settled.mismatches],
+      ...weighInPart(facts, place.goods, doing, received.pieces, settled),
+      ...deliveredPart(place, order, line),
       weight: recordedWeight(doing.weight),
       quantity: quantityOf(received, line?.unit ?? "kg"),
       verdict: line === null ? "not-ordered" : verdictOf(total, line),
@@ -81,7 +71,7 @@ export function acceptedBody(
 
 export function rejectedBody(
   facts: Facts,
-  { delivery, goods, target }: PlaceOf<"weighing">,
+  place: PlaceOf<"weighing">,
   order: PurchaseOrder,
   line: OrderLine | null,
   doing: Doing,
@@ -92,17 +82,8 @@ export function rejectedBody(
   return {
     kind: "weighin.rejected",
     body: {
-      weighInId: doing.id,
-      deliveryId: delivery.deliveryId,
-      order: recordedOrder(order),
-      line: line === null ? null : recordedLine(line),
-      product: target.kind === "not-ordered" ? target.product : { ...productOf(line) },
-      operatorId: doing.operatorId,
-      day: facts.day,
-      pieces: received.pieces,
-      goods: goodsOf(goods),
-      ...settled,
-      mismatches: [...settled.mismatches],
+      ...weighInPart(facts, place.goods, doing, received.pieces, settled),
+      ...deliveredPart(place, order, line),
       weight: doing.weight === null ? null : recordedWeight(doing.weight),
       quantity: doing.weight === null ? null : quantityOf(received, line?.unit ?? "kg"),
       reasonId,
@@ -119,17 +100,39 @@ export function issuedBody(
   return {
     kind: "weighin.issued",
     body: {
-      weighInId: doing.id,
+      ...weighInPart(facts, goods, doing, doing.weight.packs?.count ?? 0, settled),
       product,
-      operatorId: doing.operatorId,
-      day: facts.day,
-      pieces: doing.weight.packs?.count ?? 0,
-      goods: goodsOf(goods),
-      ...settled,
-      mismatches: [...settled.mismatches],
       weight: recordedWeight(doing.weight),
       target,
     },
+  };
+}
+
+/** What every weighing says: who, when, which goods, the photo and what was let in. */
+function weighInPart(
+  { day }: Facts,
+  { packCount: _, ...goods }: Goods,
+  { id, operatorId }: Doing,
+  pieces: number,
+  { photo, mismatches, override }: Settled,
+): Pick<
+  WeighInAccepted,
+  "weighInId" | "operatorId" | "day" | "pieces" | "goods" | "photo" | "mismatches" | "override"
+> {
+  return { weighInId: id, operatorId, day, pieces, goods, photo, mismatches: [...mismatches], override };
+}
+
+/** What a weighing of a delivery says of it. */
+function deliveredPart(
+  { delivery, target }: PlaceOf<"weighing">,
+  order: PurchaseOrder,
+  line: OrderLine | null,
+): Pick<WeighInAccepted, "deliveryId" | "order" | "line" | "product"> {
+  return {
+    deliveryId: delivery.deliveryId,
+    order: recordedOrder(order),
+    line: line === null ? null : recordedLine(line),
+    product: target.kind === "not-ordered" ? target.product : productOf(line),
   };
 }
 
@@ -214,9 +217,7 @@ function outcomeOf(decisions: readonly LineDecision[], anythingTaken: boolean): 
   return anythingTaken ? "accepted-in-part" : "refused";
 }
 
-function recordedLine(
-  line: OrderLine,
-): NonNullable<Extract<GoodsRecord, { kind: "weighin.accepted" }>["body"]["line"]> {
+function recordedLine(line: OrderLine): NonNullable<WeighInAccepted["line"]> {
   return { ...line, product: { ...line.product }, tolerance: { ...line.tolerance }, gtins: [...line.gtins] };
 }
 

@@ -16,6 +16,11 @@ export type GoodsCode =
   | { readonly kind: "text"; readonly text: string }
   | { readonly kind: "refused"; readonly reason: "code-check-digit" | "code-unreadable" };
 
+/** What the scanner itself found to be a bad code. */
+export function refusedCode(why: "check-digit" | "unreadable"): GoodsCode {
+  return { kind: "refused", reason: why === "check-digit" ? "code-check-digit" : "code-unreadable" };
+}
+
 /** GS1 elements, where the scanner's code had them; the text as it came. */
 export interface ScannedCode {
   readonly text: string;

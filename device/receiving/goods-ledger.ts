@@ -26,6 +26,10 @@ export interface WeighInRecord {
   readonly kind: WeighInKind;
   readonly deliveryId: string | null;
   readonly lineId: string | null;
+  readonly productId: string;
+  readonly netG: number;
+  readonly pieces: number;
+  readonly operatorId: string;
   readonly isOver: boolean;
   readonly isStruck: boolean;
 }
@@ -54,7 +58,7 @@ export interface GoodsLedger {
 const DELIVERY_COLUMNS =
   "delivery_id AS deliveryId, order_id AS orderId, order_version AS orderVersion, seen_version AS seenVersion, outcome";
 const WEIGH_IN_COLUMNS = `weigh_in_id AS weighInId, seq, kind, delivery_id AS deliveryId, line_id AS lineId,
-  is_over AS isOver, struck_seq IS NOT NULL AS isStruck`;
+  product_id AS productId, net_g AS netG, pieces, operator_id AS operatorId, is_over AS isOver, struck_seq IS NOT NULL AS isStruck`;
 /** On one screen; a terminal with more open deliveries has forgotten to close them. */
 const OPEN_DELIVERIES_MAX = 200;
 const STOCK_ROWS_MAX = 2000;

@@ -126,3 +126,13 @@ test("whatever the order of arrival, the newest version wins and the revision ne
     { numRuns: 30 },
   );
 });
+
+test("an order that came while the clock began at 1970 is still there once the clock is right", () => {
+  const { book, clock } = rig();
+  const rightMs = clock.now();
+  clock.stepWall(-rightMs);
+  book.apply({ after: 0, revision: 1, orders: [order("po-1", 1)] });
+  clock.stepWall(rightMs);
+  book.apply({ after: 1, revision: 2, orders: [order("po-2", 1)] });
+  expect(book.dueOn(DAY).map(({ orderId }) => orderId)).toEqual(["po-1", "po-2"]);
+});

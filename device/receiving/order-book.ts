@@ -134,11 +134,13 @@ export class SqliteOrderBook implements OrderBook {
   #record(revision: number, changed: readonly PurchaseOrder[]): void {
     const { db, journal, ids, clock } = this.#options;
     prepared<[number]>(db, "UPDATE order_book SET revision = ?").run(revision);
-    prepared<[number, number]>(
+    // By the day of the delivery as well: a clock that began at 1970 has saved today's orders long ago.
+    const beforeMs = clock.now() - KEPT_MS_MIN;
+    prepared<[number, string, number]>(
       db,
       `DELETE FROM purchase_order WHERE (order_id, version) IN
-       (SELECT order_id, version FROM purchase_order WHERE saved_at_ms < ? LIMIT ?)`,
-    ).run(clock.now() - KEPT_MS_MIN, DELETE_ROUND_MAX);
+       (SELECT order_id, version FROM purchase_order WHERE saved_at_ms < ? AND due_date < ? LIMIT ?)`,
+    ).run(beforeMs, new Date(beforeMs).toISOString().slice(0, 10), DELETE_ROUND_MAX);
     const orders = changed.map(({ orderId, version, lines }) => ({ orderId, version, lines: lines.length }));
     journal.append({ id: ids.next(), kind: "orders.received", body: { revision, orders } });
   }

@@ -1,5 +1,5 @@
 import { assertNever, present } from "../platform/assert.ts";
-import { type CommandOf, matched, photograph, type WeighingPlace } from "./act-parts.ts";
+import { type CommandOf, matched, photograph, type Shown, type WeighingPlace } from "./act-parts.ts";
 import { lineOfTarget, receivedOf, workableOrder } from "./delivery-facts.ts";
 import type { RecordedOverride, RecordedPhoto } from "./entries.ts";
 import { acceptedBody, issuedBody, plus, receivedIn, rejectedBody, type Settled } from "./entry-bodies.ts";
@@ -89,17 +89,18 @@ export function take(state: ReceivingState, event: CommandEvent, facts: Facts): 
   if (found.line?.unit === "piece" && packCount === null) return refuse(state, event.token, "packs-missing");
   const weight = frozen(state, packsOf(found.line, packCount), facts, event.token);
   if (weight.kind === "refused") return weight.step;
-  return photograph(state, event, { kind: "take" }, weight.weight, found.line?.product.name ?? nameOf(place));
+  return photograph(state, event, { kind: "take" }, weight.weight, goodsAt(place, found.line));
 }
 
 function takeOut(state: ReceivingState, place: PlaceOf<"issuing">, event: CommandEvent, facts: Facts): Step {
   const weight = frozen(state, packsOf(null, place.goods.packCount), facts, event.token);
   if (weight.kind === "refused") return weight.step;
-  return photograph(state, event, { kind: "issue" }, weight.weight, place.product.name);
+  return photograph(state, event, { kind: "issue" }, weight.weight, place.product);
 }
 
-function nameOf({ target }: WeighingPlace): string {
-  return target.kind === "not-ordered" ? target.product.name : target.lineId;
+function goodsAt({ target }: WeighingPlace, line: OrderLine | null): Shown {
+  if (target.kind === "not-ordered") return target.product;
+  return line?.product ?? { name: target.lineId, productId: null };
 }
 
 export function reject(
@@ -119,7 +120,7 @@ export function reject(
   }
   const found = matched(state, place, facts, event.token);
   if (found.kind === "refused") return found.step;
-  const what = found.line?.product.name ?? nameOf(place);
+  const what = goodsAt(place, found.line);
   if (!command.weighed) return photograph(state, event, act, null, what);
   const weight = frozen(state, packsOf(found.line, place.goods.packCount), facts, event.token);
   return weight.kind === "refused" ? weight.step : photograph(state, event, act, weight.weight, what);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
+import type { Journal } from "../journal/journal-port.ts";
 import type { TakePhoto } from "../photos/studio-port.ts";
 import { CanteenError } from "../platform/errors.ts";
 import {
@@ -250,7 +251,80 @@ describe("an order that changes while it is received", () => {
   });
 });
 
+describe("a clock that jumps", () => {
+  test("between two pans, back or ahead, loses neither pan nor delivery", async () => {
+    const rig = await weighing();
+    for (const [index, stepMs] of [0, -3 * 86_400_000, 40 * 86_400_000].entries()) {
+      rig.clock.stepWall(stepMs);
+      rig.put(3000 + 100 * index);
+      expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "taken" });
+    }
+    const { step, deliveries } = rig.receiving.view();
+    const weighIns = step.kind === "weighing" ? step.line.weighIns : [];
+    // In the order of the journal, whatever the stamps say.
+    expect(weighIns.map(({ netG }) => netG)).toEqual([3000, 3100, 3200]);
+    expect(new Set(weighIns.map(({ atMs }) => atMs)).size).toBe(3);
+    // No longer due on this day, and still there to be finished.
+    expect(deliveries).toMatchObject([{ orderId: "po-1", state: "open" }]);
+  });
+
+  test("does not make an old reading new", async () => {
+    const rig = await weighing();
+    rig.put(5000);
+    await rig.clock.advance(10_000);
+    rig.clock.stepWall(-10_000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "weight-not-ready" });
+  });
+});
+
+describe("a weigh-in whose entry is no longer here", () => {
+  /** The journal as it is once old entries went behind a checkpoint. */
+  const withoutEntries = (journal: Journal): Journal =>
+    new Proxy(journal, {
+      get(whole, name) {
+        if (name === "entryBySeq") return () => undefined;
+        const value: unknown = Reflect.get(whole, name);
+        return typeof value === "function" ? value.bind(whole) : value;
+      },
+    });
+
+  test("is shown with what the sums were made of, says where its record is, and can be struck", async () => {
+    const rig = await weighing();
+    rig.put(5000);
+    const taken = await rig.act({ kind: "take" });
+    const atMs = rig.clock.now();
+    const later = receivingRig({ reuse: rig, more: { journal: withoutEntries(rig.journal) } });
+    await later.act({ kind: "choose-delivery", orderId: "po-1" });
+    const { step } = later.receiving.view();
+    const [shown] = step.kind === "delivery" ? (step.delivery.lines[0]?.weighIns ?? []) : [];
+    expect(shown).toMatchObject({
+      ...{ kind: "accepted", netG: 5000, operatorId: "keeper", atMs, hash: null, isStruck: false },
+      photo: { kind: "none", why: "archived" },
+    });
+    const weighInId = taken.kind === "taken" ? taken.weighIn.weighInId : "";
+    expect(shown?.weighInId).toBe(weighInId);
+    expect(await later.act({ kind: "strike", weighInId, reasonId: "wrong-line", signer: null })).toEqual({
+      kind: "done",
+    });
+  });
+});
+
 describe("codes", () => {
+  test("that the scanner itself refused are shown, and the next good one goes on", async () => {
+    const rig = await weighing();
+    rig.scanner.refuse("check-digit");
+    expect(rig.receiving.view().lastScan).toEqual({ gtin: null, outcome: "code-check-digit" });
+    rig.scanner.refuse("unreadable");
+    expect(rig.receiving.view().lastScan).toEqual({ gtin: null, outcome: "code-unreadable" });
+    const goods = { kind: "goods", netG: null, lot: "L7", expiry: null } as const;
+    rig.codes.set("good", { ...goods, gtin: "06901234567892" });
+    rig.scanner.scan("good");
+    expect(rig.receiving.view()).toMatchObject({
+      lastScan: { outcome: "goods-filled" },
+      step: { goods: { lot: "L7" } },
+    });
+  });
+
   test("a wrong check digit, an unknown code and goods of no line are told apart", async () => {
     const rig = await weighing();
     rig.codes.set("bad", { kind: "refused", reason: "code-check-digit" });

@@ -1,4 +1,5 @@
 import type { Scale, ScaleReading, ScaleState } from "../../firmware-bridge/ports/scale.ts";
+import type { ScanEvent, Scanner, ScanRefusal } from "../../firmware-bridge/ports/scanner.ts";
 import type { Thermometer, ThermometerReading } from "../../firmware-bridge/ports/thermometer.ts";
 import { type JournalFixture, journalFixture } from "../journal/journal-fixture.ts";
 import type { PhotoStudio, TakePhoto } from "../photos/studio-port.ts";
@@ -164,6 +165,35 @@ export class HandThermometer implements Thermometer {
   }
 }
 
+export class HandScanner implements Scanner {
+  readonly label = "scanner";
+  readonly #scans = new Set<(scan: ScanEvent) => void>();
+  readonly #refusals = new Set<(refusal: ScanRefusal) => void>();
+  state(): { readonly kind: "live" } {
+    return { kind: "live" };
+  }
+  onState(): () => void {
+    return () => {};
+  }
+  onScan(listener: (scan: ScanEvent) => void): () => void {
+    this.#scans.add(listener);
+    return () => this.#scans.delete(listener);
+  }
+  onRefused(listener: (refusal: ScanRefusal) => void): () => void {
+    this.#refusals.add(listener);
+    return () => this.#refusals.delete(listener);
+  }
+  open(): void {}
+  async close(): Promise<void> {}
+
+  scan(text: string): void {
+    for (const listener of this.#scans) listener({ text, symbology: null, ais: null, receivedMonoMs: 0 });
+  }
+  refuse(reason: ScanRefusal["reason"]): void {
+    for (const listener of this.#refusals) listener({ reason, receivedMonoMs: 0 });
+  }
+}
+
 /** Hashes that look like hashes: the nth photo's. */
 export function hashOf(index: number): string {
   return index.toString(16).padStart(64, "0");
@@ -176,6 +206,7 @@ export interface ReceivingRig extends JournalFixture {
   readonly scale: HandScale;
   readonly other: HandScale;
   readonly thermometer: HandThermometer;
+  readonly scanner: HandScanner;
   readonly claimed: string[];
   /** The next photos; a taken one each time once they are used up. */
   readonly photos: (TakePhoto | Promise<TakePhoto>)[];
@@ -211,6 +242,7 @@ export function receivingRig(options: RigOptions = {}): ReceivingRig {
   const scale = new HandScale("one", () => clock.mono());
   const other = new HandScale("two", () => clock.mono());
   const thermometer = new HandThermometer();
+  const scanner = new HandScanner();
   const claimed: string[] = [];
   const photos: (TakePhoto | Promise<TakePhoto>)[] = [];
   const signatures: SignOutcome[] = [];
@@ -244,7 +276,7 @@ export function receivingRig(options: RigOptions = {}): ReceivingRig {
       ["two", bench(other, "two")],
     ]),
     thermometers: new Map([["probe", thermometer]]),
-    scanners: [],
+    scanners: [scanner],
     readCode: ({ text }: ScannedCode) => codes.get(text) ?? { kind: "text", text },
     orders: book,
     journal,
@@ -273,6 +305,7 @@ export function receivingRig(options: RigOptions = {}): ReceivingRig {
     scale,
     other,
     thermometer,
+    scanner,
     claimed,
     photos,
     signatures,

@@ -34,7 +34,7 @@ export function finishLine(
         event,
         { kind: "finish-line", decision, reasonId, mismatches: [] },
         null,
-        line.product.name,
+        line.product,
       );
     return finished(state, token, place, order, line, facts, {
       id: event.id,
@@ -74,7 +74,7 @@ function acceptLine(
       reasonId: null,
       settled: null,
     });
-  return photograph(state, event, { kind: "finish-line", ...made, mismatches }, null, line.product.name);
+  return photograph(state, event, { kind: "finish-line", ...made, mismatches }, null, line.product);
 }
 
 export function finished(

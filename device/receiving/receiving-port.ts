@@ -224,7 +224,9 @@ export type PhotoRecord =
         /** The terminal has none. */
         | "no-camera"
         /** Nothing came, so nothing can be shown. */
-        | "nothing-to-show";
+        | "nothing-to-show"
+        /** The record is so old that only the cloud has it. */
+        | "archived";
     };
 
 export type WeighInKind = "accepted" | "rejected" | "issued";
@@ -232,8 +234,11 @@ export type WeighInKind = "accepted" | "rejected" | "issued";
 export interface WeighInView {
   readonly weighInId: string;
   readonly seq: number;
-  /** The entry's hash: its first digits are what people compare. */
-  readonly hash: string;
+  /**
+   * The entry's hash: its first digits are what people compare. Null: the entry is so old that only the cloud has it;
+   * then what follows is what the sums were made of, and the rest is null.
+   */
+  readonly hash: string | null;
   readonly kind: WeighInKind;
   readonly atMs: EpochMs;
   readonly timeTrust: TimeTrust;
@@ -464,6 +469,8 @@ export interface Receiving {
   view(): ReceivingView;
   /** Called at each change of the view; must not throw. @returns a function that unsubscribes. */
   onView(listener: (view: ReceivingView) => void): () => void;
+  /** Whether a delivery is open, or goods are weighed out. Costs nothing to ask. */
+  isAtGoods(): boolean;
   live(): LiveReceiving;
   /** Called at each reading of a scale or a probe; must not throw. */
   onLive(listener: (live: LiveReceiving) => void): () => void;

@@ -178,7 +178,7 @@ export function onSigned(
         { token, id, operatorId },
         { kind: "refuse-delivery", reasonId: signed.reasonId, signature },
         null,
-        supplierOf(before, facts),
+        { name: supplierOf(before, facts), productId: null },
       );
     case "delivery":
       return closed(before, pending, name, facts);

@@ -136,6 +136,7 @@ const OUTCOMES: readonly (readonly [ReceivingEvent, Readonly<Record<Pending["kin
         offMs: 0,
         cameraLabel: "c",
         facesBlurred: null,
+        contentCode: "0123456789ab",
       },
     },
     { none: "", photographing: "record", asking: "", signing: "", recording: "" },

@@ -221,6 +221,8 @@ export type ReceivingEffect =
 export interface PhotoSubject {
   readonly id: string;
   readonly what: string;
+  /** Of caption-content.ts. */
+  readonly contentCode: string;
   readonly netG: number | null;
   readonly scaleLabel: string | null;
 }

@@ -1,5 +1,6 @@
 import type { Journal, JsonObject } from "../journal/journal-port.ts";
-import { assertNever, present } from "../platform/assert.ts";
+import { assertNever } from "../platform/assert.ts";
+import { type EpochMs, epochMs } from "../platform/units.ts";
 import { lineRecord, NOTHING, orderInUse } from "./delivery-facts.ts";
 import {
   type RecordedPhoto,
@@ -80,7 +81,12 @@ export class ViewMaker {
       step: this.#step(state.place, state),
       activity: this.#activity(state),
       lastScan: state.lastScan,
-      ...lists,
+      // Named one by one: whatever else stands beside them in the configuration is not for a page.
+      containers: lists.containers,
+      overrideReasons: lists.overrideReasons,
+      rejectReasons: lists.rejectReasons,
+      strikeReasons: lists.strikeReasons,
+      binReasons: lists.binReasons,
     };
   }
 
@@ -296,8 +302,11 @@ export class ViewMaker {
     return { product, view: { ...base, isStruck: known.isStruck } };
   }
 
-  #read({ seq, kind, weighInId }: WeighInRecord): WeighInBase {
-    const entry = present(this.#sources.journal.entryBySeq(seq), `entry ${seq} of a weigh-in`);
+  #read(known: WeighInRecord): WeighInBase {
+    const { seq, kind, weighInId } = known;
+    const { facts, journal } = this.#sources;
+    const entry = journal.entryBySeq(seq);
+    if (entry === undefined) return archived(known, facts.ledger.stockOf(known.productId)?.product.name);
     const body = readBody(kind, entry.body);
     return {
       weighInId,
@@ -320,6 +329,28 @@ export class ViewMaker {
       overriddenBy: body.override?.operatorId ?? null,
     };
   }
+}
+
+/** Of an entry that is no longer here: what the tables that follow from the journal still say. */
+function archived(
+  { seq, kind, weighInId, productId, netG, pieces, operatorId }: WeighInRecord,
+  name: string = productId,
+): WeighInBase {
+  return {
+    ...{ weighInId, seq, kind, operatorId, netG, hash: null, product: { productId, name } },
+    // An id that was made at the moment of intent says when that was.
+    atMs: idTimeMs(weighInId),
+    timeTrust: "unknown",
+    packCount: pieces === 0 ? null : pieces,
+    ...{ quantity: null, scaleId: null, lot: null, expiry: null, temperatureMilliC: null },
+    photo: { kind: "none", why: "archived" },
+    ...{ mismatches: [], overriddenBy: null },
+  };
+}
+
+/** Source: RFC 9562, 5.7: the first 48 bits of a UUIDv7 are milliseconds. */
+function idTimeMs(id: string): EpochMs {
+  return epochMs(Number.parseInt(id.replaceAll("-", "").slice(0, 12), 16));
 }
 
 function readBody(

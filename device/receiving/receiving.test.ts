@@ -9,6 +9,7 @@ import { goodsProjection } from "./goods-projection.ts";
 import {
   type HandScale,
   hashOf,
+  LISTS,
   orderLine,
   purchaseOrder,
   type ReceivingRig,
@@ -334,6 +335,15 @@ describe("what does not match", () => {
     });
     expect(rig.receiving.stock()).toMatchObject([{ product: { name: "冬瓜" }, balanceG: 2000 }]);
     expectVerified(rig);
+  });
+});
+
+describe("what a page is told", () => {
+  test("is the lists to choose from, and nothing that stands beside them in the configuration", () => {
+    const configured = { ...LISTS, camera: { kind: "http", url: "http://user:secret@camera/" } };
+    const rig = receivingRig({ more: { lists: configured } });
+    expect(rig.receiving.view()).toMatchObject({ containers: [{ id: "box" }], rejectReasons: [{}, {}] });
+    expect(JSON.stringify(rig.receiving.view())).not.toContain("secret");
   });
 });
 

@@ -1,4 +1,4 @@
-import type { ScanEvent, Scanner } from "../../firmware-bridge/ports/scanner.ts";
+import type { Scanner } from "../../firmware-bridge/ports/scanner.ts";
 import type { Thermometer } from "../../firmware-bridge/ports/thermometer.ts";
 import type { Journal } from "../journal/journal-port.ts";
 import type { PhotoStore } from "../photos/photo-port.ts";
@@ -11,7 +11,7 @@ import type { Logger } from "../platform/logger.ts";
 import type { SignatureDesk, SignOutcome } from "../signatures/signature-port.ts";
 import { lineOfTarget, orderInUse } from "./delivery-facts.ts";
 import { bodyOf, photoHashes } from "./entries.ts";
-import type { ReadGoodsCode } from "./goods-code.ts";
+import { type GoodsCode, type ReadGoodsCode, refusedCode } from "./goods-code.ts";
 import type { GoodsLedger } from "./goods-ledger.ts";
 import type { OrderBook } from "./order-port.ts";
 import { captionOf } from "./photo-caption.ts";
@@ -107,7 +107,11 @@ class ReceivingLoop implements Receiving {
     this.#facts = this.#factsOf(options);
     this.#views = new ViewMaker({ facts: this.#facts, orders, journal, priceFree, lists });
     this.#stops.push(orders.onChanged(() => this.#tellView()));
-    for (const scanner of options.scanners) this.#stops.push(scanner.onScan((scan) => this.#onScan(scan)));
+    for (const scanner of options.scanners)
+      this.#stops.push(
+        scanner.onScan(({ text, ais }) => this.#onCode(text, () => options.readCode({ text, ais }))),
+        scanner.onRefused(({ reason }) => this.#onCode("", () => refusedCode(reason))),
+      );
   }
 
   view(): ReceivingView {
@@ -117,6 +121,10 @@ class ReceivingLoop implements Receiving {
   onView(listener: (view: ReceivingView) => void): () => void {
     this.#viewListeners.add(listener);
     return () => void this.#viewListeners.delete(listener);
+  }
+
+  isAtGoods(): boolean {
+    return this.#state.place.kind !== "choosing";
   }
 
   live(): LiveReceiving {
@@ -213,11 +221,11 @@ class ReceivingLoop implements Receiving {
     return softwareTare(this.#state, packsOf(line, count), this.#facts);
   }
 
-  #onScan({ text, ais }: ScanEvent): void {
+  #onCode(text: string, read: () => GoodsCode): void {
     const operatorId = this.#options.operatorAtPage();
     // Nobody is signed in: goods that nobody receives are not scanned either.
     if (operatorId === null) return;
-    const code = this.#options.readCode({ text, ais });
+    const code = read();
     const token = ++this.#token;
     const id = this.#options.ids.next();
     this.#dispatch({ kind: "command", token, id, operatorId, command: { kind: "scan", text }, code });
@@ -283,11 +291,11 @@ class ReceivingLoop implements Receiving {
     const { clock, localTime } = this.#options;
     const now = clock.now();
     const moment = { atMono: atMono ?? clock.mono(), caption: captionOf(caption, localTime(now)) };
-    const outcome = await this.#takePhoto(moment);
+    const outcome = await this.#takePhoto(moment, caption.contentCode);
     this.#dispatch({ kind: "photo", token, outcome });
   }
 
-  async #takePhoto(moment: Parameters<PhotoStudio["take"]>[0]): Promise<PhotoOutcome> {
+  async #takePhoto(moment: Parameters<PhotoStudio["take"]>[0], contentCode: string): Promise<PhotoOutcome> {
     const { studio, clock, logger } = this.#options;
     if (studio === null) return { kind: "none", why: "no-camera" };
     const waited = Promise.withResolvers<PhotoOutcome>();
@@ -296,7 +304,7 @@ class ReceivingLoop implements Receiving {
       (outcome): PhotoOutcome => {
         if (outcome.kind === "taken") {
           const { offMs, ...photo } = outcome.photo;
-          return { kind: "taken", ...photo, offMs: Math.round(offMs) };
+          return { kind: "taken", ...photo, offMs: Math.round(offMs), contentCode };
         }
         return outcome.reason === "busy" ? { kind: "busy" } : { kind: "none", why: outcome.reason };
       },

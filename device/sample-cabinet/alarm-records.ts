@@ -153,15 +153,23 @@ export function alarmRecords(
     readonly fromMs: number;
     readonly toMs: number;
     readonly countMax?: number;
+    readonly beforeSeq?: number | null;
   },
 ): readonly AlarmRecord[] {
   return db
-    .prepare<[string, number, number, number], AlarmRow>(
-      `SELECT * FROM cabinet_alarm WHERE cabinet_id = ? AND raised_at_ms >= ? AND raised_at_ms < ?
-         ORDER BY raised_seq LIMIT ?`,
+    .prepare<[string, number, number, number, number], AlarmRow>(
+      `SELECT * FROM cabinet_alarm WHERE cabinet_id = ? AND raised_at_ms >= ? AND raised_at_ms < ? AND raised_seq < ?
+         ORDER BY raised_seq DESC LIMIT ?`,
     )
-    .all(query.cabinetId, query.fromMs, query.toMs, query.countMax ?? RECORD_COUNT_MAX)
-    .map(recordOf);
+    .all(
+      query.cabinetId,
+      query.fromMs,
+      query.toMs,
+      query.beforeSeq ?? Number.MAX_SAFE_INTEGER,
+      query.countMax ?? RECORD_COUNT_MAX,
+    )
+    .map(recordOf)
+    .toReversed();
 }
 
 function recordOf(row: AlarmRow): AlarmRecord {

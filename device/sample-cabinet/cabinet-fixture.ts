@@ -8,6 +8,8 @@ import type { Relay, RelayOutcome } from "../../firmware-bridge/ports/relay.ts";
 import type { Thermometer, ThermometerReading } from "../../firmware-bridge/ports/thermometer.ts";
 import { type JournalFixture, journalFixture } from "../journal/journal-fixture.ts";
 import type { VirtualClock } from "../platform/virtual-clock.ts";
+import type { OperatorRole } from "../security/operators-port.ts";
+import { maySign } from "../signatures/rights.ts";
 import type { Signature } from "../signatures/signature-port.ts";
 import { alarmProjection } from "./alarm-projection.ts";
 import type { AlarmSettings, CabinetSettings } from "./cabinet-settings.ts";
@@ -178,6 +180,8 @@ export interface CabinetFixture {
 
 const POLL_MS = 5000;
 const CONTACT_MS = 1000;
+/** Everybody else is a manager. */
+const PLAYED_ROLES: Readonly<Record<string, OperatorRole>> = { "a-cashier": "cashier", "a-keeper": "keeper" };
 
 export function cabinetFixture(
   settings: CabinetSettings = cabinetSettings(),
@@ -200,6 +204,7 @@ export function cabinetFixture(
       lineOfProbe: () => ({ deviceId: "bus", thermometer: line }),
       contactsOfInput: () => contacts,
       relayOfChannel: () => relay,
+      maySign: (operatorId, right) => maySign(PLAYED_ROLES[operatorId] ?? "manager", right),
     });
   let cabinets = build(settings);
   const closed = new Set<CabinetsControl>();

@@ -221,6 +221,8 @@ export interface CabinetView {
 
 /** Why the answer is no. */
 export const CABINET_REFUSALS = [
+  /** Whoever signed may not do this, or not any more. */
+  "no-right",
   "cabinet-unknown",
   "probe-unknown",
   "alarm-unknown",
@@ -244,11 +246,10 @@ export type CabinetOutcome =
   | { readonly kind: "done" }
   | { readonly kind: "refused"; readonly reason: CabinetRefusal };
 
+export type CabinetAct = "acknowledge" | "shelve" | "unshelve" | "defrost" | "out-of-service" | "calibrate";
+
 /** Which right the signature under an act must have been given with; ask `SignatureDesk` for this one. */
-export function rightForCabinetAct(
-  act: "acknowledge" | "shelve" | "unshelve" | "defrost" | "out-of-service" | "calibrate",
-  level: AlarmLevel | null = null,
-): SigningRight {
+export function rightForCabinetAct(act: CabinetAct, level: AlarmLevel | null = null): SigningRight {
   switch (act) {
     case "acknowledge":
     case "unshelve":
@@ -343,12 +344,16 @@ export interface Cabinets extends AlarmDesk {
     readonly fromMs: number;
     readonly toMs: number;
   }): ThermalDose | undefined;
-  /** Occurrences raised within the span, oldest first, at most `countMax` (default 1000). */
+  /**
+   * The newest occurrences raised within the span, oldest first, at most `countMax` (default 1000).
+   * `beforeSeq`: only such as are older than the entry of that number.
+   */
   alarmRecords(query: {
     readonly cabinetId: string;
     readonly fromMs: number;
     readonly toMs: number;
     readonly countMax?: number;
+    readonly beforeSeq?: number | null;
   }): readonly AlarmRecord[];
   acknowledgementRates(query: {
     readonly fromMs: number;

@@ -149,6 +149,10 @@ export class Cabinet {
     });
   }
 
+  levelOf(key: string): AlarmLevel | null {
+    return this.#book.levelOf(key);
+  }
+
   shelve(key: string, durationMs: number, reason: string, signature: Signature): CabinetOutcome {
     const name = this.#nameOf(key);
     if (name === undefined) return refused("alarm-unknown");

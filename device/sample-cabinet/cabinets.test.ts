@@ -44,6 +44,30 @@ describe("an alarm of a cabinet", () => {
     });
   });
 
+  it("is nobody's to quieten who has not the right for it when the act is done", async () => {
+    const fixture = cabinetFixture();
+    await tooWarm(fixture);
+    const signed = (operatorId: string) => ({ ...ZHOU, operatorId });
+    const { alarmId, key = "" } = alarm(fixture, "high") ?? {};
+    const noRight = { kind: "refused", reason: "no-right" };
+    const cabinets = fixture.cabinets();
+    const acknowledge = (operatorId: string): unknown =>
+      cabinets.acknowledge({ alarmId: alarmId ?? "", signature: signed(operatorId), action: CLOSED });
+    const shelve = (operatorId: string): unknown =>
+      cabinets.shelve({ key, durationMs: HOUR_MS, reason: "等待维修", signature: signed(operatorId) });
+    expect(acknowledge("a-cashier")).toEqual(noRight);
+    // Nobody came in time: it is critical now, and what a keeper might have shelved before is a manager's.
+    await fixture.clock.advance(HOUR_MS);
+    expect(alarm(fixture, "high")?.level).toBe("critical");
+    expect(shelve("a-keeper")).toEqual(noRight);
+    const probe = { cabinetId: CABINET_ID, probeId: "air", signature: signed("a-keeper") };
+    expect(cabinets.calibrate({ ...probe, offsetMilliC: 100 })).toEqual(noRight);
+    expect(cabinets.takeOutOfService({ ...probe, reason: "送检" })).toEqual(noRight);
+    expect(new Set(fixture.kinds())).toEqual(new Set(["alarm.raised", "alarm.escalated"]));
+    expect(shelve("a-manager")).toEqual({ kind: "done" });
+    expect(acknowledge("a-keeper")).toEqual({ kind: "done" });
+  });
+
   it("is shelved until its end by the clock that does not jump, and sounds again then", async () => {
     const fixture = cabinetFixture();
     await tooWarm(fixture);
@@ -243,6 +267,26 @@ describe("what is wrong with the measuring", () => {
     const toMs = fixture.clock.now();
     const dose = fixture.cabinets().dose({ cabinetId: CABINET_ID, fromMs: toMs - HOUR_MS, toMs });
     expect(dose).toMatchObject({ unknownMs: HOUR_MS, aboveMs: 0 });
+  });
+});
+
+describe("the alarms of before", () => {
+  it("are given newest first by pages, and each page in the order in which they came", async () => {
+    const fixture = cabinetFixture();
+    for (let dish = 1; dish <= 5; dish++)
+      fixture.cabinets().raise({
+        ...{ cabinetId: CABINET_ID, type: "sample-missing", subject: `dish-${dish}`, level: "major" },
+        text: { zh: "菜品未留样", en: "a dish has no sample" },
+      });
+    const page = (beforeSeq: number | null) =>
+      fixture.cabinets().alarmRecords({
+        ...{ cabinetId: CABINET_ID, fromMs: 0, toMs: fixture.clock.now() + 1, countMax: 2, beforeSeq },
+      });
+    const first = page(null);
+    expect(first.map(({ subject }) => subject)).toEqual(["dish-4", "dish-5"]);
+    const second = page(first[0]?.raisedSeq ?? 0);
+    expect(second.map(({ subject }) => subject)).toEqual(["dish-2", "dish-3"]);
+    expect(page(second[0]?.raisedSeq ?? 0).map(({ subject }) => subject)).toEqual(["dish-1"]);
   });
 });
 

@@ -6,10 +6,17 @@ import type { Journal } from "../journal/journal-port.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import type { Logger } from "../platform/logger.ts";
+import type { Signature, SigningRight } from "../signatures/signature-port.ts";
 import { AlarmJournal } from "./alarm-journal.ts";
 import { acknowledgementRates, alarmRecords } from "./alarm-records.ts";
 import { Cabinet } from "./cabinet.ts";
-import type { CabinetOutcome, Cabinets } from "./cabinet-port.ts";
+import {
+  type AlarmLevel,
+  type CabinetAct,
+  type CabinetOutcome,
+  type Cabinets,
+  rightForCabinetAct,
+} from "./cabinet-port.ts";
 import type { CabinetSettings } from "./cabinet-settings.ts";
 import { minuteOfDayIn } from "./defrost-schedule.ts";
 import { temperatureCurve, thermalDose } from "./temperature-curve.ts";
@@ -34,6 +41,8 @@ export interface CabinetsOptions {
   ) => { readonly deviceId: string; readonly thermometer: Thermometer } | undefined;
   readonly contactsOfInput: (input: string) => Contacts | undefined;
   readonly relayOfChannel: (channel: string) => Relay | undefined;
+  /** Asked again when an act is done: what a page asked for, and a face or PIN was taken for, may be another right. */
+  readonly maySign: (operatorId: string, right: SigningRight) => boolean;
 }
 
 export interface CabinetsControl extends Cabinets {
@@ -46,6 +55,7 @@ export function createCabinets(options: CabinetsOptions): CabinetsControl {
   return new SampleCabinets(options);
 }
 
+const NO_RIGHT: CabinetOutcome = { kind: "refused", reason: "no-right" };
 const UNKNOWN: CabinetOutcome = { kind: "refused", reason: "cabinet-unknown" };
 const FACT_TEXT_LENGTH_MAX = 128;
 
@@ -91,6 +101,7 @@ class SampleCabinets implements CabinetsControl {
   };
 
   acknowledge: Cabinets["acknowledge"] = ({ alarmId, signature, action }) => {
+    if (!this.#may(signature, "acknowledge")) return NO_RIGHT;
     for (const cabinet of this.#cabinets.values()) {
       const outcome = cabinet.acknowledge(alarmId, signature, action);
       if (outcome !== undefined) return outcome;
@@ -98,28 +109,38 @@ class SampleCabinets implements CabinetsControl {
     return { kind: "refused", reason: "alarm-unknown" };
   };
 
-  shelve: Cabinets["shelve"] = ({ key, durationMs, reason, signature }) =>
-    this.#ofKey(key)?.shelve(key, durationMs, reason, signature) ?? UNKNOWN;
+  shelve: Cabinets["shelve"] = ({ key, durationMs, reason, signature }) => {
+    const cabinet = this.#ofKey(key);
+    // It may have gone one level up while it was signed.
+    if (!this.#may(signature, "shelve", cabinet?.levelOf(key))) return NO_RIGHT;
+    return cabinet?.shelve(key, durationMs, reason, signature) ?? UNKNOWN;
+  };
 
   unshelve: Cabinets["unshelve"] = ({ key, signature }) =>
-    this.#ofKey(key)?.unshelve(key, signature) ?? UNKNOWN;
+    this.#may(signature, "unshelve") ? (this.#ofKey(key)?.unshelve(key, signature) ?? UNKNOWN) : NO_RIGHT;
 
   defrost: Cabinets["defrost"] = ({ cabinetId, durationMs, signature }) =>
-    this.#cabinets.get(cabinetId)?.defrost(durationMs, signature) ?? UNKNOWN;
+    this.#signed(cabinetId, signature, "defrost", (cabinet) => cabinet.defrost(durationMs, signature));
 
   endDefrost: Cabinets["endDefrost"] = ({ cabinetId, signature }) =>
-    this.#cabinets.get(cabinetId)?.endDefrost(signature) ?? UNKNOWN;
+    this.#signed(cabinetId, signature, "defrost", (cabinet) => cabinet.endDefrost(signature));
 
   takeOutOfService: Cabinets["takeOutOfService"] = ({ cabinetId, probeId, reason, signature }) =>
-    this.#cabinets.get(cabinetId)?.takeOutOfService(probeId, reason, signature) ?? UNKNOWN;
+    this.#signed(cabinetId, signature, "out-of-service", (cabinet) =>
+      cabinet.takeOutOfService(probeId, reason, signature),
+    );
 
   returnToService: Cabinets["returnToService"] = ({ cabinetId, probeId, signature }) =>
-    this.#cabinets.get(cabinetId)?.returnToService(probeId, signature) ?? UNKNOWN;
+    this.#signed(cabinetId, signature, "out-of-service", (cabinet) =>
+      cabinet.returnToService(probeId, signature),
+    );
 
   silence: Cabinets["silence"] = (cabinetId) => this.#cabinets.get(cabinetId)?.silence() ?? UNKNOWN;
 
   calibrate: Cabinets["calibrate"] = ({ cabinetId, probeId, offsetMilliC, signature }) =>
-    this.#cabinets.get(cabinetId)?.calibrate(probeId, offsetMilliC, signature) ?? UNKNOWN;
+    this.#signed(cabinetId, signature, "calibrate", (cabinet) =>
+      cabinet.calibrate(probeId, offsetMilliC, signature),
+    );
 
   curve: Cabinets["curve"] = ({ cabinetId, ...span }) => {
     const probeIds = this.#probeIdsOf(cabinetId);
@@ -152,6 +173,21 @@ class SampleCabinets implements CabinetsControl {
     await Promise.all([...this.#cabinets.values()].map((cabinet) => cabinet.close()));
     this.#journal.close();
     this.#log.close();
+  }
+
+  #may({ operatorId }: Signature, act: CabinetAct, level: AlarmLevel | null = null): boolean {
+    return this.#options.maySign(operatorId, rightForCabinetAct(act, level));
+  }
+
+  #signed(
+    cabinetId: string,
+    signature: Signature,
+    act: CabinetAct,
+    run: (cabinet: Cabinet) => CabinetOutcome,
+  ): CabinetOutcome {
+    if (!this.#may(signature, act)) return NO_RIGHT;
+    const cabinet = this.#cabinets.get(cabinetId);
+    return cabinet === undefined ? UNKNOWN : run(cabinet);
   }
 
   #probeIdsOf(cabinetId: string): readonly string[] | undefined {

@@ -1,4 +1,5 @@
 import type { Database } from "better-sqlite3";
+import { readBase } from "../journal/carried-state.ts";
 import {
   CHECKPOINT_KIND,
   checkpointOfBody,
@@ -157,16 +158,19 @@ function rowOf({ seq, id, kind, atMs, timeTrust, body, prevHash, hash }: Journal
 
 function* journalProblems({ header, entries }: ReportData, db: Database): Generator<ReportProblem> {
   const select = db.prepare<[number], JournalRow>(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq = ?`);
+  // What was pruned since proves itself by its hashes and signatures alone.
+  const baseSeq = readBase(db)?.seq ?? 0;
   const head = select.get(header.head.seq);
-  if (header.head.seq > 0 && head?.hash !== header.head.hash)
+  if (header.head.seq > baseSeq && head?.hash !== header.head.hash)
     yield { problem: "head-differs", seq: header.head.seq };
   const seqs = new Set<number>();
   for (const entry of entries) {
     seqs.add(entry.seq);
+    if (entry.seq <= baseSeq) continue;
     const row = select.get(entry.seq);
     if (row === undefined || canonicalEntry(entryOfRow(row)) !== canonicalEntry(entry))
       yield { problem: "not-in-journal", seq: entry.seq };
   }
   for (const { seq } of selectEntries(db, header, header.head.seq))
-    if (!seqs.has(seq)) yield { problem: "removed", seq };
+    if (seq > baseSeq && !seqs.has(seq)) yield { problem: "removed", seq };
 }

@@ -1,6 +1,8 @@
 import type { Database } from "better-sqlite3";
+import { readBase } from "../journal/carried-state.ts";
 import { GENESIS_HASH } from "../journal/entry-hash.ts";
 import type { JournalEntry, Json } from "../journal/journal-port.ts";
+import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { REPORT_FORMAT, REPORT_RENDERER, type ReportHeader, selectEntries } from "./report-data.ts";
 import { closingHash } from "./report-file.ts";
 import { renderReport } from "./report-page.ts";
@@ -28,7 +30,7 @@ export interface MadeReport {
 /**
  * Makes the inspector's report from a snapshot of the journal; needs no running terminal and disturbs none.
  * @param operatorName of those who acted; null where the terminal no longer knows them.
- * @throws CanteenError `report-too-large`.
+ * @throws CanteenError `report-too-large`, or `journal-no-longer-held` for days of which entries were pruned.
  */
 export function makeReport(
   db: Database,
@@ -38,6 +40,7 @@ export function makeReport(
   const head = db
     .prepare<[], { seq: number; hash: string }>("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
     .get() ?? { seq: 0, hash: GENESIS_HASH };
+  refusePruned(db, wish);
   const entries = selectEntries(db, wish, head.seq);
   const names = Object.fromEntries(
     [...peopleOf(entries)].toSorted().flatMap((operatorId) => {
@@ -72,4 +75,14 @@ function peopleOf(entries: readonly JournalEntry[]): ReadonlySet<string> {
   };
   for (const { body, kind } of entries) if (!kind.startsWith("journal.")) look(body);
   return people;
+}
+
+/** A report that leaves out what was pruned would look like one of quiet days. */
+function refusePruned(db: Database, { fromMs }: ReportWish): void {
+  const baseSeq = readBase(db)?.seq ?? 0;
+  if (baseSeq === 0) return;
+  const first = db
+    .prepare<[number], number>("SELECT at_ms FROM journal WHERE seq > ? ORDER BY seq LIMIT 1")
+    .pluck();
+  if (fromMs < (first.get(baseSeq) ?? 0)) throw noLongerHeld(baseSeq + 1);
 }

@@ -126,6 +126,15 @@ export class SampleBook {
     );
   }
 
+  hasPhoto(sha256: string): boolean {
+    return (
+      prepared<[string, string], unknown>(
+        this.#db,
+        `SELECT 1 FROM sample WHERE named ->> '$.photo.photoSha256' = ? OR named ->> '$.photo.thumbnailSha256' = ?`,
+      ).get(sha256, sha256) !== undefined
+    );
+  }
+
   /** Of the oldest meal that was checked; null before the first. */
   firstDeadlineMs(): number | null {
     return (

@@ -8,7 +8,8 @@ import { SampleScale } from "./sample-scale.ts";
 const [box] = SETTINGS.containers;
 if (box === undefined) throw new Error("the fixture has a container");
 
-function rig() {
+/** @param isEmpty the pan was seen empty once. */
+function rig(isEmpty = true) {
   const clock = new VirtualClock();
   const scale = new FakeScale(clock);
   const pan = new SampleScale({
@@ -18,6 +19,7 @@ function rig() {
     clock,
     onChanged: () => {},
   });
+  if (isEmpty) scale.say(0);
   return { clock, scale, pan };
 }
 
@@ -50,7 +52,7 @@ test.each([
 });
 
 test("a reading that is old, or of a scale that is away, is not what lies on the pan", async () => {
-  const { clock, scale, pan } = rig();
+  const { clock, scale, pan } = rig(false);
   expect(pan.take(box)).toMatchObject({ kind: "refused", reason: "scale-silent" });
   scale.say(200);
   await clock.advance(3001);
@@ -69,6 +71,15 @@ test("one portion is not two samples: the pan must be empty in between", () => {
   expect(pan.take(box)).toMatchObject({ kind: "refused", reason: "pan-not-cleared" });
   scale.say(12);
   scale.say(210);
+  expect(pan.take(box).kind).toBe("taken");
+});
+
+test("what lies on the pan at the start may be a sample already, of before a restart", () => {
+  const { scale, pan } = rig(false);
+  scale.say(200);
+  expect(pan.take(box)).toMatchObject({ kind: "refused", reason: "pan-not-cleared" });
+  scale.say(0);
+  scale.say(200);
   expect(pan.take(box).kind).toBe("taken");
 });
 

@@ -119,7 +119,8 @@ export class SampleScale {
   #frames: Uint8Array[] = [];
   #frameCount = 0;
   #framesHash = createHash("sha256");
-  #isCleared = true;
+  /** Not before the pan was seen empty: what lies on it may be a sample already, from before a restart. */
+  #isCleared = false;
 
   constructor(options: {
     readonly scale: Scale;

@@ -43,12 +43,13 @@ export class SampleViews {
   }
 
   sample(record: SampleRecord): SampleView {
-    const { sampleId, meal, dish, cabinetId, slotId, netG, storedAtMs, isLate, photo, keepUntilMs } = record;
+    const { sampleId, seq, meal, dish, cabinetId, slotId, netG, storedAtMs, isLate, photo, keepUntilMs } =
+      record;
     const hours = this.hours(record);
     const { custody } = record;
     return {
       sampleId,
-      seq: record.seq,
+      seq,
       meal,
       dish,
       cabinetId,

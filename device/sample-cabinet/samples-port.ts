@@ -48,7 +48,7 @@ export interface SamplePerson {
 export interface SampleView {
   /** Also the id of its journal entry. */
   readonly sampleId: string;
-  /** Of that entry; `history` goes on before it. */
+  /** Number of its journal entry: where a page of `history` goes on. */
   readonly seq: number;
   readonly meal: MealRef;
   readonly dish: DishRef;
@@ -352,10 +352,14 @@ export interface LabelView {
 
 export interface Samples {
   view(): SamplesView;
-  /** Newest first; also what has gone. */
+  /** Newest first, at most 200 at a time; also what has gone. */
   history(limits: { readonly beforeSeq: number | null; readonly countMax: number }): readonly SampleView[];
+  /** Whether the picture is of a sample that is here or was: what else is photographed is not for this page. */
+  hasPhoto(sha256: string): boolean;
   /** One step of taking a sample. One is taken at a time. */
   take(command: TakeCommand): Promise<TakeAnswer>;
+  /** Whether somebody takes one now. Costs nothing to ask. */
+  isTaking(): boolean;
   dispose(request: DisposeRequest): Promise<LeaveAnswer>;
   disposeEarly(request: DisposeEarlyRequest): Promise<LeaveAnswer>;
   seize(request: SeizeRequest): Promise<LeaveAnswer>;

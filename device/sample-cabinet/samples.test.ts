@@ -131,6 +131,7 @@ test("a sample without a photo is still a sample, and says why", async () => {
 test("a face that is looked for can be given up for a PIN", async () => {
   const rig = sampleRig();
   await rig.samples.take(start("rice"));
+  rig.scale.say(0);
   rig.scale.say(200);
   await rig.samples.take({ kind: "take-weight" });
   await rig.clock.advance(1);
@@ -352,6 +353,12 @@ test("a wrong entry is struck by another one, and the dish is missing again", as
     "keeping",
     "voided",
   ]);
+  const [newest] = rig.samples.history({ beforeSeq: null, countMax: 1 });
+  const [older] = rig.samples.history({ beforeSeq: newest?.seq ?? null, countMax: 1 });
+  expect([newest?.state, older?.state]).toEqual(["keeping", "voided"]);
+  // Also of one that was struck: it is shown in the history.
+  expect(rig.samples.hasPhoto(older?.photo?.thumbnailSha256 ?? "")).toBe(true);
+  expect(rig.samples.hasPhoto("0".repeat(64))).toBe(false);
 });
 
 test("overdue is a reminder first, an alarm a day later, and no alarm when it is gone", async () => {

@@ -79,8 +79,16 @@ class TerminalSamples implements Samples {
       .map((record) => this.#views.sample(record));
   }
 
+  hasPhoto(sha256: string): boolean {
+    return this.#book.hasPhoto(sha256);
+  }
+
   take(command: Parameters<Samples["take"]>[0]): ReturnType<Samples["take"]> {
     return this.#counter.take(command);
+  }
+
+  isTaking(): boolean {
+    return this.#counter.view().step !== "idle";
   }
 
   dispose(request: Parameters<Samples["dispose"]>[0]): ReturnType<Samples["dispose"]> {

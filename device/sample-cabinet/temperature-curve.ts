@@ -1,3 +1,4 @@
+import { prepared } from "../journal/prepared.ts";
 import { type EpochMs, epochMs, milliC } from "../platform/units.ts";
 import type { CurvePoint, TemperatureCurve, ThermalDose } from "./cabinet-port.ts";
 import { type LogRun, MINUTE_MS, type TemperatureLog } from "./temperature-log.ts";
@@ -15,6 +16,7 @@ interface Bucket {
 }
 
 interface BucketRow {
+  readonly probe_no: number;
   readonly bucket: number;
   readonly min_milli_c: number | null;
   readonly max_milli_c: number | null;
@@ -33,27 +35,34 @@ export function temperatureCurve(
   const pointCount = Math.max(1, Math.min(pointCountMax, POINT_COUNT_LIMIT));
   const stepMs = Math.max(1, Math.ceil((toMs - fromMs) / pointCount / MINUTE_MS)) * MINUTE_MS;
   const firstMs = Math.floor(fromMs / stepMs) * stepMs;
-  const runs = log.runsWithin(firstMs, toMs);
-  const read = log.db.prepare<number[], BucketRow>(
+  const byNo = log.probesByNo(probeIds);
+  const read = prepared<(number | string)[], BucketRow>(
+    log.db,
     // Numbers are bound as floats: without the cast each minute is a bucket of its own.
-    `SELECT CAST((log_ms + ?) / ? AS INTEGER) AS bucket, min(min_milli_c) AS min_milli_c, max(max_milli_c) AS max_milli_c,
-            sum(sum_milli_c) AS sum_milli_c, sum(value_count) AS value_count, sum(fault_count) AS fault_count
-       FROM minute WHERE probe_no = ? AND log_ms >= ? AND log_ms < ? GROUP BY 1`,
+    `SELECT probe_no, CAST((log_ms + ?) / ? AS INTEGER) AS bucket, min(min_milli_c) AS min_milli_c,
+            max(max_milli_c) AS max_milli_c, sum(sum_milli_c) AS sum_milli_c, sum(value_count) AS value_count,
+            sum(fault_count) AS fault_count
+       FROM minute WHERE log_ms >= ? AND log_ms < ? AND probe_no IN (SELECT value FROM json_each(?))
+       GROUP BY probe_no, bucket`,
   );
+  const bucketsOf = new Map(probeIds.map((probeId) => [probeId, new Map<number, Bucket>()]));
+  for (const run of byNo.size === 0 ? [] : log.runsWithin(firstMs, toMs)) {
+    const { fromLogMs, toLogMs, logToWallMs } = spanWithin(run, firstMs, toMs);
+    for (const row of read.all(logToWallMs, stepMs, fromLogMs, toLogMs, numbersOf(byNo))) {
+      const buckets = bucketsOf.get(byNo.get(row.probe_no) ?? "");
+      if (buckets !== undefined) addRow(buckets, row);
+    }
+  }
   return {
     stepMs,
-    probes: probeIds.map((probeId) => {
-      const probeNo = log.probeNoOf(probeId);
-      const buckets = new Map<number, Bucket>();
-      for (const run of probeNo === undefined ? [] : runs) {
-        const { fromLogMs, toLogMs, logToWallMs } = spanWithin(run, firstMs, toMs);
-        for (const row of read.all(logToWallMs, stepMs, probeNo ?? 0, fromLogMs, toLogMs))
-          addRow(buckets, row);
-      }
-      return { probeId, points: pointsOf(buckets, firstMs, toMs, stepMs) };
-    }),
+    probes: [...bucketsOf].map(([probeId, buckets]) => ({
+      probeId,
+      points: pointsOf(buckets, firstMs, toMs, stepMs),
+    })),
   };
 }
+
+const numbersOf = (byNo: ReadonlyMap<number, string>): string => JSON.stringify([...byNo.keys()]);
 
 export interface CurveSpan {
   readonly fromMs: number;
@@ -105,6 +114,7 @@ function pointOf(atMs: EpochMs, bucket: Bucket | undefined): CurvePoint {
 }
 
 interface DoseRow {
+  readonly probe_no: number;
   readonly known_ms: number | null;
   readonly above_ms: number | null;
   readonly above_milli_c_s: number | null;
@@ -119,29 +129,30 @@ export function thermalDose(
 ): ThermalDose {
   log.flush();
   const spanMs = Math.max(0, toMs - fromMs);
-  const runs = log.runsWithin(fromMs, toMs);
+  const byNo = log.probesByNo(probeIds);
   const share = `(min(log_ms + ${MINUTE_MS}, @to) - max(log_ms, @from)) / ${MINUTE_MS}.0`;
-  const read = log.db.prepare<[{ probeNo: number; first: number; from: number; to: number }], DoseRow>(
-    `SELECT sum(known_ms * ${share}) AS known_ms, sum(above_ms * ${share}) AS above_ms,
+  const read = prepared<[{ probeNos: string; first: number; from: number; to: number }], DoseRow>(
+    log.db,
+    `SELECT probe_no, sum(known_ms * ${share}) AS known_ms, sum(above_ms * ${share}) AS above_ms,
             sum(above_milli_c_s * ${share}) AS above_milli_c_s, max(max_milli_c) AS max_milli_c
-       FROM minute WHERE probe_no = @probeNo AND log_ms >= @first AND log_ms < @to`,
+       FROM minute WHERE log_ms >= @first AND log_ms < @to
+         AND probe_no IN (SELECT value FROM json_each(@probeNos)) GROUP BY probe_no`,
   );
-  const doses = probeIds.map((probeId) => {
-    const probeNo = log.probeNoOf(probeId);
-    const rows = (probeNo === undefined ? [] : runs).flatMap((run) => {
-      const { fromLogMs, toLogMs } = spanWithin(run, fromMs, toMs);
-      // The minute in which the span begins belongs to it in part; another run's does not.
-      const first = Math.max(run.logStartMs, fromLogMs - MINUTE_MS + 1);
-      return read.all({ probeNo: probeNo ?? 0, first, from: fromLogMs, to: toLogMs });
-    });
+  const rows = (byNo.size === 0 ? [] : log.runsWithin(fromMs, toMs)).flatMap((run) => {
+    const { fromLogMs, toLogMs } = spanWithin(run, fromMs, toMs);
+    // The minute in which the span begins belongs to it in part; another run's does not.
+    const first = Math.max(run.logStartMs, fromLogMs - MINUTE_MS + 1);
+    return read.all({ probeNos: numbersOf(byNo), first, from: fromLogMs, to: toLogMs });
+  });
+  const doses = [...Map.groupBy(rows, ({ probe_no }) => probe_no).values()].map((theirs) => {
     const sum = (of: (row: DoseRow) => number | null): number =>
-      rows.reduce((all, row) => all + (of(row) ?? 0), 0);
+      theirs.reduce((all, row) => all + (of(row) ?? 0), 0);
     return {
       knownMs: sum((row) => row.known_ms),
       aboveMs: sum((row) => row.above_ms),
       aboveMilliCS: sum((row) => row.above_milli_c_s),
-      maxMilliC: rows.reduce<number | null>(
-        (most, row) => (row.max_milli_c === null ? most : Math.max(most ?? row.max_milli_c, row.max_milli_c)),
+      maxMilliC: theirs.reduce<number | null>(
+        (max, row) => (row.max_milli_c === null ? max : Math.max(max ?? row.max_milli_c, row.max_milli_c)),
         null,
       ),
     };

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
@@ -202,6 +202,28 @@ describe("the log of temperatures", () => {
     expect(log.fault).toBeNull();
   });
 
+  it("lets last year's minutes go before this week's readings", async () => {
+    const former = openLog();
+    await record(former, constant(4000, 3));
+    former.flush();
+    const numbers = "WITH RECURSIVE n (i) AS (SELECT 10 UNION ALL SELECT i + 1 FROM n WHERE i < 12000)";
+    former.db.exec(
+      `${numbers} INSERT INTO minute SELECT 1, i * ${MINUTE_MS}, 4000, 4000, 48000, 12, 0, ${MINUTE_MS}, 0, 0 FROM n;
+       ${numbers} INSERT INTO reading SELECT 1, ${100 * DAY_MS} + i * 5000, 4000, NULL, NULL FROM n WHERE i < 3000`,
+    );
+    const log = reopen(former);
+    const budget = new TemperatureLog({
+      ...{ file: join(folder, "temperatures.db"), clock, logger: pino({ level: "silent" }) },
+      bytesMax: log.usedBytes() - 200_000,
+    });
+    logs.push(budget);
+    const minutes = countOf(log, "minute");
+    await clock.advance(10 * MINUTE_MS);
+    expect(countOf(log, "minute")).toBeLessThan(minutes - 1000);
+    // All of this week's; the three of the beginning are a hundred days old.
+    expect(countOf(log, "reading")).toBe(2990);
+  });
+
   it("goes on when the disk takes nothing, and writes what waited when it does again", async () => {
     const log = openLog();
     log.db.pragma("max_page_count = 8");
@@ -220,7 +242,49 @@ describe("the log of temperatures", () => {
     const log = openLog();
     expect(countOf(log, "reading")).toBe(0);
   });
+
+  it("lays the file of a later release aside and keeps it", async () => {
+    const file = join(folder, "temperatures.db");
+    const former = openLog();
+    await record(former, constant(4000, 3));
+    former.db.pragma("user_version = 99");
+    const log = reopen(former);
+    expect(countOf(log, "reading")).toBe(0);
+    expect(existsSync(`${file}.newer`)).toBe(true);
+  });
+
+  it("keeps what a file holds whose rows were ordered by probe", async () => {
+    const former = openLog();
+    await record(former, [...constant(4000, 24), ...constant(null, 3)], "air");
+    await record(former, constant(5000, 24), "food");
+    const rowsOf = (log: TemperatureLog): unknown[] => [
+      log.db.prepare("SELECT * FROM reading ORDER BY probe_no, log_ms").all(),
+      log.db.prepare("SELECT * FROM minute ORDER BY probe_no, log_ms").all(),
+    ];
+    former.flush();
+    const before = rowsOf(former);
+    former.db.exec(ORDERED_BY_PROBE);
+    const log = reopen(former);
+    expect(rowsOf(log)).toEqual(before);
+    expect(log.db.pragma("user_version", { simple: true })).toBe(2);
+    expect(log.db.pragma("integrity_check", { simple: true })).toBe("ok");
+  });
 });
+
+/** As version 1 of the file was. */
+const ORDERED_BY_PROBE = `
+  CREATE TABLE r (probe_no INTEGER NOT NULL, log_ms INTEGER NOT NULL, milli_c INTEGER, raw_milli_c INTEGER, fault TEXT,
+    PRIMARY KEY (probe_no, log_ms)) STRICT, WITHOUT ROWID;
+  CREATE TABLE m (probe_no INTEGER NOT NULL, log_ms INTEGER NOT NULL, min_milli_c INTEGER, max_milli_c INTEGER,
+    sum_milli_c INTEGER NOT NULL, value_count INTEGER NOT NULL, fault_count INTEGER NOT NULL, known_ms INTEGER NOT NULL,
+    above_ms INTEGER NOT NULL, above_milli_c_s INTEGER NOT NULL, PRIMARY KEY (probe_no, log_ms)) STRICT, WITHOUT ROWID;
+  INSERT INTO r SELECT * FROM reading;
+  INSERT INTO m SELECT * FROM minute;
+  DROP TABLE reading;
+  DROP TABLE minute;
+  ALTER TABLE r RENAME TO reading;
+  ALTER TABLE m RENAME TO minute;
+  PRAGMA user_version = 1;`;
 
 describe("a thermal dose", () => {
   it("is the time and the area above the limit, with gaps as unknown", async () => {

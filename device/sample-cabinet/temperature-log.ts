@@ -11,7 +11,7 @@ export interface TemperatureLogOptions {
   readonly file: string;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** The whole file; at this the oldest readings go, then the oldest minutes. */
+  /** The whole file; at this minutes of more than a quarter ago go, then the oldest readings, then the oldest minutes. */
   readonly bytesMax: number;
 }
 
@@ -35,6 +35,8 @@ export interface LogRun {
 export const MINUTE_MS = 60_000;
 const READING_KEPT_MS = 7 * 86_400_000;
 const MINUTE_KEPT_MS = 730 * 86_400_000;
+/** Within a small budget each reading of this week is worth more than a minute of last year, which the journal sums up. */
+const MINUTE_KEPT_MS_MIN = 90 * 86_400_000;
 /** What a loss of power may cost. */
 const FLUSH_MS = 10_000;
 /** Old rows go once in so many flushes. */
@@ -43,8 +45,8 @@ const FLUSHES_PER_PRUNE = 6;
 const WAITING_MAX = 25_000;
 /** The wall clock is corrected by more than its drift: a new run. */
 const WALL_STEP_MS_MIN = 2000;
-/** Rows of one probe and table that go at a time: a few milliseconds of the one thread. */
-const PRUNE_ROWS_MAX = 1000;
+/** Rows of one table that go at a time: a few milliseconds of the one thread, and ten times what 32 probes bring. */
+const PRUNE_ROWS_MAX = 4000;
 
 interface WaitingReading {
   readonly probeNo: number;
@@ -83,7 +85,6 @@ export class TemperatureLog {
   #run: { readonly logStartMs: number; readonly wallStartMs: number; readonly monoStartMs: number };
   #fault: string | null = null;
   #flushes = 0;
-  #pruneNext = 0;
 
   /** The wall time of the last record before this process; null for a new file. */
   readonly lastSeenAtMs: number | null;
@@ -181,12 +182,11 @@ export class TemperatureLog {
 
   /** Runs that touch a span of wall time, in the order of the log. */
   runsWithin(fromMs: number, toMs: number): readonly LogRun[] {
-    const rows = this.db
-      .prepare<[], { log_start_ms: number; wall_start_ms: number; log_end_ms: number | null }>(
-        `SELECT log_start_ms, wall_start_ms, lead(log_start_ms) OVER (ORDER BY log_start_ms) AS log_end_ms
-           FROM run ORDER BY log_start_ms`,
-      )
-      .all();
+    const rows = prepared<[], { log_start_ms: number; wall_start_ms: number; log_end_ms: number | null }>(
+      this.db,
+      `SELECT log_start_ms, wall_start_ms, lead(log_start_ms) OVER (ORDER BY log_start_ms) AS log_end_ms
+         FROM run ORDER BY log_start_ms`,
+    ).all();
     return rows
       .map((row) => ({
         logStartMs: row.log_start_ms,
@@ -199,11 +199,13 @@ export class TemperatureLog {
       });
   }
 
-  probeNoOf(probeId: string): number | undefined {
-    return this.db
-      .prepare<[string], number>("SELECT probe_no FROM probe WHERE probe_id = ?")
-      .pluck()
-      .get(probeId);
+  /** By the numbers that the rows have; probes that never spoke are not in it. */
+  probesByNo(probeIds: readonly string[]): ReadonlyMap<number, string> {
+    const rows = prepared<[string], { probe_no: number; probe_id: string }>(
+      this.db,
+      "SELECT probe_no, probe_id FROM probe WHERE probe_id IN (SELECT value FROM json_each(?))",
+    ).all(JSON.stringify(probeIds));
+    return new Map(rows.map(({ probe_no, probe_id }) => [probe_no, probe_id]));
   }
 
   /** Time above the limit of each past minute within `windowMs` of running time, by minutes ago. */
@@ -212,13 +214,12 @@ export class TemperatureLog {
     windowMs: number,
   ): readonly { readonly minutesAgo: number; readonly aboveMs: number }[] {
     const nowMs = this.#run.logStartMs;
-    return this.db
-      .prepare<[number, string, number], { minutesAgo: number; aboveMs: number }>(
-        `SELECT CAST((? - log_ms) / ${MINUTE_MS} AS INTEGER) AS minutesAgo, above_ms AS aboveMs FROM minute
-           WHERE probe_no = (SELECT probe_no FROM probe WHERE probe_id = ?) AND log_ms >= ? AND above_ms > 0
-           ORDER BY log_ms`,
-      )
-      .all(nowMs, probeId, nowMs - windowMs);
+    return prepared<[number, number, string], { minutesAgo: number; aboveMs: number }>(
+      this.db,
+      `SELECT CAST((? - log_ms) / ${MINUTE_MS} AS INTEGER) AS minutesAgo, above_ms AS aboveMs FROM minute
+         WHERE log_ms >= ? AND probe_no = (SELECT probe_no FROM probe WHERE probe_id = ?) AND above_ms > 0
+         ORDER BY log_ms`,
+    ).all(nowMs, nowMs - windowMs, probeId);
   }
 
   /** Bytes in use; what was freed is used again before the file grows. */
@@ -254,19 +255,15 @@ export class TemperatureLog {
     const known = this.#probes.get(probeId);
     if (known !== undefined) return known;
     this.db.prepare("INSERT INTO probe (probe_id) VALUES (?) ON CONFLICT DO NOTHING").run(probeId);
-    const probe: Probe = { probeNo: this.probeNoOf(probeId) ?? 0, lastLogMs: -1, minute: null };
+    const [probeNo = 0] = this.probesByNo([probeId]).keys();
+    const probe: Probe = { probeNo, lastLogMs: -1, minute: null };
     this.#probes.set(probeId, probe);
     return probe;
   }
 
   #lastRecord(): { readonly logMs: number; readonly wallMs: number } | null {
     const lastOf = (table: "reading" | "minute"): number =>
-      this.db
-        .prepare<[], number>(
-          `SELECT max((SELECT max(log_ms) FROM ${table} WHERE probe_no = probe.probe_no)) FROM probe`,
-        )
-        .pluck()
-        .get() ?? -1;
+      this.db.prepare<[], number | null>(`SELECT max(log_ms) FROM ${table}`).pluck().get() ?? -1;
     const logMs = Math.max(lastOf("reading"), lastOf("minute"));
     if (logMs < 0) return null;
     const run = this.db
@@ -311,39 +308,33 @@ export class TemperatureLog {
     }
   }
 
-  /** One probe at a time, a bounded number of rows: nobody waits for it. */
+  /** A bounded number of rows: nobody waits for it. */
   #prune(): void {
-    const probes = [...this.#probes.values()];
-    const probe = probes[this.#pruneNext % Math.max(1, probes.length)];
-    this.#pruneNext += 1;
-    if (probe === undefined) return;
     const nowMs = this.#logMsAt(this.#options.clock.mono());
-    this.#deleteOldest("reading", probe.probeNo, nowMs - READING_KEPT_MS);
-    this.#deleteOldest("minute", probe.probeNo, nowMs - MINUTE_KEPT_MS);
+    this.#deleteOldest("reading", nowMs - READING_KEPT_MS);
+    this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS);
     if (this.usedBytes() <= this.#options.bytesMax) return;
-    for (const { probeNo } of probes) {
-      if (this.#deleteOldest("reading", probeNo, nowMs - MINUTE_MS) === 0)
-        this.#deleteOldest("minute", probeNo, nowMs - 2 * MINUTE_MS);
-    }
+    if (this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS_MIN) > 0) return;
+    if (this.#deleteOldest("reading", nowMs - MINUTE_MS) > 0) return;
+    this.#deleteOldest("minute", nowMs - 2 * MINUTE_MS);
   }
 
   /** @returns how many rows went. */
-  #deleteOldest(table: "reading" | "minute", probeNo: number, beforeLogMs: number): number {
-    const nth = prepared<[number, number], { log_ms: number }>(
+  #deleteOldest(table: "reading" | "minute", beforeLogMs: number): number {
+    const nth = prepared<[number], { log_ms: number }>(
       this.db,
-      `SELECT log_ms FROM ${table} WHERE probe_no = ? ORDER BY log_ms LIMIT 1 OFFSET ?`,
+      `SELECT log_ms FROM ${table} ORDER BY log_ms LIMIT 1 OFFSET ?`,
     );
-    const oldest = nth.get(probeNo, 0);
+    const oldest = nth.get(0);
     if (oldest === undefined || oldest.log_ms >= beforeLogMs) return 0;
-    const bound = nth.get(probeNo, PRUNE_ROWS_MAX);
-    return prepared(this.db, `DELETE FROM ${table} WHERE probe_no = ? AND log_ms < ?`).run(
-      probeNo,
-      Math.min(beforeLogMs, bound?.log_ms ?? beforeLogMs),
-    ).changes;
+    // All rows of the oldest moment go, however many probes spoke then.
+    const bound = Math.max(nth.get(PRUNE_ROWS_MAX)?.log_ms ?? beforeLogMs, oldest.log_ms + 1);
+    return prepared(this.db, `DELETE FROM ${table} WHERE log_ms < ?`).run(Math.min(beforeLogMs, bound))
+      .changes;
   }
 
   #pragma(name: "page_count" | "freelist_count" | "page_size"): number {
-    return Number(this.db.pragma(name, { simple: true }));
+    return Number(prepared<[], number>(this.db, `PRAGMA ${name}`).pluck().get());
   }
 }
 

@@ -81,9 +81,11 @@ export class AboveWindow {
   /** @param minute  grows; of the monotonic clock. */
   add(minute: number, aboveMs: number): void {
     this.advance(minute);
+    // Whole milliseconds: sums of fractions drift, and an empty window would not be exactly empty.
+    const wholeMs = Math.round(aboveMs);
     const slot = minute % this.#minutes.length;
-    this.#minutes[slot] = (this.#minutes[slot] ?? 0) + aboveMs;
-    this.#sumMs += aboveMs;
+    this.#minutes[slot] = (this.#minutes[slot] ?? 0) + wholeMs;
+    this.#sumMs += wholeMs;
   }
 
   advance(minute: number): void {
@@ -93,7 +95,5 @@ export class AboveWindow {
       this.#minutes[passed % length] = 0;
     }
     this.#newest = Math.max(this.#newest, minute);
-    // Sums of fractions drift; an empty window is exactly empty.
-    if (this.#sumMs < 1) this.#sumMs = this.#minutes.reduce((sum, ms) => sum + ms, 0);
   }
 }

@@ -72,6 +72,7 @@ export interface CashierOptions {
   readonly limits: ChargeLimits;
   readonly kindsServed: readonly PersonKind[];
   readonly tillOpen: () => boolean;
+  readonly cameraFree: () => boolean;
   readonly clockTrusted: () => boolean;
   readonly diskSafe: () => boolean;
 }
@@ -88,11 +89,12 @@ class JournalCashier implements Cashier {
   }
 
   tillFacts({ period, clockTrusted }: Pick<MealMoment, "period" | "clockTrusted">): TillFacts {
-    const { journal, ledger, clock, gate, tillOpen, diskSafe } = this.#options;
+    const { journal, ledger, clock, gate, tillOpen, cameraFree, diskSafe } = this.#options;
     const ackedSeq = journal.ackedSeq();
     const oldestAtMs = ledger.oldestUnacknowledgedAtMs(ackedSeq);
     return {
       tillOpen: tillOpen(),
+      cameraFree: cameraFree(),
       clockTrusted,
       period,
       oldestUnacknowledgedAgeMs: oldestAtMs === null ? null : clock.now() - oldestAtMs,

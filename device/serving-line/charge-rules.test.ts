@@ -26,6 +26,7 @@ const limits: ChargeLimits = {
 };
 const openTill: TillFacts = {
   tillOpen: true,
+  cameraFree: true,
   clockTrusted: true,
   period: lunch,
   oldestUnacknowledgedAgeMs: null,
@@ -68,6 +69,7 @@ const all =
 /** How each reason comes about on its own. The compiler asks for every reason. */
 const BREAKS: Readonly<Record<RefusalReason, Break>> = {
   "till-closed": till({ tillOpen: false }),
+  "camera-in-use": till({ cameraFree: false }),
   "clock-untrusted": till({ clockTrusted: false }),
   "no-meal-now": till({ period: null }),
   "person-unknown": who({ person: undefined }),

@@ -20,6 +20,8 @@ export interface ChargeLimits {
 /** What is the same for everyone who comes now. */
 export interface TillFacts {
   readonly tillOpen: boolean;
+  /** Nobody uses the till's camera for something else. */
+  readonly cameraFree: boolean;
   readonly clockTrusted: boolean;
   readonly period: MealPeriod | null;
   /** Null when the cloud has confirmed everything. */
@@ -101,6 +103,7 @@ function priceFor({ person, priced }: DinerFacts, period: MealPeriod | null): Pr
 
 function beforePerson(till: TillFacts): RefusalReason | null {
   if (!till.tillOpen) return "till-closed";
+  if (!till.cameraFree) return "camera-in-use";
   if (!till.clockTrusted) return "clock-untrusted";
   if (till.period === null) return "no-meal-now";
   return null;

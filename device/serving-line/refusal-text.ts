@@ -16,6 +16,13 @@ export const REFUSAL_TEXT: Readonly<Record<RefusalReason, RefusalText>> = {
     message: { zh: "这个窗口现在不收款", en: "This till is closed" },
     hint: { zh: "请到旁边的窗口。", en: "Please go to another counter." },
   },
+  "camera-in-use": {
+    message: {
+      zh: "摄像头正用于收货、留样或签字",
+      en: "The camera is in use for goods, a sample or a signature",
+    },
+    hint: { zh: "请稍等，或到旁边的窗口。", en: "Please wait, or go to another counter." },
+  },
   "clock-untrusted": {
     message: { zh: "机器还不知道现在几点", en: "The terminal does not know the time yet" },
     hint: {

@@ -12,15 +12,20 @@ export interface ServingLineControl extends ServingLine {
   setTillOpen(open: boolean): void;
   /**
    * Closes this line while the camera looks at somebody who did not come to pay. Null while a diner is being served
-   * or reads their result, and while another hold lasts.
+   * or reads their result, and while a hold for the same use lasts. Several uses may last at once: who receives goods
+   * at this camera also signs at it.
    */
-  hold(): TillHold | null;
+  hold(use: CameraUse): TillHold | null;
 }
+
+/** What else than paying the till's camera is used for. */
+export type CameraUse = "signature" | "goods" | "sample";
 
 export interface TillHold {
   /**
-   * Opens the line again, unless it is closed for another reason. Without a press whoever stood there is not charged:
+   * Opens the line again, unless it is closed for another reason or held for another use. Without a press whoever stood there is not charged:
    * the line waits until the place is empty or, when `personId` says who it was, somebody else is clearly in front.
+   * Holds that lasted together and name different people leave it to the empty place.
    */
   release(bystander: { readonly personId: string | null }): void;
 }

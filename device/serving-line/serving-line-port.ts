@@ -64,6 +64,7 @@ export interface MealPlan {
 /** Why the answer is no: the first that applies, in this order. Texts are in refusal-text.ts. */
 export const REFUSAL_REASONS = [
   "till-closed",
+  "camera-in-use",
   "clock-untrusted",
   "no-meal-now",
   "person-unknown",

@@ -14,7 +14,7 @@ import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
 import { ORDER_ITEMS_MAX, priceOrder } from "./order-price.ts";
 import { createSalesGate, type SalesGate } from "./sales-gate.ts";
-import type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
+import type { CameraUse, MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 import { lineClosed, mealPlanUnusable } from "./serving-line-faults.ts";
 import type { ServingLineOptions } from "./serving-line-options.ts";
 import type {
@@ -29,8 +29,9 @@ import type {
   VoidResult,
 } from "./serving-line-port.ts";
 import { checkSettings } from "./settings.ts";
+import { TillHolds } from "./till-holds.ts";
 
-export type { MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
+export type { CameraUse, MealPlanResult, ServingLineControl, TillHold } from "./serving-line-control.ts";
 
 /**
  * @throws InvariantBroken for settings that cannot be; CanteenError `meal-plan-unusable`.
@@ -58,7 +59,7 @@ class TerminalServingLine implements ServingLineControl {
   /** A plan that came while a diner was being served. */
   #nextPlan: MealPlan | null = null;
   #tillOpen = true;
-  #hold: TillHold | null = null;
+  readonly #holds = new TillHolds();
   #closed = false;
   readonly #expectDiners: DinerNotice;
   #status: ServingLineStatus;
@@ -80,7 +81,8 @@ class TerminalServingLine implements ServingLineControl {
       gate: this.#gate,
       limits: settings.limits,
       kindsServed: settings.kindsServed,
-      tillOpen: () => this.#tillOpen && this.#hold === null && !this.#loop.broken(),
+      tillOpen: () => this.#tillOpen && !this.#loop.broken(),
+      cameraFree: () => this.#holds.isFree(),
       clockTrusted: () => this.#moment().clockTrusted,
       diskSafe,
     });
@@ -207,14 +209,12 @@ class TerminalServingLine implements ServingLineControl {
     this.#refreshTill();
   }
 
-  hold(): TillHold | null {
+  hold(use: CameraUse): TillHold | null {
     this.#assertOpen();
     const { kind } = this.#loop.checkout().phase;
     const free = kind === "idle" || kind === "cooling-down" || kind === "closed";
-    if (!free || this.#hold !== null) return null;
-    const hold: TillHold = { release: (bystander) => this.#release(hold, bystander) };
-    this.#hold = hold;
-    this.#refreshTill();
+    const hold = free ? this.#holds.give(use, (bystander) => this.#reopen(bystander)) : null;
+    if (hold !== null) this.#refreshTill();
     return hold;
   }
 
@@ -265,9 +265,8 @@ class TerminalServingLine implements ServingLineControl {
     this.#loop.dispatch({ kind: "card", personId, offer: this.#offer(), atMono: clock.mono() });
   }
 
-  #release(hold: TillHold, bystander: { readonly personId: string | null }): void {
-    if (this.#hold !== hold || this.#closed) return;
-    this.#hold = null;
+  #reopen(bystander: { readonly personId: string | null }): void {
+    if (this.#closed) return;
     const closedReason = this.#closedReason();
     this.#loop.dispatch({ kind: "till", closedReason, bystander, atMono: this.#options.clock.mono() });
   }

@@ -7,7 +7,7 @@ const other = picture(face({ person: "p-2" }));
 const empty = picture();
 
 function held(fixture: ReturnType<typeof lineFixture>): TillHold {
-  const hold = fixture.line.hold();
+  const hold = fixture.line.hold("signature");
   if (hold === null) throw new Error("the line is being used");
   return hold;
 }
@@ -16,13 +16,13 @@ describe("a till whose camera somebody signs at", () => {
   it("charges nobody meanwhile: not by face, press, card, nor under an operator's name", async () => {
     const fixture = lineFixture({ activation: "presence" });
     held(fixture);
-    expect(view(fixture)).toEqual({ kind: "closed", reason: "till-closed" });
+    expect(view(fixture)).toEqual({ kind: "closed", reason: "camera-in-use" });
     expect(fixture.frames.wanted).toBe(false);
     await fixture.look(one, 10);
     await fixture.line.command({ kind: "activate" });
     await fixture.line.command({ kind: "card", cardToken: "card-p-1" });
     const again = fixture.line.chargeAgain({ personId: "p-1", operatorId: "li", reason: "second helping" });
-    expect(again).toEqual({ kind: "refused", reason: "till-closed" });
+    expect(again).toEqual({ kind: "refused", reason: "camera-in-use" });
     await fixture.clock.advance(5000);
     expect(kindsOf(fixture)).not.toContain("charge.made");
   });
@@ -30,13 +30,13 @@ describe("a till whose camera somebody signs at", () => {
   it("is not given away while a diner is looked at or reads a result, nor twice", async () => {
     const fixture = lineFixture();
     await fixture.line.command({ kind: "activate" });
-    expect(fixture.line.hold()).toBeNull();
+    expect(fixture.line.hold("signature")).toBeNull();
     await fixture.look(one);
     expect(view(fixture).kind).toBe("paid");
-    expect(fixture.line.hold()).toBeNull();
+    expect(fixture.line.hold("signature")).toBeNull();
     await fixture.clock.advance(2500);
     const hold = held(fixture);
-    expect(fixture.line.hold()).toBeNull();
+    expect(fixture.line.hold("signature")).toBeNull();
     hold.release({ personId: null });
     expect(view(fixture)).toEqual({ kind: "idle" });
     expect((await payByFace(fixture, "p-2")).kind).toBe("paid");

@@ -91,6 +91,11 @@ export const receiptSchema = z
       .describe(
         "Entries that came with another content than the stored one; both are kept, a person decides.",
       ),
+    refused: z
+      .array(z.strictObject({ seq: safeSeq.min(1), code }))
+      .max(RANGES_MAX)
+      .exactOptional()
+      .describe("Entries of the answered batch that were not stored and will not be, and why. Absent: none."),
     cloudNowMs: epochMs,
   })
   .describe("What the cloud has stored. The only thing that closes a journal entry.");

@@ -10,6 +10,8 @@ export interface SyncStatus {
   /** Wall time of the last receipt, null before the first. */
   readonly lastReceiptAtMs: EpochMs | null;
   readonly rosterVersion: number;
+  /** The entry that the cloud answers for and does not store, with the cloud's code; null while all is well. */
+  readonly refusedEntry: { readonly seq: number; readonly code: string } | null;
 }
 
 export interface Sync {

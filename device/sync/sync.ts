@@ -7,7 +7,13 @@ import type { CommandLog } from "./command-log.ts";
 import { answerCommand, type CommandHandler } from "./commands.ts";
 import { Downlink } from "./downlink.ts";
 import type { MealPlanDownlink, OrdersDownlink, RosterDownlink, TemplateExchange } from "./downlink-port.ts";
-import { CONTRACT_VERSIONS, type HealthMessage, MESSAGE_BYTES_MAX, type OnlineMessage } from "./messages.ts";
+import {
+  BATCH_ENTRIES_MAX,
+  CONTRACT_VERSIONS,
+  type HealthMessage,
+  MESSAGE_BYTES_MAX,
+  type OnlineMessage,
+} from "./messages.ts";
 import type { IncomingMessage, OutgoingMessage } from "./mqtt-connection.ts";
 import { type BrokerSettings, type Link, type LinkWaits, type MakeLink, MqttLink } from "./mqtt-link.ts";
 import { Outbox } from "./outbox.ts";
@@ -24,8 +30,8 @@ import {
   type TerminalAddress,
   topicOf,
 } from "./topics.ts";
-import type { UplinkLimits } from "./uplink-core.ts";
 import { type CloudTime, UplinkPump } from "./uplink-pump.ts";
+import type { UplinkLimits } from "./uplink-state.ts";
 
 export interface SyncOptions {
   readonly address: TerminalAddress;
@@ -62,12 +68,15 @@ export interface SyncOptions {
     readonly healthPeriodMs?: number;
     readonly receiptWaitMsLimit?: number;
     readonly photoReceiptWaitMsMin?: number;
+    readonly stallWaitMsMin?: number;
   };
 }
 
 const HEALTH_PERIOD_MS = 60_000;
 /** The longest wait for a receipt after many misses, and how often a conflict is asked about. */
 const RECEIPT_WAIT_MS_LIMIT = 300_000;
+/** The shortest pause once a second round has brought nothing; they grow up to `RECEIPT_WAIT_MS_LIMIT`. */
+const STALL_WAIT_MS_MIN = 1000;
 const OUTBOX_WAITING_MAX = 256;
 const OUTBOX_IN_FLIGHT_MAX = 4;
 
@@ -127,6 +136,7 @@ class TerminalSync implements Sync {
       waitingCount: this.#pump.waitingCount,
       lastReceiptAtMs: this.#pump.lastReceiptAtMs,
       rosterVersion: this.#options.roster.version(),
+      refusedEntry: this.#pump.refusedEntry,
     };
   }
 
@@ -178,6 +188,8 @@ class TerminalSync implements Sync {
     const receiptWaitMsMax = this.#options.waits?.receiptWaitMsLimit ?? RECEIPT_WAIT_MS_LIMIT;
     const limits: UplinkLimits = {
       batchesInFlightMax: this.#options.batchesInFlightMax,
+      batchEntriesMax: BATCH_ENTRIES_MAX,
+      stallWaitMsMin: this.#options.waits?.stallWaitMsMin ?? STALL_WAIT_MS_MIN,
       receiptWaitMs: this.#options.receiptWaitMsMax,
       receiptWaitMsMax,
       conflictWaitMs: receiptWaitMsMax,
@@ -185,6 +197,8 @@ class TerminalSync implements Sync {
     return new UplinkPump({
       journal,
       publish: (batch) => this.#link.publish(this.#message("journal", batch)),
+      sayGone: (toSeq, checkpoint) =>
+        void this.#link.publish(this.#message("journalGone", { v: 1, toSeq, checkpoint })),
       limits,
       clock,
       entropy,
@@ -212,8 +226,8 @@ class TerminalSync implements Sync {
       source: photos,
       publish: ({ sha256, offset, bytes }) =>
         this.#link.publish({ topic: photoTopic(address, sha256, offset), payload: bytes, retain: false }),
-      // Money first: while entries wait for the cloud, no new photo begins.
-      mayGo: () => this.#pump.waitingCount === 0,
+      // Money first: while entries wait for the cloud, no new photo begins. They wait in vain where it refuses one.
+      mayGo: () => this.#pump.waitingCount === 0 || this.#pump.hasStopped,
       clock,
       entropy,
       logger,
@@ -329,6 +343,7 @@ class TerminalSync implements Sync {
 
   #healthNow(): HealthMessage {
     const { clock, roster, facts } = this.#options;
+    const refused = this.#pump.refusedEntry;
     return {
       v: 1,
       connectionId: this.#connectionId,
@@ -340,7 +355,11 @@ class TerminalSync implements Sync {
       rosterVersion: roster.version(),
       conflict: this.#pump.state.conflict !== null,
       malformedCount: this.#downlink.refusedCount,
-      facts: facts?.() ?? {},
+      // This lane still works where the journal's has stopped: the cloud's people can see it too.
+      facts: {
+        ...facts?.(),
+        ...(refused === null ? {} : { refusedSeq: refused.seq, refusedCode: refused.code }),
+      },
     };
   }
 
@@ -348,6 +367,7 @@ class TerminalSync implements Sync {
   #cloudTrouble(): string | null {
     const { conflict, misses } = this.#pump.state;
     if (conflict !== null) return "journal-conflict";
+    if (this.#pump.refusedEntry !== null) return "entry-refused";
     return misses > 0 ? "cloud-silent" : null;
   }
 

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { rosterMessageSchema } from "../roster/roster-delta.ts";
 import { alarmStateSchema } from "./alarm-messages.ts";
+import { journalGoneSchema } from "./journal-gone.ts";
 import {
   commandResultSchema,
   commandSchema,
@@ -47,6 +48,7 @@ export const CHANNELS = {
     journalRequestSchema,
     "A restored terminal asks for its own entries.",
   ),
+  journalGone: channel("up/journal-gone", journalGoneSchema, "Entries that the terminal no longer holds."),
   journalPage: channel("down/journal", journalPageSchema, "A terminal's own entries, given back."),
   online: channel("state/online", onlineSchema, "Birth, death and will."),
   health: channel("state/health", healthSchema, "Current state, once a minute."),

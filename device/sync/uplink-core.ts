@@ -1,5 +1,25 @@
 import { assertNever } from "../platform/assert.ts";
+import { backoffWaitMs } from "../platform/backoff.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
+
+import type {
+  BatchRange,
+  Conflict,
+  UplinkEffect,
+  UplinkInput,
+  UplinkLimits,
+  UplinkState,
+} from "./uplink-state.ts";
+
+/** The first fruitless round is tried again at once: a batch can get lost. */
+const STALLS_FREE = 1;
+/** What else fills the broker's window is gone after a round trip. */
+const BUSY_WAIT_MS = 250;
+
+export interface UplinkStep {
+  readonly state: UplinkState;
+  readonly effects: readonly UplinkEffect[];
+}
 
 /**
  * Decides what of the journal is sent when. Pure: no I/O, no clock, no chance; `UplinkPump` runs the effects.
@@ -13,106 +33,17 @@ import { type MonoMs, monoMs } from "../platform/units.ts";
  *   was restored from a backup) only as the answer to a question put after everything known so far; so late and
  *   repeated receipts change nothing.
  * - A conflict stops the sending. Nothing is lost by that: both sides keep what they have, and a person decides.
+ * - What was sent and is not stored is sent again, once at once, then after ever longer pauses and in ever smaller
+ *   batches, until it is one entry that the cloud does not take. A cloud that answers and stores nothing must not cost
+ *   more than a dead one.
  */
-export interface UplinkState {
-  readonly phase: "offline" | "asking" | "streaming" | "blocked";
-  readonly headSeq: number;
-  /** The cloud holds everything up to here. */
-  readonly ackedSeq: number;
-  /** The next entry to send; everything between was sent on this connection and waits for its receipt. */
-  readonly nextSeq: number;
-  readonly inFlight: readonly BatchRange[];
-  /** The open question's token; a receipt that carries it is the answer. */
-  readonly question: string | null;
-  readonly questionCount: number;
-  readonly connectionId: string;
-  /** Waits in a row that ended without a receipt. */
-  readonly misses: number;
-  /** When to call with `due`; null when nothing is waited for. */
-  readonly dueMs: MonoMs | null;
-  readonly conflict: Conflict | null;
-}
-
-export interface BatchRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** Where the cloud's chain and this journal's part. */
-export interface Conflict {
-  /** `entry`: other content under one number. `chain`: other hash at the receipt. `ahead`: the cloud has more. */
-  readonly kind: "entry" | "chain" | "ahead";
-  readonly seq: number;
-  /** This journal's hash, null where it has no such entry. */
-  readonly localHash: string | null;
-  readonly cloudHash: string;
-}
-
-export type UplinkInput =
-  | { readonly kind: "connected"; readonly connectionId: string; readonly nowMs: MonoMs }
-  | { readonly kind: "disconnected" }
-  | { readonly kind: "appended"; readonly headSeq: number }
-  /** The answer to `send`: what fitted into the batch. */
-  | { readonly kind: "sent"; readonly range: BatchRange; readonly nowMs: MonoMs }
-  /** The broker did not take a batch. */
-  | { readonly kind: "send-failed"; readonly nowMs: MonoMs; readonly uniform: number }
-  | {
-      readonly kind: "receipt";
-      readonly nowMs: MonoMs;
-      readonly ask: string | null;
-      readonly ackedSeq: number;
-      /** Something later than `ackedSeq` is stored, with a hole before it. */
-      readonly gap: boolean;
-      readonly conflict: Conflict | null;
-    }
-  /** Somebody wants a fresh receipt although nothing is due. */
-  | { readonly kind: "ask"; readonly nowMs: MonoMs }
-  | { readonly kind: "due"; readonly nowMs: MonoMs; readonly uniform: number };
-
-export type UplinkEffect =
-  /** Read and publish the batch after this seq, then call with `sent`. */
-  | { readonly kind: "send"; readonly afterSeq: number }
-  | { readonly kind: "ask"; readonly token: string }
-  | { readonly kind: "acknowledge"; readonly ackedSeq: number }
-  | { readonly kind: "report-conflict"; readonly conflict: Conflict };
-
-export interface UplinkLimits {
-  readonly batchesInFlightMax: number;
-  /** First wait for a receipt. */
-  readonly receiptWaitMs: number;
-  /** Longest wait, after many misses. */
-  readonly receiptWaitMsMax: number;
-  /** How often a blocked pump asks whether somebody has settled the conflict. */
-  readonly conflictWaitMs: number;
-}
-
-export interface UplinkStep {
-  readonly state: UplinkState;
-  readonly effects: readonly UplinkEffect[];
-}
-
-export function initialUplink(headSeq: number, ackedSeq: number): UplinkState {
-  return {
-    phase: "offline",
-    headSeq,
-    ackedSeq,
-    nextSeq: ackedSeq + 1,
-    inFlight: [],
-    question: null,
-    questionCount: 0,
-    connectionId: "",
-    misses: 0,
-    dueMs: null,
-    conflict: null,
-  };
-}
-
 export function stepUplink(state: UplinkState, input: UplinkInput, limits: UplinkLimits): UplinkStep {
   switch (input.kind) {
     case "connected":
       return ask({ ...state, connectionId: input.connectionId, misses: 0 }, input.nowMs, limits);
     case "disconnected":
-      return still({ ...rewound(state), phase: "offline", question: null, dueMs: null });
+      // What was under way may be lost with the line: that is not the cloud's doing.
+      return still({ ...rewound(state), phase: "offline", question: null, dueMs: null, hasSent: false });
     case "appended":
       return fill({ ...state, headSeq: input.headSeq }, limits);
     case "sent":
@@ -124,6 +55,8 @@ export function stepUplink(state: UplinkState, input: UplinkInput, limits: Uplin
         phase: "asking",
         dueMs: later(input.nowMs, retryWaitMs(state.misses, input.uniform, limits)),
       });
+    case "send-busy":
+      return still(onBusy(state, input));
     case "receipt":
       return onReceipt(state, input, limits);
     case "ask":
@@ -142,10 +75,25 @@ function onSent(state: UplinkState, range: BatchRange, nowMs: MonoMs, limits: Up
       ...state,
       inFlight: [...state.inFlight, range],
       nextSeq: range.to + 1,
-      dueMs: state.dueMs ?? later(nowMs, limits.receiptWaitMs),
+      hasSent: true,
+      // With nothing else under way a due time can only be that of a full window.
+      dueMs: (state.inFlight.length > 0 ? state.dueMs : null) ?? later(nowMs, limits.receiptWaitMs),
     },
     limits,
   );
+}
+
+/** Puts the batch back; what is under way before it makes room by its receipt. */
+function onBusy(state: UplinkState, { from, nowMs }: { from: number; nowMs: MonoMs }): UplinkState {
+  if (state.phase !== "streaming") return state;
+  const inFlight = state.inFlight.filter(({ to }) => to < from);
+  return {
+    ...state,
+    inFlight,
+    nextSeq: Math.min(state.nextSeq, Math.max(from, state.ackedSeq + 1)),
+    windowMax: Math.max(1, inFlight.length),
+    dueMs: inFlight.length > 0 ? state.dueMs : later(nowMs, BUSY_WAIT_MS),
+  };
 }
 
 function onDue(
@@ -154,7 +102,11 @@ function onDue(
   limits: UplinkLimits,
 ): UplinkStep {
   if (state.dueMs === null || nowMs < state.dueMs) return still(state);
-  const misses = state.misses + 1;
+  if (state.phase === "paused") return ask(state, nowMs, limits);
+  // Nothing is under way: it was the broker's window that was full.
+  if (state.phase === "streaming" && state.inFlight.length === 0)
+    return fill({ ...state, dueMs: null }, limits);
+  const misses = state.awaitsHole ? state.misses : state.misses + 1;
   const waitMs = state.phase === "blocked" ? limits.conflictWaitMs : retryWaitMs(misses, uniform, limits);
   return ask({ ...state, misses }, nowMs, limits, waitMs);
 }
@@ -163,24 +115,70 @@ type Receipt = Extract<UplinkInput, { kind: "receipt" }>;
 
 function onReceipt(state: UplinkState, receipt: Receipt, limits: UplinkLimits): UplinkStep {
   if (receipt.conflict !== null) return onConflict(state, receipt, receipt.conflict, limits);
-  if (state.question !== null && receipt.ask === state.question) {
-    const { step, effects } = acknowledged(rewound(state, receipt.ackedSeq), state, receipt.ackedSeq);
-    const resumed = { ...step, phase: "streaming", question: null, dueMs: null, conflict: null } as const;
-    return withEffects(effects, fill({ ...resumed, misses: 0 }, limits));
-  }
-  if (receipt.ackedSeq > state.ackedSeq) return onAdvance(state, receipt, limits);
-  const astray = receipt.ackedSeq < state.ackedSeq || receipt.gap;
-  return astray && state.phase === "streaming" ? ask(state, receipt.nowMs, limits) : still(state);
+  const heard = receipt.refusal === null ? state : { ...state, refusal: receipt.refusal };
+  if (state.question !== null && receipt.ask === state.question) return onAnswer(heard, receipt, limits);
+  if (receipt.ackedSeq > state.ackedSeq) return onAdvance(heard, receipt, limits);
+  if (state.phase !== "streaming") return still(heard);
+  // Overtaken on the way: what it says of a batch that is closed was true when it was said.
+  const late =
+    receipt.ackedSeq < state.ackedSeq && receipt.batchTo !== null && receipt.batchTo <= state.ackedSeq;
+  if (late) return still(heard);
+  if (receipt.ackedSeq < state.ackedSeq || receipt.refusal !== null) return ask(heard, receipt.nowMs, limits);
+  return receipt.gap ? onHole(heard, receipt.nowMs, limits) : still(heard);
+}
+
+/** A batch under way may close it, by way of another worker of the cloud; else it is lost, and the cloud is asked. */
+function onHole(state: UplinkState, nowMs: MonoMs, limits: UplinkLimits): UplinkStep {
+  const hole = state.ackedSeq + 1;
+  const underWay = state.inFlight.some(({ from, to }) => from <= hole && hole <= to);
+  if (!underWay) return ask(state, nowMs, limits);
+  if (state.awaitsHole) return fill(state, limits);
+  return fill({ ...state, awaitsHole: true, dueMs: later(nowMs, limits.stallWaitMsMin) }, limits);
+}
+
+/** Goes on from what the cloud has; after a second round that changed nothing, not before a pause. */
+function onAnswer(state: UplinkState, receipt: Receipt, limits: UplinkLimits): UplinkStep {
+  const { step, effects } = acknowledged(rewound(state, receipt.ackedSeq), state, receipt.ackedSeq);
+  const answered: UplinkState = {
+    ...counted(step, state, receipt.ackedSeq, limits),
+    ...{ question: null, conflict: null, misses: 0, windowMax: limits.batchesInFlightMax },
+  };
+  const stalled = state.hasSent && answered.stallCount > STALLS_FREE && answered.nextSeq <= answered.headSeq;
+  if (!stalled) return withEffects(effects, fill({ ...answered, phase: "streaming", dueMs: null }, limits));
+  const waits = { waitMsMin: limits.stallWaitMsMin, waitMsMax: limits.receiptWaitMsMax };
+  const waitMs = backoffWaitMs(waits, answered.stallCount - STALLS_FREE, receipt.uniform);
+  return { state: { ...answered, phase: "paused", dueMs: later(receipt.nowMs, waitMs) }, effects };
+}
+
+/** Whether the last round has brought the cloud on, and how much is tried next. */
+function counted(
+  step: UplinkState,
+  before: UplinkState,
+  ackedSeq: number,
+  limits: UplinkLimits,
+): UplinkState {
+  const entries = step.batchEntriesMax;
+  if (ackedSeq !== before.ackedSeq)
+    return {
+      ...{ ...step, hasSent: false, stallCount: 0 },
+      batchEntriesMax: Math.min(limits.batchEntriesMax, entries * 2),
+    };
+  if (!before.hasSent) return step;
+  return {
+    ...{ ...step, hasSent: false, stallCount: before.stallCount + 1 },
+    batchEntriesMax: Math.max(1, entries >> 1),
+  };
 }
 
 function onAdvance(state: UplinkState, receipt: Receipt, limits: UplinkLimits): UplinkStep {
   const inFlight = state.inFlight.filter(({ to }) => to > receipt.ackedSeq);
   const moved: UplinkState = {
-    ...state,
+    ...counted(state, state, receipt.ackedSeq, limits),
     ackedSeq: receipt.ackedSeq,
     nextSeq: Math.max(state.nextSeq, receipt.ackedSeq + 1),
     inFlight,
     misses: 0,
+    awaitsHole: false,
     dueMs: inFlight.length > 0 ? later(receipt.nowMs, limits.receiptWaitMs) : null,
   };
   const effects: UplinkEffect[] = [{ kind: "acknowledge", ackedSeq: receipt.ackedSeq }];
@@ -188,8 +186,9 @@ function onAdvance(state: UplinkState, receipt: Receipt, limits: UplinkLimits): 
     case "offline":
       return { state: { ...moved, dueMs: null }, effects };
     case "streaming":
-      return withEffects(effects, receipt.gap ? ask(moved, receipt.nowMs, limits) : fill(moved, limits));
+      return withEffects(effects, receipt.gap ? onHole(moved, receipt.nowMs, limits) : fill(moved, limits));
     case "asking":
+    case "paused":
     case "blocked":
       // The open question was put before this was known: its answer could be older than this receipt.
       return withEffects(effects, ask(moved, receipt.nowMs, limits));
@@ -241,6 +240,7 @@ function ask(
       phase: state.conflict === null ? "asking" : "blocked",
       question: token,
       questionCount,
+      awaitsHole: false,
       dueMs: later(nowMs, waitMs),
     },
     effects: [{ kind: "ask", token }],
@@ -249,9 +249,14 @@ function ask(
 
 /** Sends the next batch where the window has room. One at a time: `sent` tells how far it reached. */
 function fill(state: UplinkState, limits: UplinkLimits): UplinkStep {
-  const room = state.inFlight.length < limits.batchesInFlightMax && state.nextSeq <= state.headSeq;
+  // What comes after an entry that the cloud does not take cannot be receipted: one batch is enough to find out.
+  const windowMax = state.stallCount > 0 ? 1 : Math.min(state.windowMax, limits.batchesInFlightMax);
+  const room = state.inFlight.length < windowMax && state.nextSeq <= state.headSeq;
   if (state.phase !== "streaming" || !room) return still(state);
-  return { state, effects: [{ kind: "send", afterSeq: state.nextSeq - 1 }] };
+  // An entry that the cloud has named does not go with what stands before it: that could be refused as a whole.
+  const before = (state.refusal?.seq ?? 0) - state.nextSeq;
+  const entriesMax = before > 0 ? Math.min(state.batchEntriesMax, before) : state.batchEntriesMax;
+  return { state, effects: [{ kind: "send", afterSeq: state.nextSeq - 1, entriesMax }] };
 }
 
 function acknowledged(
@@ -263,17 +268,16 @@ function acknowledged(
 }
 
 function rewound(state: UplinkState, ackedSeq: number = state.ackedSeq): UplinkState {
-  return { ...state, ackedSeq, nextSeq: ackedSeq + 1, inFlight: [] };
+  return { ...state, ackedSeq, nextSeq: ackedSeq + 1, inFlight: [], awaitsHole: false };
 }
 
 function sameConflict(a: Conflict | null, b: Conflict): boolean {
   return a !== null && a.kind === b.kind && a.seq === b.seq && a.cloudHash === b.cloudHash;
 }
 
-/** Exponential backoff with full jitter, as in platform/backoff.ts, from a number given by the caller. */
 function retryWaitMs(misses: number, uniform: number, limits: UplinkLimits): number {
-  const ceilingMs = Math.min(limits.receiptWaitMsMax, limits.receiptWaitMs * 2 ** Math.min(misses, 30));
-  return Math.round(limits.receiptWaitMs + uniform * (ceilingMs - limits.receiptWaitMs));
+  const waits = { waitMsMin: limits.receiptWaitMs, waitMsMax: limits.receiptWaitMsMax };
+  return backoffWaitMs(waits, misses, uniform);
 }
 
 const later = (nowMs: MonoMs, waitMs: number): MonoMs => monoMs(nowMs + waitMs);

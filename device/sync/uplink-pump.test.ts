@@ -21,7 +21,10 @@ function rig(change: (journal: Journal) => Journal = (journal) => journal) {
       batches.push(batch);
       return outcome;
     },
-    limits: { batchesInFlightMax: 2, receiptWaitMs: 1000, receiptWaitMsMax: 8000, conflictWaitMs: 60_000 },
+    limits: {
+      ...{ batchesInFlightMax: 2, batchEntriesMax: 512, stallWaitMsMin: 1000 },
+      ...{ receiptWaitMs: 1000, receiptWaitMsMax: 8000, conflictWaitMs: 60_000 },
+    },
     clock,
     entropy: seededEntropy(3),
     logger: silentLogger,
@@ -95,7 +98,7 @@ describe("UplinkPump", () => {
     const { pump, append, receipt, short, clock, brokerAnswers } = rig();
     append(1);
     pump.connected("c1");
-    brokerAnswers({ kind: "busy" });
+    brokerAnswers({ kind: "refused", reasonCode: 135 });
     pump.receive(receipt(0));
     await clock.advance(999);
     expect(short()).toEqual(["ask", "1-1"]);
@@ -172,6 +175,7 @@ function bound(journal: Journal): Journal {
     entryById: (id) => journal.entryById(id),
     entryBySeq: (seq) => journal.entryBySeq(seq),
     head: () => journal.head(),
+    base: () => journal.base(),
     ackedSeq: () => journal.ackedSeq(),
     acknowledge: (ackedSeq) => journal.acknowledge(ackedSeq),
     onAppended: (listener) => journal.onAppended(listener),

@@ -6,22 +6,19 @@ import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { EpochMs, MonoMs } from "../platform/units.ts";
 import { LanePace } from "./lane-pace.ts";
-import {
-  BATCH_BYTES_MAX,
-  BATCH_ENTRIES_MAX,
-  type JournalBatchMessage,
-  type ReceiptMessage,
-} from "./messages.ts";
+import { BATCH_BYTES_MAX, type JournalBatchMessage, type ReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
+import { stepUplink } from "./uplink-core.ts";
 import {
   type Conflict,
   initialUplink,
-  stepUplink,
+  type Refusal,
+  refusedEntry,
   type UplinkEffect,
   type UplinkInput,
   type UplinkLimits,
   type UplinkState,
-} from "./uplink-core.ts";
+} from "./uplink-state.ts";
 
 /** What a receipt says about the cloud's clock. */
 export interface CloudTime {
@@ -38,6 +35,8 @@ export type OutgoingBatch = Omit<JournalBatchMessage, "entries"> & {
 export interface UplinkOptions {
   readonly journal: Journal;
   readonly publish: (batch: OutgoingBatch) => Promise<PublishOutcome>;
+  /** Tells the cloud what it asks for in vain. Said again with each receipt that lies before it. */
+  readonly sayGone?: (toSeq: number, checkpoint: JournalEntry) => void;
   readonly limits: UplinkLimits;
   readonly clock: Clock;
   readonly entropy: Entropy;
@@ -47,6 +46,8 @@ export interface UplinkOptions {
   readonly onCloudTime: (time: CloudTime) => void;
 }
 
+/** Between the connection and the last seq in the token of a batch. */
+const BATCH_MARK = ":b";
 const ZERO_HASH = "0".repeat(64);
 /** Room for the envelope around the entries and the commas between them. */
 const ENTRIES_BYTES_MAX = BATCH_BYTES_MAX - 2048;
@@ -68,11 +69,12 @@ export class UplinkPump {
   #closed = false;
   #timer: { readonly dueMs: MonoMs; readonly timer: Timer } | null = null;
   #lastReceiptAtMs: EpochMs | null = null;
+  #refused: Refusal | null = null;
 
   constructor(options: UplinkOptions) {
     this.#options = options;
-    const { journal } = options;
-    this.#state = initialUplink(journal.head().seq, journal.ackedSeq());
+    const { journal, limits } = options;
+    this.#state = initialUplink(journal.head().seq, journal.ackedSeq(), limits);
     this.#unsubscribe = journal.onAppended(() => {
       this.#input({ kind: "appended", headSeq: journal.head().seq });
     });
@@ -84,6 +86,16 @@ export class UplinkPump {
 
   get waitingCount(): number {
     return this.#state.headSeq - this.#state.ackedSeq;
+  }
+
+  /** The entry at which the cloud has stopped for good; see `refusedEntry` of the core. */
+  get refusedEntry(): Refusal | null {
+    return this.#refused;
+  }
+
+  /** Entries wait that will not be sent before somebody has done something about it. */
+  get hasStopped(): boolean {
+    return this.#refused !== null || this.#state.phase === "blocked";
   }
 
   get lastReceiptAtMs(): EpochMs | null {
@@ -107,7 +119,7 @@ export class UplinkPump {
 
   receive(receipt: ReceiptMessage): void {
     if (this.#closed) return;
-    const { clock } = this.#options;
+    const { clock, entropy } = this.#options;
     this.#lastReceiptAtMs = clock.now();
     this.#tellTime(receipt);
     this.#input({
@@ -115,9 +127,13 @@ export class UplinkPump {
       nowMs: clock.mono(),
       ask: receipt.ask,
       ackedSeq: receipt.ackedSeq,
+      batchTo: batchToOf(receipt.ask),
       gap: receipt.missing.length > 0,
       conflict: this.#conflictIn(receipt),
+      refusal: receipt.refused?.find(({ seq }) => seq > receipt.ackedSeq) ?? null,
+      uniform: entropy.uniform(),
     });
+    this.#tellGone(receipt);
   }
 
   close(): void {
@@ -143,7 +159,22 @@ export class UplinkPump {
       this.#stepping = false;
     }
     this.#arm();
+    this.#noteRefusal();
     this.#options.onChanged();
+  }
+
+  /** An event once for each entry, not for each try. */
+  #noteRefusal(): void {
+    const refused = refusedEntry(this.#state);
+    const { logger } = this.#options;
+    if (refused !== null && refused.seq !== this.#refused?.seq)
+      logger.error(
+        { seq: refused.seq, code: refused.code },
+        "the cloud does not take an entry of the journal",
+      );
+    else if (refused === null && this.#refused !== null)
+      logger.info({ ackedSeq: this.#state.ackedSeq }, "the cloud takes the journal again");
+    if (refused?.seq !== this.#refused?.seq || refused?.code !== this.#refused?.code) this.#refused = refused;
   }
 
   /**
@@ -164,7 +195,7 @@ export class UplinkPump {
   #run(effect: UplinkEffect): void {
     switch (effect.kind) {
       case "send":
-        this.#send(effect.afterSeq);
+        this.#send(effect.afterSeq, effect.entriesMax);
         break;
       case "ask":
         this.#publish(this.#batch(effect.token, this.#state.ackedSeq, []), false);
@@ -178,13 +209,13 @@ export class UplinkPump {
     }
   }
 
-  #send(afterSeq: number): void {
+  #send(afterSeq: number, entriesMax: number): void {
     const { journal, clock } = this.#options;
-    const limits = { countMax: BATCH_ENTRIES_MAX, bytesMax: this.#pace.bytes };
+    const limits = { countMax: entriesMax, bytesMax: this.#pace.bytes };
     const entries = journal.readAfter(afterSeq, limits);
     const last = entries.at(-1);
     if (last === undefined) return;
-    const token = `${this.#state.connectionId}:b${last.seq}`;
+    const token = `${this.#state.connectionId}${BATCH_MARK}${last.seq}`;
     this.#publish(this.#batch(token, afterSeq, entries), true);
     this.#input({ kind: "sent", range: { from: afterSeq + 1, to: last.seq }, nowMs: clock.mono() });
   }
@@ -218,13 +249,25 @@ export class UplinkPump {
       // A question that was not taken is put again when its wait is over; a lost connection has its own input.
       const taken = outcome.kind === "acked" || outcome.kind === "connection-lost";
       if (taken || !watched || connectionId !== this.#state.connectionId) return;
+      if (outcome.kind === "busy") {
+        this.#input({ kind: "send-busy", from: batch.from, nowMs: clock.mono() });
+        return;
+      }
       this.#options.logger.debug({ outcome: outcome.kind }, "the broker did not take a batch");
       this.#input({ kind: "send-failed", nowMs: clock.mono(), uniform: entropy.uniform() });
     });
   }
 
   #hashAt(seq: number): string | undefined {
-    return seq === 0 ? ZERO_HASH : this.#options.journal.entryBySeq(seq)?.hash;
+    const base = this.#options.journal.base();
+    return seq === base.seq ? base.hash : this.#options.journal.entryBySeq(seq)?.hash;
+  }
+
+  #tellGone({ ackedSeq }: ReceiptMessage): void {
+    const { journal, sayGone } = this.#options;
+    const { seq: baseSeq } = journal.base();
+    const checkpoint = ackedSeq < baseSeq ? journal.entryBySeq(baseSeq + 1) : undefined;
+    if (checkpoint !== undefined) sayGone?.(baseSeq, checkpoint);
   }
 
   #conflictIn(receipt: ReceiptMessage): Conflict | null {
@@ -232,12 +275,16 @@ export class UplinkPump {
     if (receipt.ackedSeq > headSeq) {
       return { kind: "ahead", seq: receipt.ackedSeq, localHash: null, cloudHash: receipt.headHash };
     }
+    const base = this.#options.journal.base();
+    if (receipt.ackedSeq < base.seq)
+      return { kind: "pruned", seq: base.seq, localHash: base.hash, cloudHash: receipt.headHash };
     const localHash = this.#hashAt(receipt.ackedSeq);
     if (localHash !== undefined && localHash !== receipt.headHash) {
       return { kind: "chain", seq: receipt.ackedSeq, localHash, cloudHash: receipt.headHash };
     }
     for (const { seq, storedHash } of receipt.conflicts) {
       const ours = this.#hashAt(seq) ?? null;
+      if (seq < base.seq) continue; // Nothing here to compare it with; the cloud keeps both.
       // Where the stored one is ours, somebody else sent under this terminal's name; the cloud shows that.
       if (ours !== storedHash) return { kind: "entry", seq, localHash: ours, cloudHash: storedHash };
     }
@@ -275,6 +322,11 @@ export class UplinkPump {
     });
     this.#timer = { dueMs, timer };
   }
+}
+
+function batchToOf(token: string | null): number | null {
+  const seq = token?.split(BATCH_MARK)[1];
+  return seq === undefined ? null : Number(seq);
 }
 
 /** A UUID of version 8 (RFC 9562) out of a hash. */

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Camera, CameraFrame, CameraState } from "../ports/camera.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import { CameraChannel, type CameraTrouble, FRAME_BYTES_MAX } from "./camera-channel.ts";
 import { MjpegFramer } from "./camera-mjpeg-framer.ts";
+import { CameraRetry } from "./camera-retry.ts";
 
 export interface FfmpegCameraOptions {
   readonly label: string;
@@ -87,16 +88,18 @@ class FfmpegCamera implements Camera {
   readonly label: string;
   readonly #options: FfmpegCameraOptions;
   readonly #channel: CameraChannel;
-  #isOpen = false;
-  #failures = 0;
+  readonly #retry: CameraRetry;
   #run: Run | null = null;
-  #nextStart: Timer | undefined;
-  #unlinkSignal: () => void = () => {};
 
   constructor(options: FfmpegCameraOptions) {
     this.label = options.label;
     this.#options = options;
     this.#channel = new CameraChannel(options.clock);
+    this.#retry = new CameraRetry({
+      ...options,
+      waitMsMin: options.restartWaitMsMin ?? RESTART_WAIT_MS_MIN,
+      waitMsMax: options.restartWaitMsMax ?? RESTART_WAIT_MS_MAX,
+    });
   }
 
   state(): CameraState {
@@ -112,11 +115,7 @@ class FfmpegCamera implements Camera {
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    if (this.#isOpen || signal.aborted) return;
-    this.#isOpen = true;
-    const onAbort = (): void => void this.close();
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.#unlinkSignal = () => signal.removeEventListener("abort", onAbort);
+    if (!this.#retry.open(signal, () => void this.close())) return;
     this.#channel.starting();
     this.#start();
   }
@@ -124,10 +123,7 @@ class FfmpegCamera implements Camera {
   /** Resolves when ffmpeg is gone: the next program finds the device free. */
   async close(): Promise<void> {
     const run = this.#run;
-    if (this.#isOpen) {
-      this.#isOpen = false;
-      this.#unlinkSignal();
-      this.#nextStart?.cancel();
+    if (this.#retry.close()) {
       if (run !== null) end(run);
       this.#channel.closed();
     }
@@ -158,7 +154,7 @@ class FfmpegCamera implements Camera {
       const newest = run.isOver ? undefined : framer.push(chunk).at(-1);
       if (newest === undefined) return;
       this.#watch(run, silenceMsMax);
-      this.#failures = 0;
+      this.#retry.succeeded();
       this.#channel.frame(newest);
     });
     child.stderr?.on("data", (chunk: Buffer) => {
@@ -177,22 +173,13 @@ class FfmpegCamera implements Camera {
     if (run !== this.#run || run.isOver) return;
     end(run);
     this.#channel.disarm();
-    if (!this.#isOpen) return;
+    if (!this.#retry.isOpen) return;
     this.#channel.lost(trouble);
-    this.#nextStart = this.#options.clock.after(this.#nextWaitMs(), () => {
+    this.#retry.again(() => {
       void run.exited.then(() => {
-        if (this.#isOpen && this.#run === run) this.#start();
+        if (this.#retry.isOpen && this.#run === run) this.#start();
       });
     });
-  }
-
-  /** Exponential with full jitter, as camera-http.ts; a delivered picture starts it anew. */
-  #nextWaitMs(): number {
-    const waitMsMin = this.#options.restartWaitMsMin ?? RESTART_WAIT_MS_MIN;
-    const waitMsMax = this.#options.restartWaitMsMax ?? RESTART_WAIT_MS_MAX;
-    const ceilingMs = Math.min(waitMsMax, waitMsMin * 2 ** Math.min(this.#failures, 20));
-    this.#failures += 1;
-    return Math.round(waitMsMin + this.#options.entropy.uniform() * (ceilingMs - waitMsMin));
   }
 }
 

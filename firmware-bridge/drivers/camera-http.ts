@@ -1,9 +1,10 @@
 import { type ClientRequest, type IncomingMessage, request as requestHttp } from "node:http";
 import { request as requestHttps } from "node:https";
 import type { Camera, CameraFrame, CameraState } from "../ports/camera.ts";
-import type { Clock, Timer } from "../ports/clock.ts";
+import type { Clock } from "../ports/clock.ts";
 import { CameraChannel, type CameraTrouble, FRAME_BYTES_MAX, isWholeJpeg } from "./camera-channel.ts";
 import { MjpegFramer } from "./camera-mjpeg-framer.ts";
+import { CameraRetry } from "./camera-retry.ts";
 
 export interface HttpCameraOptions {
   /** `http://user:password@host/path`; the answer says whether it is a stream or a snapshot. */
@@ -83,12 +84,9 @@ class HttpCamera implements Camera {
   readonly #channel: CameraChannel;
   readonly #options: HttpCameraOptions;
   readonly #frameBytesMax: number;
-  #isOpen = false;
-  #failures = 0;
+  readonly #retry: CameraRetry;
   #lastFrameMonoMs = Number.NEGATIVE_INFINITY;
   #connection: Connection | undefined;
-  #nextConnect: Timer | undefined;
-  #unlinkSignal: () => void = () => {};
 
   constructor(options: HttpCameraOptions) {
     const url = new URL(options.url);
@@ -97,6 +95,11 @@ class HttpCamera implements Camera {
     this.#options = options;
     this.#frameBytesMax = options.frameBytesMax ?? FRAME_BYTES_MAX;
     this.#channel = new CameraChannel(options.clock);
+    this.#retry = new CameraRetry({
+      ...options,
+      waitMsMin: options.reconnectWaitMsMin ?? RECONNECT_WAIT_MS_MIN,
+      waitMsMax: options.reconnectWaitMsMax ?? RECONNECT_WAIT_MS_MAX,
+    });
   }
 
   state(): CameraState {
@@ -112,20 +115,13 @@ class HttpCamera implements Camera {
   }
 
   async open({ signal }: { readonly signal: AbortSignal }): Promise<void> {
-    if (this.#isOpen || signal.aborted) return;
-    this.#isOpen = true;
-    const onAbort = (): void => void this.close();
-    signal.addEventListener("abort", onAbort, { once: true });
-    this.#unlinkSignal = () => signal.removeEventListener("abort", onAbort);
+    if (!this.#retry.open(signal, () => void this.close())) return;
     this.#channel.starting();
     this.#connect();
   }
 
   async close(): Promise<void> {
-    if (!this.#isOpen) return;
-    this.#isOpen = false;
-    this.#unlinkSignal();
-    this.#nextConnect?.cancel();
+    if (!this.#retry.close()) return;
     if (this.#connection !== undefined) hangUp(this.#connection);
     this.#channel.closed();
   }
@@ -190,13 +186,13 @@ class HttpCamera implements Camera {
       if (connection.isOver) return;
       // Between two snapshots silence is meant: the watchdog is armed again with the next request.
       this.#channel.disarm();
-      this.#nextConnect = this.#options.clock.after(this.#options.framePeriodMs, () => this.#connect());
+      this.#retry.after(this.#options.framePeriodMs, () => this.#connect());
     });
   }
 
   #onPicture(picture: Uint8Array<ArrayBuffer>, connection: Connection): void {
     this.#watch(connection);
-    this.#failures = 0;
+    this.#retry.succeeded();
     const nowMs = this.#options.clock.mono();
     // A camera at 30 frames a second is thinned to what was asked for; half a period of slack absorbs its jitter.
     if (nowMs - this.#lastFrameMonoMs < this.#options.framePeriodMs / 2) return;
@@ -209,17 +205,8 @@ class HttpCamera implements Camera {
     if (connection !== this.#connection || connection.isOver) return;
     hangUp(connection);
     this.#channel.disarm();
-    if (!this.#isOpen) return;
+    if (!this.#retry.isOpen) return;
     this.#channel.lost(trouble);
-    this.#nextConnect = this.#options.clock.after(this.#nextWaitMs(), () => this.#connect());
-  }
-
-  /** Exponential with full jitter, as device/platform/backoff.ts; a delivered picture starts it anew. */
-  #nextWaitMs(): number {
-    const waitMsMin = this.#options.reconnectWaitMsMin ?? RECONNECT_WAIT_MS_MIN;
-    const waitMsMax = this.#options.reconnectWaitMsMax ?? RECONNECT_WAIT_MS_MAX;
-    const ceilingMs = Math.min(waitMsMax, waitMsMin * 2 ** Math.min(this.#failures, 20));
-    this.#failures += 1;
-    return Math.round(waitMsMin + this.#options.entropy.uniform() * (ceilingMs - waitMsMin));
+    this.#retry.again(() => this.#connect());
   }
 }

@@ -148,6 +148,7 @@ describe("a Modbus thermometer", () => {
 });
 
 describe("a scanner", () => {
+  /** Scans and refusals in the order in which they were told. */
   async function scansOf(key: string, ...sent: readonly string[]): Promise<unknown[]> {
     const bay = await tcpBay();
     const scanner = new ScannerDriver({
@@ -160,6 +161,7 @@ describe("a scanner", () => {
     await bay.plug();
     scanner.open({ signal: new AbortController().signal });
     await stateOf(scanner, (state) => state.kind === "live");
+    scanner.onRefused(({ reason }) => scans.push({ refused: reason }));
     const done = new Promise<void>((resolve) => {
       scanner.onScan((scan) => (scan.text === "END" ? resolve() : scans.push(scan)));
     });
@@ -176,15 +178,19 @@ describe("a scanner", () => {
     ]);
   });
 
-  it("reads AIM identifiers and GS1 elements, and tells no code with a wrong check digit", async () => {
+  it("reads AIM identifiers and GS1 elements, and tells a code with a wrong check digit once, as refused", async () => {
     expect(
       await scansOf(
         "scanner-serial",
         "]E06901234567893\r\n",
+        "]E06901234567893\r\n",
+        "]C1010690123456789117261231\r\n",
         "]C1010690123456789217261231\r\n",
         "]E06901234567892\r\n",
       ),
     ).toMatchObject([
+      { refused: "check-digit" },
+      { refused: "check-digit" },
       {
         symbology: "gs1-128",
         ais: [

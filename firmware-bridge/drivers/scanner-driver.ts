@@ -1,8 +1,8 @@
 import type { BridgeClock, BridgeEntropy } from "../ports/clock.ts";
 import type { Codec, Dialect, OptionBag } from "../ports/dialect.ts";
 import type { FaultHint } from "../ports/fault.ts";
-import type { Reading } from "../ports/reading.ts";
-import type { ScanEvent, Scanner } from "../ports/scanner.ts";
+import type { InvalidFrame, Reading } from "../ports/reading.ts";
+import type { ScanEvent, Scanner, ScanRefusal } from "../ports/scanner.ts";
 import type { Transport } from "../ports/transport.ts";
 import { textOf } from "../protocol/ascii.ts";
 import { readAim } from "../protocol/gs1-ai/aim.ts";
@@ -34,7 +34,7 @@ const CODE_END_MS = 100;
 /** The line was read rightly; the code itself is a bad one. */
 const REFUSED_CODES = ["check-digit", "date", "length", "ai", "unknown-symbology"];
 
-/** A barcode or QR scanner. A code whose check digit or date is wrong is no scan. */
+/** A barcode or QR scanner. A code whose check digit or date is wrong is no scan; it is told as a refusal. */
 export class ScannerDriver extends DeviceBase implements Scanner {
   readonly #clock: BridgeClock;
   readonly #dialect: Dialect;
@@ -43,6 +43,7 @@ export class ScannerDriver extends DeviceBase implements Scanner {
   readonly #thisYear: number;
   readonly #repeats: RepeatFilter;
   readonly #listeners = new Set<(scan: ScanEvent) => void>();
+  readonly #refusalListeners = new Set<(refusal: ScanRefusal) => void>();
 
   /** @throws BridgeFault `dialect-options`. */
   constructor(options: ScannerDriverOptions) {
@@ -70,6 +71,11 @@ export class ScannerDriver extends DeviceBase implements Scanner {
     return () => this.#listeners.delete(listener);
   }
 
+  onRefused(listener: (refusal: ScanRefusal) => void): () => void {
+    this.#refusalListeners.add(listener);
+    return () => this.#refusalListeners.delete(listener);
+  }
+
   protected override onOpen(): void {
     super.onOpen();
     this.#unread.begin();
@@ -84,11 +90,26 @@ export class ScannerDriver extends DeviceBase implements Scanner {
       this.#blame();
       return;
     }
-    if (reading.type === "scan" || (reading.type === "invalid" && REFUSED_CODES.includes(reading.reason)))
-      this.#onReadable();
-    const scan = reading.type === "scan" ? this.#scanOf(reading) : null;
-    if (scan === null || !this.#repeats.isNew(scan.text, scan.receivedMonoMs)) return;
+    const isReadable =
+      reading.type === "scan" || (reading.type === "invalid" && REFUSED_CODES.includes(reading.reason));
+    if (!isReadable) return;
+    this.#onReadable();
+    const found = reading.type === "scan" ? this.#scanOf(reading) : reading;
+    if (found.type === "scan") this.#tell(found);
+    else this.#refuse(found.reason, raw);
+  }
+
+  #tell({ type: _, ...scan }: Scan): void {
+    if (!this.#repeats.isNew(scan.text, scan.receivedMonoMs)) return;
     for (const listener of [...this.#listeners]) listener(scan);
+  }
+
+  /** A scanner repeats a bad code as it does a good one. */
+  #refuse(why: string, raw: Uint8Array): void {
+    const receivedMonoMs = this.#clock.mono();
+    if (!this.#repeats.isNew(textOf(raw).trim(), receivedMonoMs)) return;
+    const reason = why === "check-digit" ? why : "unreadable";
+    for (const listener of [...this.#refusalListeners]) listener({ reason, receivedMonoMs });
   }
 
   #onReadable(): void {
@@ -112,12 +133,15 @@ export class ScannerDriver extends DeviceBase implements Scanner {
     this.enter({ kind: "faulty", fault });
   }
 
-  #scanOf(reading: Extract<Reading, { type: "scan" }>): ScanEvent | null {
+  /** An AIM identifier is read as such also where the dialect only passed it on. */
+  #scanOf(reading: Extract<Reading, { type: "scan" }>): Scan | InvalidFrame {
     const { data = "", symbology } = reading;
     const aim = symbology.startsWith("]") ? `${symbology}${data}` : data;
     const known = aim.startsWith("]") ? readAim(aim, this.#thisYear) : reading;
-    if (known.type !== "scan") return null;
+    if (known.type === "invalid") return known;
+    if (known.type !== "scan") return { type: "invalid", reason: known.type };
     return {
+      type: "scan",
       text: known.data ?? (aim.startsWith("]") ? aim.slice(3) : data),
       symbology: known.symbology === "serial" || known.symbology === "keyboard" ? null : known.symbology,
       ais: known.ais ?? null,
@@ -125,6 +149,8 @@ export class ScannerDriver extends DeviceBase implements Scanner {
     };
   }
 }
+
+type Scan = ScanEvent & { readonly type: "scan" };
 
 /** Separators of GS1 and ISO 15434 are the only control characters of a code; STX and ETX may enclose it. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.

@@ -11,7 +11,16 @@ export interface ScanEvent {
   readonly receivedMonoMs: number;
 }
 
+/** A code that was read rightly and is a bad one: nobody may act on it, and whoever holds the goods must hear so. */
+export interface ScanRefusal {
+  /** `check-digit`: misread or misprinted. `unreadable`: no code of its kind is built like this. */
+  readonly reason: "check-digit" | "unreadable";
+  readonly receivedMonoMs: number;
+}
+
 export interface Scanner extends BridgeDevice {
   /** @returns a function that unsubscribes. */
   onScan(listener: (scan: ScanEvent) => void): () => void;
+  /** @returns a function that unsubscribes. */
+  onRefused(listener: (refusal: ScanRefusal) => void): () => void;
 }

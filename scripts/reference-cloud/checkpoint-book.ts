@@ -58,6 +58,14 @@ export class CheckpointBook {
       .run(site, device, seq, hash, atMs, verdict);
   }
 
+  /** Whether the entry is a checkpoint by the key that this terminal is known by, of the entry just before it. */
+  vouches(address: TerminalAddress, entry: Entry): boolean {
+    const body = checkpointBody.safeParse(entry.body);
+    if (entry.kind !== "journal.checkpoint" || !body.success) return false;
+    const isKnown = this.keys(address).registered === body.data.publicKey;
+    return isKnown && this.#verdict(address, entry, body.data) === "good";
+  }
+
   /** Newest first. */
   checkpoints({ site, device }: TerminalAddress, countMax: number): CheckpointView[] {
     return this.#db

@@ -67,6 +67,15 @@ CREATE TABLE IF NOT EXISTS conflict (
   PRIMARY KEY (site, device, seq, received_hash)
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS journal_gone (
+  site TEXT NOT NULL,
+  device TEXT NOT NULL,
+  from_seq INTEGER NOT NULL,
+  to_seq INTEGER NOT NULL CHECK (to_seq >= from_seq),
+  received_at_ms INTEGER NOT NULL,
+  PRIMARY KEY (site, device, to_seq)
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS device_key (
   site TEXT NOT NULL,
   device TEXT NOT NULL,

@@ -2,11 +2,13 @@ import type { z } from "zod";
 import type { Clock } from "../../device/platform/clock.ts";
 import type { Entropy, IdSource } from "../../device/platform/entropy.ts";
 import type { Logger } from "../../device/platform/logger.ts";
+import type { JournalGoneMessage } from "../../device/sync/journal-gone.ts";
 import {
   MESSAGE_BYTES_MAX,
   type MealPlanMessage,
   type OnlineMessage,
   parseMessage,
+  type ReceiptMessage,
   type ReportedMessage,
 } from "../../device/sync/messages.ts";
 import type { IncomingMessage } from "../../device/sync/mqtt-connection.ts";
@@ -33,6 +35,7 @@ import {
   topicOf,
 } from "../../device/sync/topics.ts";
 import type { AlarmBoard } from "./alarm-board.ts";
+import { refusalOf } from "./batch-refusal.ts";
 import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 import type { OrderDesk } from "./order-desk.ts";
@@ -51,6 +54,8 @@ export interface RosterFeed {
 export interface CloudMqttOptions {
   readonly broker: BrokerSettings;
   readonly intake: JournalIntake;
+  /** Whether an entry is a checkpoint that the terminal's registered key signed. */
+  readonly vouches?: (address: TerminalAddress, entry: JournalGoneMessage["checkpoint"]) => boolean;
   readonly devices: DeviceBook;
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
@@ -171,6 +176,12 @@ export class CloudMqtt {
           this.send(address, "receipt", intake.take(address, batch));
         });
         break;
+      case "journalGone":
+        this.#with(CHANNELS.journalGone, address, payload, (gone) => {
+          if (this.#options.vouches?.(address, gone.checkpoint) === true)
+            this.send(address, "receipt", intake.takeGone(address, gone));
+        });
+        break;
       case "journalRequest":
         this.#with(CHANNELS.journalRequest, address, payload, (request) => {
           this.send(address, "journalPage", intake.page(address, request));
@@ -238,11 +249,18 @@ export class CloudMqtt {
       this.#malformedCount += 1;
       const { code, at } = parsed;
       this.#options.logger.warn({ ...plain(address), topic: channel.suffix, code, at }, "message refused");
+      if (channel.suffix === CHANNELS.journal.suffix)
+        this.#refuseBatch(address, refusalOf(payload, code, at));
       return;
     }
     this.#options.devices.seen(address);
     take(parsed.message);
     this.#options.onChanged();
+  }
+
+  #refuseBatch(address: TerminalAddress, refused: NonNullable<ReceiptMessage["refused"]>): void {
+    if (refused.length > 0)
+      this.send(address, "receipt", { ...this.#options.intake.receipt(address, null), refused });
   }
 
   #onOnline(address: TerminalAddress, message: OnlineMessage): void {

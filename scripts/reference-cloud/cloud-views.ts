@@ -2,6 +2,7 @@ import type { Database } from "better-sqlite3";
 import { type CloudDelivery, deliveriesOf } from "./delivery-views.ts";
 import type { DeviceBook, DeviceRow } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
+import { type CloudSamples, samplesOf } from "./sample-views.ts";
 
 /** What the page and the API show of a terminal. */
 export interface DeviceView {
@@ -14,6 +15,8 @@ export interface DeviceView {
   readonly ackedSeq: number;
   readonly missing: readonly (readonly [number, number])[];
   readonly conflictSeqs: readonly number[];
+  /** Entries that this cloud lost and the terminal no longer holds: from, to. */
+  readonly gone: readonly (readonly [number, number])[];
   readonly damagedCount: number;
   readonly chain: "whole" | "gap" | "conflict";
   readonly rosterVersion: number;
@@ -82,6 +85,10 @@ export class CloudViews {
     return deliveriesOf(this.#db);
   }
 
+  samples(nowMs: number): CloudSamples {
+    return samplesOf(this.#db, nowMs);
+  }
+
   devices(): DeviceView[] {
     return this.#devices.all().map((row) => this.#deviceView(row));
   }
@@ -139,6 +146,7 @@ export class CloudViews {
       ackedSeq,
       missing,
       conflictSeqs: conflicts.map(({ seq }) => seq),
+      gone: this.#intake.gone(row),
       damagedCount: row.damaged_count,
       chain: conflicts.length > 0 ? "conflict" : missing.length > 0 ? "gap" : "whole",
       rosterVersion: row.roster_version,

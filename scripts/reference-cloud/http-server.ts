@@ -135,7 +135,7 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, photos, orders, alarms, broker } = this.#options;
+    const { views, ledger, photos, orders, alarms, broker, clock } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
     this.#server.get("/api/cabinets", () => ({ cabinets: alarms.all() }));
@@ -148,6 +148,7 @@ export class CloudHttp {
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
     this.#server.get("/api/deliveries", () => ({ deliveries: views.deliveries() }));
+    this.#server.get("/api/samples", () => views.samples(clock.now()));
     this.#server.get("/api/orders", (request) => ({
       orders: orders.dueOn(ordersQuery.parse(request.query).due),
     }));

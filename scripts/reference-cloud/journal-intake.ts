@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import canonicalize from "canonicalize";
+import type { JournalGoneMessage } from "../../device/sync/journal-gone.ts";
 import {
   BATCH_ENTRIES_MAX,
   type JournalBatchMessage,
@@ -46,11 +47,35 @@ export class JournalIntake {
     return this.#db
       .transaction(() => {
         this.#statements.addDevice.run(site, device);
-        for (const entry of batch.entries) this.#takeEntry(address, entry);
+        const refused = batch.entries.filter((entry) => this.#takeEntry(address, entry) === "refused");
         this.#advance(address);
-        return this.receipt(address, batch.ask);
+        return { ...this.receipt(address, batch.ask), ...refusedIn(refused) };
       })
       .immediate();
+  }
+
+  /**
+   * Takes the terminal's word that it no longer holds what lies before a checkpoint, whose signature somebody has
+   * looked at: the receipt goes on behind the hole, which stays on record.
+   */
+  takeGone(address: TerminalAddress, { toSeq, checkpoint }: JournalGoneMessage): ReceiptMessage {
+    const { site, device } = address;
+    return this.#db
+      .transaction(() => {
+        this.#statements.addDevice.run(site, device);
+        const { ackedSeq } = this.receipt(address, null);
+        const isHole = ackedSeq < toSeq && checkpoint.seq === toSeq + 1;
+        if (isHole && this.#takeEntry(address, checkpoint) === "known")
+          this.#statements.addGone.run(site, device, ackedSeq + 1, toSeq, this.#now());
+        this.#advance(address);
+        return this.receipt(address, null);
+      })
+      .immediate();
+  }
+
+  /** Entries that no one sends any more: from, to. */
+  gone({ site, device }: TerminalAddress): [number, number][] {
+    return this.#statements.gone.all(site, device).map(({ from_seq, to_seq }) => [from_seq, to_seq]);
   }
 
   /** What is stored of this terminal's journal now. @param ask what the receipt answers, null for nothing. */
@@ -101,15 +126,15 @@ export class JournalIntake {
     }
   }
 
-  #takeEntry(address: TerminalAddress, entry: Entry): void {
+  #takeEntry(address: TerminalAddress, entry: Entry): "known" | "refused" {
     const { site, device } = address;
     if (hashOf(entry) !== entry.hash) {
-      // Damaged on its way, or forged: as if it had not come. The receipt makes the terminal send it again.
+      // Damaged on its way or on the terminal's disk, or forged: as if it had not come. It is sent again, in case.
       this.#statements.countDamaged.run(site, device);
-      return;
+      return "refused";
     }
     const stored = this.#hashAt(address, entry.seq);
-    if (stored === entry.hash) return;
+    if (stored === entry.hash) return "known";
     const before = this.#hashAt(address, entry.seq - 1);
     const after = this.#statements.prevHash.get(site, device, entry.seq + 1)?.prev_hash;
     if (stored !== undefined) {
@@ -121,6 +146,7 @@ export class JournalIntake {
     } else {
       this.#store(address, entry);
     }
+    return "known";
   }
 
   #store({ site, device }: TerminalAddress, entry: Entry): void {
@@ -136,12 +162,19 @@ export class JournalIntake {
     const { site, device } = address;
     let ackedSeq = this.#statements.acked.get(site, device)?.acked_seq ?? 0;
     for (;;) {
-      const row = this.#statements.at.get(site, device, ackedSeq + 1);
+      const row = this.#statements.at.get(site, device, ackedSeq + 1) ?? this.#behindGone(address, ackedSeq);
       if (row === undefined) break;
       ackedSeq = row.seq;
       this.#onPosted(address, entryOf(row));
     }
     this.#statements.setAcked.run(ackedSeq, site, device);
+  }
+
+  /** The next stored entry, where nothing but what is gone lies before it. */
+  #behindGone({ site, device }: TerminalAddress, ackedSeq: number): EntryRow | undefined {
+    const toSeq = this.#statements.goneOver.get(site, device, ackedSeq + 1, ackedSeq + 1)?.to_seq;
+    const row = toSeq === undefined ? undefined : this.#statements.page.get(site, device, ackedSeq, 1);
+    return row !== undefined && row.seq <= (toSeq ?? 0) + 1 ? row : undefined;
   }
 
   #keepConflict(
@@ -170,8 +203,14 @@ export class JournalIntake {
   }
 }
 
+/** For the receipt; absent where nothing was refused. */
+export function refusedIn(entries: readonly Entry[]): Pick<ReceiptMessage, "refused"> {
+  if (entries.length === 0) return {};
+  return { refused: entries.slice(0, RANGES_MAX).map(({ seq }) => ({ seq, code: "hash-wrong" })) };
+}
+
 /** SHA-256 over the other fields in canonical JSON (RFC 8785); written here anew, not taken from the terminal. */
-function hashOf({ hash: _hash, ...fields }: Entry): string {
+export function hashOf({ hash: _hash, ...fields }: Entry): string {
   return createHash("sha256")
     .update(canonicalize(fields) ?? "", "utf8")
     .digest("hex");
@@ -216,6 +255,9 @@ interface Statements {
   readonly seqsAfter: Statement<[...Where, number], { seq: number }>;
   readonly insert: Statement<(string | number)[]>;
   readonly addConflict: Statement<[string, string, number, string, string, string, number]>;
+  readonly addGone: Statement<[...Where, number, number, number]>;
+  readonly gone: Statement<Where, { from_seq: number; to_seq: number }>;
+  readonly goneOver: Statement<[...Where, number, number], { to_seq: number }>;
   readonly conflicts: Statement<
     [...Where, number],
     { seq: number; stored_hash: string; received_hash: string }
@@ -242,6 +284,13 @@ function prepare(db: Database): Statements {
       `INSERT OR IGNORE INTO conflict
        (site, device, seq, stored_hash, received_hash, received_entry, received_at_ms)
        VALUES (?, ?, ?, ?, ?, ?, ?)`,
+    ),
+    addGone: db.prepare(
+      "INSERT OR IGNORE INTO journal_gone (site, device, from_seq, to_seq, received_at_ms) VALUES (?, ?, ?, ?, ?)",
+    ),
+    gone: db.prepare(`SELECT from_seq, to_seq FROM journal_gone WHERE ${here} ORDER BY to_seq`),
+    goneOver: db.prepare(
+      `SELECT to_seq FROM journal_gone WHERE ${here} AND from_seq <= ? AND to_seq >= ? ORDER BY to_seq DESC LIMIT 1`,
     ),
     conflicts: db.prepare(
       `SELECT seq, stored_hash, received_hash FROM conflict WHERE ${here} ORDER BY seq LIMIT ?`,

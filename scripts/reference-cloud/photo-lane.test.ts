@@ -39,5 +39,5 @@ test("photos follow the journal to the cloud, over its restart in the middle, an
   expect(page.status).toBe(200);
   await expect.poll(() => photos.usage().waitingCount).toBe(0);
   await clock.advance(2000);
-  expect(await photos.tidy()).toEqual({ deletedCount: 6 });
+  expect(await photos.tidy()).toMatchObject({ deletedCount: 6 });
 });

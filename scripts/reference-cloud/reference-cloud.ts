@@ -98,6 +98,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const mqtt: CloudMqtt = new CloudMqtt({
     ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, orders, alarms },
     mealPlan: mealPlan.get,
+    vouches: (address, entry) => checkpoints.vouches(address, entry),
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({

@@ -60,7 +60,8 @@ function startRig(bay: DeviceBay): Rig {
   const kept = journalFixture({ projections: [alarmProjection], folder });
   const world = { clock: new SystemClock(), entropy: systemEntropy, logger: silentLogger };
   const devices = createTerminalDevices(config.devices, world);
-  const cabinets = createTerminalCabinets(config, kept, devices, world);
+  const operators = { list: () => [{ ...SIGNATURE, role: "keeper" as const }] };
+  const cabinets = createTerminalCabinets(config, { ...kept, operators }, devices, world);
   const watch = new Watch();
   cabinets.onChanged(watch.changed);
   onTestFinished(async () => {

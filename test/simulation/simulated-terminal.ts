@@ -120,6 +120,7 @@ export class SimulatedTerminal {
         entropy: this.#chance.entropy,
         logger: silentLogger,
         ntpSynchronizedFile: join(this.#root, world.ntp ? "ntp-synchronized" : "none"),
+        makeBackups: () => ({ make: () => Promise.resolve("simulated"), close: () => Promise.resolve() }),
         wrapJournal: (journal, opened) => {
           db = opened;
           world.bug.opened(opened);

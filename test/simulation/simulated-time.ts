@@ -149,11 +149,12 @@ export class MachineClock implements Clock {
   }
 
   after(waitMs: number, task: () => void): Timer {
-    return this.#time.add(waitMs, null, () => this.#run(task));
+    return this.#time.add(this.#timerMs(waitMs), null, () => this.#run(task));
   }
 
   every(periodMs: number, task: () => void): Timer {
-    const timer = this.#time.add(periodMs, periodMs, () => {
+    const waitMs = this.#timerMs(periodMs);
+    const timer = this.#time.add(waitMs, waitMs, () => {
       if (this.#off) timer.cancel();
       else task();
     });
@@ -162,6 +163,14 @@ export class MachineClock implements Clock {
 
   delay(waitMs: number, options?: WaitOptions): Promise<void> {
     return delayWith(this, waitMs, options);
+  }
+
+  /**
+   * As Node's timers count: whole milliseconds of this machine's own quartz, and never none. Without the least one a
+   * timer that came a rounding error too early would be set again for less than time can show, and time would stand.
+   */
+  #timerMs(waitMs: number): number {
+    return Math.max(1, Math.trunc(waitMs)) / (1 + this.#driftPpm / 1e6);
   }
 
   #run(task: () => void): void {

@@ -95,6 +95,10 @@ export class WatchedJournal implements Journal {
     return this.#inner.entryBySeq(seq);
   }
 
+  base(): ReturnType<Journal["base"]> {
+    return this.#inner.base();
+  }
+
   head(): { readonly seq: number; readonly hash: string } {
     return this.#inner.head();
   }

@@ -120,7 +120,7 @@ async function runAndCut(
       ...["-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1G"],
       ...["-nodefaults", "-no-reboot", "-display", "none", "-monitor", "none", "-serial", "stdio"],
       ...["-kernel", kernel, "-initrd", initramfs],
-      ...["-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off"],
+      ...["-append", "console=ttyS0 quiet loglevel=3 panic=-1 mitigations=off no_timer_check"],
       ...["-virtfs", "local,path=/,mount_tag=host,security_model=none,multidevs=remap,readonly=on"],
       ...["-drive", `file=${disk},format=raw,if=virtio,cache=writeback`],
     ],

@@ -33,7 +33,7 @@ export class RigTerminal {
       entropy: systemEntropy,
       ids,
       logger: silentLogger,
-      waits: { healthPeriodMs: 500, receiptWaitMsLimit: 400, ackWaitMsMax: 1000 },
+      waits: { healthPeriodMs: 500, receiptWaitMsLimit: 400, stallWaitMsMin: 20, ackWaitMsMax: 1000 },
       ...more,
     });
     this.sync.onStatus(this.#watch.changed);

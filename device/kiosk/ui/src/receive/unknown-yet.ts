@@ -19,7 +19,14 @@ export const emptyView: ReceivingView = {
 export const emptySurroundings: ReceivingSurroundings = {
   type: "surroundings",
   operator: { operatorId: "", displayName: "", role: "keeper" },
-  sync: { connection: "connecting", reason: null, waitingCount: 0, lastReceiptAtMs: null, rosterVersion: 0 },
+  sync: {
+    connection: "connecting",
+    reason: null,
+    waitingCount: 0,
+    lastReceiptAtMs: null,
+    rosterVersion: 0,
+    refusedEntry: null,
+  },
   camera: { kind: "browser", kinds: [], label: "", state: { kind: "starting" } },
   terminal: { site: "", device: "", zone: "Asia/Shanghai", language: "zh" },
   meals: [],

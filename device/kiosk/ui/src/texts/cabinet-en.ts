@@ -196,8 +196,7 @@ export const cabinetEn: CabinetTexts = {
       title: "History of samples and alarms",
       samples: "Samples",
       alarms: "Alarms",
-      more: "Earlier samples",
-      weekBefore: "{weeks} weeks shown: one week more",
+      more: "Earlier ones",
       none: "Nothing yet",
       notAcked: "Nobody acknowledged",
     },
@@ -245,6 +244,7 @@ export const cabinetEn: CabinetTexts = {
       usual: "Usual action",
     },
     refused: {
+      "no-right": "This person may not do that",
       "cabinet-unknown": "There is no such cabinet",
       "probe-unknown": "There is no such probe",
       "alarm-unknown": "That alarm is over",

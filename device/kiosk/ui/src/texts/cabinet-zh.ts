@@ -194,8 +194,7 @@ export const cabinetZh = {
       title: "留样和报警记录",
       samples: "样品",
       alarms: "报警",
-      more: "更早的样品",
-      weekBefore: "已显示 {weeks} 周，再看前一周",
+      more: "更早的记录",
       none: "还没有记录",
       notAcked: "无人确认",
     },
@@ -243,6 +242,7 @@ export const cabinetZh = {
       usual: "最常用的措施",
     },
     refused: {
+      "no-right": "该人员没有此权限",
       "cabinet-unknown": "没有这台留样柜",
       "probe-unknown": "没有这个探头",
       "alarm-unknown": "这项报警已经结束",

@@ -296,6 +296,8 @@ export const en: Texts = {
       refused: "refused",
     },
     waiting: "Waiting",
+    entryRefused:
+      "The cloud refuses entry {seq}: {code}. Sales go on and every record is kept here; call the cloud's people.",
     lastReceipt: "Last receipt",
     rosterVersion: "Roster version",
     people: "People",

@@ -263,6 +263,7 @@ export const receiveEn: typeof receiveZh = {
         "photo-space-full": "No space for photos",
         "picture-unreadable": "The camera gave no readable picture",
         "nothing-to-show": "No photo needed",
+        archived: "The record is kept by the cloud",
       },
     },
     taken: {

@@ -261,6 +261,7 @@ export const receiveZh = {
         "photo-space-full": "照片空间已满",
         "picture-unreadable": "相机给出的画面无法读取",
         "nothing-to-show": "无需照片",
+        archived: "原记录已归档在云端",
       },
     },
     taken: {

@@ -284,6 +284,7 @@ export const zh = {
       refused: "被拒绝",
     },
     waiting: "待上传",
+    entryRefused: "云端拒收第 {seq} 条记录：{code}。销售照常，记录都在本机，请联系云端管理员。",
     lastReceipt: "最近确认",
     rosterVersion: "名单版本",
     people: "人员",
