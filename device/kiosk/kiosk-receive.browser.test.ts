@@ -436,7 +436,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
       const gate = { kind: "waiting", reason: "overload" } as const;
       world.receiving.weigh(fakeScale({ text: null, grams: null, netG: null, zero: false, gate }));
       weighing();
-      await part("weight-digits").getByText("–").waitFor();
+      await part("weight-word")
+        .getByText(/超载|overload/i)
+        .waitFor();
     },
     "weighing-below-min": async () => {
       const gate = { kind: "waiting", reason: "below-min" } as const;
@@ -458,6 +460,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
       world.receiving.weigh(fakeReady(25_040));
       world.receiving.set({ camera: { kind: "lost", code: "camera-silent" } });
       weighing();
+      await part("camera-lost").waitFor();
     },
     version: async () => {
       const delivery = fakeDelivery({ orderChange: ORDER_CHANGE });
