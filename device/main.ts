@@ -7,6 +7,7 @@ import type { Config } from "./config/schema.ts";
 import { watchEngine } from "./kiosk/engine-watch.ts";
 import type { DemoControls, EngineInfo, KioskServer, PartHealth } from "./kiosk/kiosk-ports.ts";
 import { createKioskServer } from "./kiosk/kiosk-server.ts";
+import { watchSignatures } from "./kiosk/signature-watch.ts";
 import type { PhotoStudio } from "./photos/studio-port.ts";
 import type { Clock } from "./platform/clock.ts";
 import { type Entropy, systemEntropy } from "./platform/entropy.ts";
@@ -173,6 +174,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     logger,
   });
   teardown.add("signatures", () => signatures.close());
+  const signing = watchSignatures(signatures.desk);
 
   const devices = createTerminalDevices(config.devices, { clock, entropy, logger });
   teardown.add("devices", () => devices.close());
@@ -209,7 +211,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
   const samples = createTerminalSamples(config, store, {
     ...{ clock, logger, devices },
     studio: photos.studio,
-    signatures: signatures.desk,
+    signatures: signing.desk,
     alarms: cabinets,
     diskSafe: () => disk.safe(),
   });
@@ -220,7 +222,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     store,
     devices,
     studio: photos.studio,
-    desk: signatures.desk,
+    desk: signing.desk,
     operatorAtPage: () => kiosk?.operatorAtReceiving() ?? null,
     clock,
     logger,
@@ -255,10 +257,11 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     templateCount: (personId) => store.templateCount(personId),
     receiving: { receiving, meals: () => store.mealPlan().periods },
     photos: store.photos,
-    ...kioskCabinets(config, store, { cabinets, samples, signatures: signatures.desk }),
+    ...kioskCabinets(config, store, { cabinets, samples, signatures: signing.desk }),
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,
+    onSigningHint: signing.onHint,
     engine: engineInfo(engine, config.face),
     recognition: () => engine.recognition(),
     clockTrust: {
@@ -301,7 +304,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     enrolment,
     servingLine,
     receiving,
-    signatures: signatures.desk,
+    signatures: signing.desk,
     studio: photos.studio,
     cabinets,
     samples,

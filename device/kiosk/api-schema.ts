@@ -59,6 +59,7 @@ export const operatorSchema = z.object({
   role: z.enum(["cashier", "keeper", "manager"]),
 });
 export type OperatorShown = z.output<typeof operatorSchema>;
+export const operatorsAnswerSchema = z.object({ operators: z.array(operatorSchema).readonly() });
 export const sessionAnswerSchema = z.object({
   operator: operatorSchema.nullable(),
   terminal: terminalNameSchema,

@@ -20,8 +20,15 @@ import {
   type TakingView,
   VOID_REASONS,
 } from "../sample-cabinet/samples-port.ts";
-import type { cameraShownSchema, Problem, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
-import { type DemoGoodsShown, signerSchema } from "./receiving-protocol.ts";
+import {
+  type AnsweringMessage,
+  cameraTroubleSchema,
+  previewMessageSchema,
+  serverMessageReader,
+  signerSchema,
+} from "./page-protocol.ts";
+import type { cameraShownSchema, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
+import type { DemoGoodsShown } from "./receiving-protocol.ts";
 
 /**
  * What the cabinet's page and the terminal say to each other over `/ws/cabinet`, and every page over `/ws/alarms`. What
@@ -131,9 +138,8 @@ export const cabinetPageMessageSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("hello"), page: z.literal("cabinet") }),
   /** `askId` comes back with the answer; the page counts them. */
   z.strictObject({ type: z.literal("command"), askId: z.int().min(0), command: cabinetCommandSchema }),
-  /** Pictures of the terminal's own camera are wanted, or no more. */
-  z.strictObject({ type: z.literal("preview"), isOn: z.boolean() }),
-  z.strictObject({ type: z.literal("camera-trouble"), reason: z.enum(["denied", "none", "busy", "failed"]) }),
+  previewMessageSchema,
+  cameraTroubleSchema,
 ]);
 export type CabinetPageMessage = z.input<typeof cabinetPageMessageSchema>;
 
@@ -185,30 +191,15 @@ export type CabinetServerMessage =
   | ({ readonly type: "cabinet" } & CabinetShown)
   | { readonly type: "samples"; readonly samples: SamplesShown }
   | { readonly type: "taking"; readonly taking: TakingView }
-  | { readonly type: "answer"; readonly askId: number; readonly answer: CabinetAnswer }
-  | { readonly type: "failed"; readonly askId: number; readonly problem: Problem }
-  | { readonly type: "next-frame" }
-  | { readonly type: "superseded" }
-  | { readonly type: "problem"; readonly problem: Problem };
+  | AnsweringMessage<CabinetAnswer>;
 
-const SERVER_MESSAGES = [
+/** @throws ZodError for what is no message of this terminal's. */
+export const cabinetServerMessage = serverMessageReader<CabinetServerMessage>([
   "surroundings",
   "cabinet",
   "samples",
   "taking",
-  "answer",
-  "failed",
-  "next-frame",
-  "superseded",
-  "problem",
-] as const satisfies readonly CabinetServerMessage["type"][];
-const serverMessageKind = z.looseObject({ type: z.enum(SERVER_MESSAGES) });
-
-/** @throws ZodError for what is no message of this terminal's. */
-export function cabinetServerMessage(json: string): CabinetServerMessage {
-  // The one place where the page takes the terminal's word for the rest of a message.
-  return serverMessageKind.parse(JSON.parse(json)) as unknown as CabinetServerMessage;
-}
+]);
 
 // Alarms, on every page.
 

@@ -20,6 +20,7 @@ import { isLoopback } from "./request-guard.ts";
 
 const CLOSE_UNSUPPORTED = 1011;
 const CLOSE_POLICY = 1008;
+/** Samples of about four days, and alarms of more. */
 const HISTORY_COUNT_MAX = 100;
 
 /**

@@ -3,6 +3,7 @@ import type { z } from "zod";
 import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { CabinetView } from "../sample-cabinet/cabinet-port.ts";
+import type { SigningHint } from "../signatures/signature-port.ts";
 import { CabinetActs } from "./cabinet-acts.ts";
 import {
   type CabinetCommand,
@@ -71,6 +72,11 @@ export class CabinetScreens {
 
   surroundingsChanged(): void {
     if (this.#pages.active !== undefined) send(this.#pages.active, this.#options.surroundings());
+  }
+
+  /** To whoever signs by face: the page shows it while it looks for one. */
+  showHint(hint: SigningHint | null): void {
+    if (this.#pages.active !== undefined) send(this.#pages.active, { type: "hint", hint });
   }
 
   cameraChanged(): void {

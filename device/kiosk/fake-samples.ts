@@ -10,7 +10,7 @@ import type {
   TakeCommand,
   TakingView,
 } from "../sample-cabinet/samples-port.ts";
-import type { SignatureDesk, SignOutcome } from "../signatures/signature-port.ts";
+import type { SignatureDesk, SigningHint, SignOutcome } from "../signatures/signature-port.ts";
 import { CABINET_ID } from "./fake-cabinet.ts";
 import { Listeners } from "./fake-listeners.ts";
 
@@ -22,7 +22,7 @@ function fakeSample(nowMs: number, slotId: string, state: SampleState, dish = "�
   const ageMs = { keeping: 30, due: 50, overdue: 80, seized: 30, disposed: 60, voided: 1 }[state] * HOUR_MS;
   return {
     sampleId: `sample-${slotId}`,
-    seq: Number(slotId),
+    seq: 1000 - Number(slotId),
     meal: MEAL,
     dish: { dishId: `dish-${slotId}`, dishName: { zh: dish, en: "Braised pork" } },
     cabinetId: CABINET_ID,
@@ -108,15 +108,23 @@ export class FakeSamples implements Samples {
           { containerId: "none", name: { zh: "已去皮", en: "Tared" }, tareG: 0 },
           { containerId: "box", name: { zh: "留样盒", en: "Sample box" }, tareG: 40 },
         ],
+        label: { widthMm: LABEL.widthMm, heightMm: LABEL.heightMm },
       },
       clockTrusted: true,
     };
   }
 
-  history = ({ beforeSeq }: Parameters<Samples["history"]>[0]): readonly SampleView[] =>
-    [...this.stored, fakeSample(this.#clock.now(), "9", "disposed")]
-      .toSorted((a, b) => b.seq - a.seq)
-      .filter(({ seq }) => seq < (beforeSeq ?? Number.MAX_SAFE_INTEGER));
+  /** What has gone: as many as the test says. */
+  goneCount = 1;
+  history({ beforeSeq, countMax }: Parameters<Samples["history"]>[0]): readonly SampleView[] {
+    const gone = Array.from({ length: this.goneCount }, (_, index) => ({
+      ...fakeSample(this.#clock.now(), "9", "disposed"),
+      sampleId: `gone-${index + 1}`,
+      seq: 900 - index,
+    }));
+    const all = [...this.stored, ...gone];
+    return all.filter(({ seq }) => beforeSeq === null || seq < beforeSeq).slice(0, countMax);
+  }
   hasPhoto = (sha256: string): boolean =>
     [...this.stored].some(({ photo }) => photo?.photoSha256 === sha256 || photo?.thumbnailSha256 === sha256);
 
@@ -193,8 +201,8 @@ const LABEL = {
   code: "CE-SAMPLE:sample-5",
   qrSvg: "<svg/>",
   html: "<!doctype html><title>label</title><style>body{margin:2mm;font:4mm sans-serif}</style><h1>清炒时蔬</h1><p>2026-09-01 午餐</p>",
-  widthMm: 60,
-  heightMm: 40,
+  widthMm: 50,
+  heightMm: 30,
 };
 
 /** Two keepers and a manager; the PIN of each is 1357. */
@@ -207,7 +215,10 @@ export class FakeSignatures implements SignatureDesk {
     if (pin !== "1357") return { kind: "wrong", attemptsLeft: 4 };
     return { kind: "signed", signature: { operatorId, displayName: signer.displayName, by: "pin" } };
   }
-  byFace({ signal }: Parameters<SignatureDesk["byFace"]>[0]): Promise<SignOutcome> {
+  /** Says what the camera would, while somebody is looked for. */
+  hint: (hint: SigningHint | null) => void = () => {};
+  byFace({ signal, onHint }: Parameters<SignatureDesk["byFace"]>[0]): Promise<SignOutcome> {
+    this.hint = (hint) => onHint?.(hint);
     return new Promise((resolve) => {
       signal.addEventListener("abort", () => resolve({ kind: "not-recognised", reason: "cancelled" }));
     });

@@ -15,6 +15,7 @@ import { FAKE_PHOTO, FAKE_THUMBNAIL, FakeReceiving } from "./fake-receiving.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
 import { FakeSamples, FakeSignatures } from "./fake-samples.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
+import { watchSignatures } from "./signature-watch.ts";
 
 /**
  * A terminal of stand-ins, for the tests of the kiosk alone: each port remembers what it was asked and shows what the
@@ -84,7 +85,13 @@ export class FakeSync {
   }
 }
 
-export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind; isDemo?: boolean }) {
+export interface FakeWorldOptions {
+  readonly clock: Clock;
+  readonly cameraKind?: CameraKind;
+  readonly isDemo?: boolean;
+}
+
+export function createFakeWorld(options: FakeWorldOptions) {
   const servingLine = new FakeServingLine();
   const roster = new FakeRoster();
   const templateStore = new FakeTemplateStore(roster);
@@ -102,6 +109,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
   const cabinets = new FakeCabinets();
   const samples = new FakeSamples(options.clock);
   const signatures = new FakeSignatures();
+  const signing = watchSignatures(signatures);
   const fridge = { isDoorOpen: false, isCompressorOn: true, isProbeUnplugged: false };
   const goods = { grams: 0, isShaken: false, isPlugged: true, scanned: [] as string[] };
   const photos = new Map<string, Uint8Array>([
@@ -135,7 +143,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     cabinets: {
       cabinets,
       samples,
-      signatures,
+      signatures: signing.desk,
       seesSamples: true,
       operatorName: (operatorId) =>
         signatures.signers().find((each) => each.operatorId === operatorId)?.displayName ?? null,
@@ -151,6 +159,7 @@ export function createFakeWorld(options: { clock: Clock; cameraKind?: CameraKind
     sync,
     camera,
     onSighting: sightings.add,
+    onSigningHint: signing.onHint,
     engine: {
       model: "pair-704",
       embeddingLength: 704,

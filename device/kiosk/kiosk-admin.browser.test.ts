@@ -1,59 +1,35 @@
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/end-to-end/browser.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
-import { SystemClock } from "../platform/system-clock.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
-import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
-import type { KioskServer } from "./kiosk-ports.ts";
-import { createKioskServer } from "./kiosk-server.ts";
+import type { FakeWorld } from "./fake-world.ts";
+import { FIND_MISFITS } from "./page-misfits.ts";
 
 /** The operator's page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", () => {
-  let folder = "";
-  let uiFolder = "";
-  let browser: Browser;
+  const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
-  let server: KioskServer;
   let page: Page;
+  let url = "";
+  let folder = "";
   let complaints: string[];
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "canteen-admin-"));
-    uiFolder = await buildUi();
-    browser = await openBrowser(await makeWebcamFile(folder));
-  });
-  afterAll(async () => {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
-    await rm(uiFolder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    world = createFakeWorld({ clock: new SystemClock() });
-    server = createKioskServer(world.serverOptions(uiFolder));
-    const { url } = await server.start();
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    page = await context.newPage();
-    complaints = complaintsOf(page);
+    ({ world, page, url, folder, complaints } = await start({}));
     await page.goto(`${url}/admin`);
     await page.waitForSelector('[data-testid="sign-in"]');
-  });
-  afterEach(async () => {
-    await page.context().close();
-    await server.close();
-    world.metrics.close();
-    expect(complaints).toEqual([]);
   });
 
   const part = (id: string) => page.getByTestId(id);
   const text = (id: string): Promise<string> => part(id).innerText();
   const signIn = async (operatorId: string, pin = "135790"): Promise<void> => {
-    await part("operator-id").fill(operatorId);
+    if (operatorId === "locked") await part("operator-id").fill(operatorId);
+    else await part(`choice-${operatorId}`).click();
     for (const digit of pin) await part(`pad-${digit}`).click();
     await part("pad-confirm").click();
   };
@@ -277,6 +253,28 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     await part("tab-charges").click();
     await part("sign-in").waitFor();
     complaints.splice(0);
+  });
+
+  it("offers everybody's name to a finger, however many there are", async () => {
+    for (let count = 3; count <= 24; count += 1) {
+      const operatorId = `o${count}`;
+      await world.operators.add({ operatorId, displayName: `操作员 ${count}`, role: "cashier" });
+    }
+    await page.reload();
+    await part("choice-o24").waitFor();
+    for (const [width, height] of [
+      [1280, 800],
+      [1920, 1080],
+    ] as const) {
+      await page.setViewportSize({ width, height });
+      expect(await page.evaluate(FIND_MISFITS)).toEqual([]);
+      const pad = await part("pad-confirm").boundingBox();
+      expect((pad?.y ?? height) + (pad?.height ?? 0)).toBeLessThanOrEqual(height);
+      const pictures = process.env["CANTEEN_SCREENSHOTS"];
+      if (pictures !== undefined) await page.screenshot({ path: join(pictures, `sign-in-${width}.png`) });
+    }
+    await signIn("o24");
+    expect(await text("operator")).toContain("操作员 24");
   });
 
   it("speaks English too", async () => {

@@ -1,16 +1,13 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildUi, complaintsOf, openBrowser } from "../../test/end-to-end/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
-import { SystemClock } from "../platform/system-clock.ts";
 import { epochMs, milliC } from "../platform/units.ts";
 import { fakeAlarm } from "./fake-cabinet.ts";
 import { ENOUGH } from "./fake-samples.ts";
-import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
-import type { KioskServer } from "./kiosk-ports.ts";
-import { createKioskServer } from "./kiosk-server.ts";
+import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
 const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
@@ -22,36 +19,16 @@ const SIZES = [
 
 /** The cabinet's page and the alarms of every page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
-  let uiFolder = "";
-  let browser: Browser;
+  const start = kioskInBrowser({ hasWebcam: false });
   let world: FakeWorld;
-  let server: KioskServer;
   let page: Page;
   let url = "";
-  let complaints: string[];
 
   beforeAll(async () => {
-    uiFolder = await buildUi();
-    browser = await openBrowser();
     if (SCREENSHOTS !== undefined) await mkdir(SCREENSHOTS, { recursive: true });
   });
-  afterAll(async () => {
-    await browser.close();
-    await rm(uiFolder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    world = createFakeWorld({ clock: new SystemClock(), cameraKind: "folder", isDemo: true });
-    server = createKioskServer(world.serverOptions(uiFolder));
-    url = (await server.start()).url;
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-    page = await context.newPage();
-    complaints = complaintsOf(page);
-  });
-  afterEach(async () => {
-    await page.context().close();
-    await server.close();
-    world.metrics.close();
-    expect(complaints).toEqual([]);
+    ({ world, page, url } = await start({ cameraKind: "folder", isDemo: true }));
   });
 
   const part = (id: string) => page.getByTestId(id);
@@ -271,5 +248,106 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
       { act: "calibrate", what: { probeId: "air", offsetMilliC: -200 } },
     ]);
     expect(world.signatures.rights).toEqual(["override"]);
+  });
+
+  it("says to whoever signs by face how to be recognised", async () => {
+    world.cabinets.alarm();
+    await open();
+    await part("alarm-screen-go").click();
+    await part("alarm-high").click();
+    await part("choice-repair-called").click();
+    await part("sign-face").click();
+    await part("sign-hint").waitFor();
+    expect(await part("sign-hint").innerText()).toContain("请看镜头");
+    world.signatures.hint("come-closer");
+    await page.waitForSelector('[data-testid="sign-hint"][data-hint="come-closer"]');
+    expect(await part("sign-hint").innerText()).toContain("请靠近一点");
+    await picture("sign-face-zh");
+    await part("sign-stop-looking").click();
+    await part("sign-outcome").waitFor();
+    expect(world.cabinets.asked).toEqual([]);
+  });
+
+  it("keeps an alarm quiet until an end, with a reason and a name", async () => {
+    world.cabinets.alarm({ level: "critical" });
+    await open();
+    await part("alarm-screen-go").click();
+    await part("alarm-high").click();
+    await part("shelve").click();
+    await picture("shelve-time-zh");
+    await part("choice-120").click();
+    await part("reason-0").click();
+    await picture("shelve-why-zh");
+    await part("words-next").click();
+    await sign("m1");
+    await part("sign-dialog").waitFor({ state: "hidden" });
+    expect(world.cabinets.asked).toMatchObject([
+      { act: "shelve", what: { key: fakeAlarm().key, durationMs: 7_200_000 } },
+    ]);
+    expect(world.signatures.rights).toEqual(["override"]);
+    const shelved = { untilMs: epochMs(NOON + 7_200_000), operatorId: "m1", reason: "维修中" };
+    world.cabinets.show({ alarms: [fakeAlarm({ state: "shelved", shelved })], level: null });
+    await page.waitForSelector('[data-testid="alarm-high"][data-state="shelved"]');
+    expect(await part("alarm-high").innerText()).toMatch(/14:00.*李老师/s);
+    await picture("shelved-zh");
+    await part("alarm-high").click();
+    await part("unshelve").click();
+    await sign("k1");
+    await part("sign-dialog").waitFor({ state: "hidden" });
+    expect(world.cabinets.asked.at(-1)?.act).toBe("unshelve");
+  });
+
+  it("defrosts for a time, and takes a cabinet or a probe out of service with a reason", async () => {
+    await open();
+    await part("act-care").click();
+    await part("choice-defrost").click();
+    await picture("defrost-zh");
+    await part("choice-30").click();
+    await sign("k1");
+    await part("sign-dialog").waitFor({ state: "hidden" });
+    for (const what of ["out", "out food"]) {
+      await part("act-care").click();
+      await part(`choice-${what}`).click();
+      await part("reason-0").click();
+      if (what === "out") await picture("out-of-service-zh");
+      await part("care-next").click();
+      await sign("m1");
+      await part("sign-dialog").waitFor({ state: "hidden" });
+    }
+    expect(world.cabinets.asked).toMatchObject([
+      { act: "defrost", what: { durationMs: 1_800_000 } },
+      { act: "out-of-service", what: { probeId: null } },
+      { act: "out-of-service", what: { probeId: "food" } },
+    ]);
+    expect(world.signatures.rights).toEqual(["keep", "override", "override"]);
+  });
+
+  it("strikes a sample with a reason and two names, and prints its label at its own size", async () => {
+    await open();
+    await part("slot-1").click();
+    await part("sample-label").click();
+    const label = page.frameLocator('[data-testid="label"]');
+    await label.getByText("清炒时蔬").waitFor();
+    const box = await part("label").evaluate((frame) => [frame.offsetWidth, frame.offsetHeight]);
+    // 50 × 30 mm at 96 pixels an inch; the frame is as large as the paper, so nothing of it is left out.
+    expect(box).toEqual([189, 113]);
+    await picture("label-zh");
+    await part("dialog-close").click();
+    await part("slot-1").click();
+    await part("sample-void").click();
+    await part("choice-wrong-dish").click();
+    await sign("k1");
+    await sign("m1");
+    await page.waitForSelector('[data-testid="slot-1"][data-state="empty"]');
+    expect(world.samples.asked.at(-1)).toMatchObject({ act: "void", reason: "wrong-dish" });
+  });
+
+  it("pages through samples that are long gone", async () => {
+    world.samples.goneCount = 150;
+    await open();
+    await part("act-history").click();
+    await part("history-more").click();
+    await part("history-more").waitFor({ state: "detached" });
+    expect(await part("history-list").locator(".line").count()).toBe(154);
   });
 });

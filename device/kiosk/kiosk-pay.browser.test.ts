@@ -1,60 +1,28 @@
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  buildUi,
-  complaintsOf,
-  makeWebcamFile,
-  openBrowser,
-  scanCard,
-} from "../../test/end-to-end/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { scanCard } from "../../test/end-to-end/browser.ts";
+import { type KioskInBrowser, kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
-import { SystemClock } from "../platform/system-clock.ts";
 import { epochMs, fen } from "../platform/units.ts";
 import { fakeLunch, fakeReceipt } from "./fake-checkout.ts";
-import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
-import type { KioskServer } from "./kiosk-ports.ts";
-import { createKioskServer } from "./kiosk-server.ts";
+import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
 /** The pay page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
-  let folder = "";
-  let uiFolder = "";
-  let browser: Browser;
+  const start = kioskInBrowser({ hasWebcam: true });
+  let kiosk: KioskInBrowser;
   let world: FakeWorld;
-  let server: KioskServer;
-  let url = "";
   let page: Page;
+  let url = "";
   let complaints: string[];
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "canteen-pay-"));
-    await mkdir(folder, { recursive: true });
-    uiFolder = await buildUi();
-    browser = await openBrowser(await makeWebcamFile(folder));
-  });
-  afterAll(async () => {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
-    await rm(uiFolder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    world = createFakeWorld({ clock: new SystemClock(), isDemo: true });
-    server = createKioskServer(world.serverOptions(uiFolder));
-    url = (await server.start()).url;
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    complaints = complaintsOf(page);
+    kiosk = await start({ isDemo: true });
+    ({ world, page, url, complaints } = kiosk);
     await page.goto(`${url}/pay`);
     await page.waitForSelector('[data-testid="pay-page"][data-view="idle"]');
-  });
-  afterEach(async () => {
-    await page.close();
-    await server.close();
-    world.metrics.close();
-    expect(complaints).toEqual([]);
   });
 
   const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
@@ -317,7 +285,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
   });
 
   it("lets only the newest window pay, and gives it back on request", async () => {
-    const second = await browser.newPage();
+    const second = await page.context().newPage();
     await second.goto(`${url}/pay`);
     await second.waitForSelector('[data-view="idle"]');
     await seen("view-superseded");
@@ -328,12 +296,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
   });
 
   it("says that the terminal does not answer, and comes back by itself", async () => {
-    const port = Number(new URL(url).port);
-    await server.close();
+    await kiosk.stopTerminal();
     await seen("view-connecting");
-    const options = world.serverOptions(uiFolder);
-    server = createKioskServer({ ...options, settings: { ...options.settings, port } });
-    await server.start();
+    await kiosk.startTerminal();
     await page.waitForSelector('[data-testid="pay-page"][data-connection="open"]');
     complaints.splice(0);
   });

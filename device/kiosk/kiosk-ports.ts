@@ -14,7 +14,7 @@ import type { Cabinets } from "../sample-cabinet/cabinet-port.ts";
 import type { Samples } from "../sample-cabinet/samples-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
-import type { SignatureDesk } from "../signatures/signature-port.ts";
+import type { SignatureDesk, SigningHint } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
 
 export type CameraKind = "browser" | "folder" | "http" | "v4l2";
@@ -165,6 +165,8 @@ export interface KioskServerOptions {
   readonly camera: KioskCamera;
   /** Face boxes for the picture on the pay page. @returns a function that unsubscribes. */
   readonly onSighting?: (listener: (sighting: FaceSighting) => void) => () => void;
+  /** What is said to whoever signs by face, for the page that they stand at. */
+  readonly onSigningHint?: (listener: (hint: SigningHint | null) => void) => () => void;
   readonly engine: EngineInfo;
   /** How sure a match must be here, and how that came about. */
   readonly recognition: () => RecognitionStatus;

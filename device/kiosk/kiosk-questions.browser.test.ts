@@ -1,17 +1,11 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "../../test/end-to-end/browser.ts";
+import type { Page } from "playwright-core";
+import { beforeEach, describe, expect, it } from "vitest";
+import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
-import { SystemClock } from "../platform/system-clock.ts";
 import { fen } from "../platform/units.ts";
 import type { CheckoutView } from "../serving-line/serving-line-port.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
-import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
-import type { KioskServer } from "./kiosk-ports.ts";
-import { createKioskServer } from "./kiosk-server.ts";
+import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
 const ASKING: CheckoutView = {
@@ -33,38 +27,15 @@ const CONFIRM: CheckoutView = {
 
 /** Questions and disputes on the pay page, in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it", () => {
-  let folder = "";
-  let uiFolder = "";
-  let browser: Browser;
+  const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
-  let server: KioskServer;
   let page: Page;
-  let complaints: string[];
+  let url = "";
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "canteen-ask-"));
-    uiFolder = await buildUi();
-    browser = await openBrowser(await makeWebcamFile(folder));
-  });
-  afterAll(async () => {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
-    await rm(uiFolder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    world = createFakeWorld({ clock: new SystemClock(), isDemo: false });
-    server = createKioskServer(world.serverOptions(uiFolder));
-    const { url } = await server.start();
-    page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    complaints = complaintsOf(page);
+    ({ world, page, url } = await start({}));
     await page.goto(`${url}/pay`);
     await page.waitForSelector('[data-testid="pay-page"][data-view="idle"]');
-  });
-  afterEach(async () => {
-    await page.close();
-    await server.close();
-    world.metrics.close();
-    expect(complaints).toEqual([]);
   });
 
   const text = (id: string): Promise<string> => page.getByTestId(id).innerText();

@@ -1,19 +1,11 @@
 // Over 400 lines because the scenes of the last test are those that every test here goes through.
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { Browser, Page } from "playwright-core";
+import type { Page } from "playwright-core";
 import sharp from "sharp";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import {
-  buildUi,
-  complaintsOf,
-  makeWebcamFile,
-  openBrowser,
-  scanCard,
-} from "../../test/end-to-end/browser.ts";
+import { beforeEach, describe, expect, it } from "vitest";
+import { scanCard } from "../../test/end-to-end/browser.ts";
+import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { hasTool } from "../../test/require-tool.ts";
-import { SystemClock } from "../platform/system-clock.ts";
 import type { ReceivingCommand } from "../receiving/receiving-port.ts";
 import {
   FAKE_PHOTO,
@@ -27,56 +19,47 @@ import {
   fakeScale,
   fakeWeighIn,
 } from "./fake-receiving.ts";
-import { createFakeWorld, type FakeWorld } from "./fake-world.ts";
-import type { KioskServer } from "./kiosk-ports.ts";
-import { createKioskServer } from "./kiosk-server.ts";
+import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
+
+/** Of a delivery that is being received: more of one product, another no longer. */
+const IN_USE = {
+  orderId: "veg",
+  version: 1,
+  supplier: { supplierId: "green", name: "绿源蔬菜" },
+  dueDate: "2026-09-01",
+  status: "open" as const,
+  lines: [fakeOrderLine("potato", "土豆", "50"), fakeOrderLine("cabbage", "大白菜", "40")],
+};
+const NEWEST = { ...IN_USE, version: 2, lines: [fakeOrderLine("potato", "土豆", "60")] };
+const [BEFORE, AFTER] = [IN_USE.lines[0] ?? null, NEWEST.lines[0] ?? null];
+const ORDER_CHANGE = {
+  inUse: IN_USE,
+  newest: NEWEST,
+  changes: [
+    { lineId: "potato", kind: "changed" as const, before: BEFORE, after: AFTER },
+    { lineId: "cabbage", kind: "removed" as const, before: IN_USE.lines[1] ?? null, after: null },
+  ],
+};
 
 /** The receiving page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", () => {
-  let folder = "";
-  let uiFolder = "";
-  let browser: Browser;
+  const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
-  let server: KioskServer;
-  let url = "";
   let page: Page;
+  let url = "";
   let complaints: string[];
 
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), "canteen-receive-"));
-    uiFolder = await buildUi();
-    browser = await openBrowser(await makeWebcamFile(folder));
-  });
-  afterAll(async () => {
-    await browser.close();
-    await rm(folder, { recursive: true, force: true });
-    await rm(uiFolder, { recursive: true, force: true });
-  });
   beforeEach(async () => {
-    world = createFakeWorld({ clock: new SystemClock(), isDemo: true });
+    ({ world, page, url, complaints } = await start({ isDemo: true }));
     const picture = await goodsPicture();
     world.photos.set(FAKE_PHOTO, picture);
     world.photos.set(FAKE_THUMBNAIL, picture);
-    server = createKioskServer(world.serverOptions(uiFolder));
-    url = (await server.start()).url;
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      reducedMotion: "reduce",
-    });
-    page = await context.newPage();
-    complaints = complaintsOf(page);
     await page.goto(`${url}/receive`);
-    await part("operator-id").fill("k1");
+    await part("choice-k1").click();
     for (const digit of "135790") await part(`pad-${digit}`).click();
     await part("pad-confirm").click();
     await page.waitForSelector('[data-testid="receive-page"][data-step="choosing"]');
-  });
-  afterEach(async () => {
-    await page.context().close();
-    await server.close();
-    world.metrics.close();
-    expect(complaints).toEqual([]);
   });
 
   const part = (id: string) => page.getByTestId(id);
@@ -267,25 +250,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
   });
 
   it("shows both versions of a changed order side by side, and nothing goes on before one is chosen", async () => {
-    const inUse = {
-      orderId: "veg",
-      version: 1,
-      supplier: { supplierId: "green", name: "绿源蔬菜" },
-      dueDate: "2026-09-01",
-      status: "open" as const,
-      lines: [fakeOrderLine("potato", "土豆", "50"), fakeOrderLine("cabbage", "大白菜", "40")],
-    };
-    const newest = { ...inUse, version: 2, lines: [fakeOrderLine("potato", "土豆", "60")] };
-    const [before, after] = [inUse.lines[0] ?? null, newest.lines[0] ?? null];
-    const orderChange = {
-      inUse,
-      newest,
-      changes: [
-        { lineId: "potato", kind: "changed" as const, before, after },
-        { lineId: "cabbage", kind: "removed" as const, before: inUse.lines[1] ?? null, after: null },
-      ],
-    };
-    world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery({ orderChange }) } });
+    world.receiving.show({
+      step: { kind: "delivery", delivery: fakeDelivery({ orderChange: ORDER_CHANGE }) },
+    });
     expect(await text("order-change")).toMatch(/50 kg[\s\S]*60 kg/);
     await part("use-version").click();
     expect(await lastCommand(1)).toEqual({ kind: "choose-order-version", version: 2 });
@@ -465,6 +432,51 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
       );
       weighing();
     },
+    "weighing-overload": async () => {
+      const gate = { kind: "waiting", reason: "overload" } as const;
+      world.receiving.weigh(fakeScale({ text: null, grams: null, netG: null, zero: false, gate }));
+      weighing();
+      await part("weight-word")
+        .getByText(/超载|overload/i)
+        .waitFor();
+    },
+    "weighing-below-min": async () => {
+      const gate = { kind: "waiting", reason: "below-min" } as const;
+      const change = { text: "0.060", grams: 60, netG: 60, zero: false, tared: true, gate };
+      world.receiving.weigh(fakeScale(change));
+      weighing(
+        fakeLine("pork", "冷冻去皮带骨猪前腿肉（精修 10 kg/箱）", {
+          receivedQuantity: "1250.5",
+          orderedQuantity: "1300",
+          verdict: "under",
+          weighIns: Array.from({ length: 7 }, (_, index) =>
+            fakeWeighIn({ weighInId: `w${index}`, isStruck: index === 2 }),
+          ),
+        }),
+      );
+      await part("weight-digits").getByText("0.060").waitFor();
+    },
+    "weighing-camera-lost": async () => {
+      world.receiving.weigh(fakeReady(25_040));
+      world.receiving.set({ camera: { kind: "lost", code: "camera-silent" } });
+      weighing();
+      await part("camera-lost").waitFor();
+    },
+    version: async () => {
+      const delivery = fakeDelivery({ orderChange: ORDER_CHANGE });
+      world.receiving.show({ step: { kind: "delivery", delivery } });
+    },
+    reject: async () => {
+      world.receiving.weigh(fakeReady(25_040));
+      weighing();
+      await part("reject-goods").click();
+    },
+    finish: async () => {
+      weighing(
+        fakeLine("potato", "土豆", { receivedQuantity: "46", verdict: "under", weighIns: [fakeWeighIn()] }),
+      );
+      await part("finish-line").click();
+    },
     taken: async () => {
       const line = fakeLine("potato", "土豆", {
         receivedQuantity: "25.04",
@@ -513,6 +525,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
         await page.setViewportSize({ width, height });
         for (const [scene, show] of Object.entries(SCENES)) {
           world.receiving.show(fakeReceivingView());
+          world.receiving.set({ camera: { kind: "ready" } });
           await show();
           await page.waitForLoadState("networkidle");
           if (pictures !== undefined)

@@ -71,6 +71,10 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
       picture = { jpeg, atMonoMs: clock.mono() };
     }),
     options.onSighting?.((sighting) => screens.showFaces(sighting)) ?? (() => {}),
+    options.onSigningHint?.((hint) => {
+      receivingScreens?.showHint(hint);
+      cabinetScreens?.showHint(hint);
+    }) ?? (() => {}),
     countCheckouts(servingLine, metrics),
   ];
   metrics.waitingCount(sync.status().waitingCount);

@@ -176,6 +176,7 @@ export const OPERATOR_ROUTES: readonly (readonly [string, string])[] = [
 export const OPEN_ROUTES: readonly (readonly [string, string])[] = [
   ["POST", "/api/operators/sign-in"],
   ["POST", "/api/operators/sign-out"],
+  ["GET", "/api/operators"],
   ["POST", "/api/demo/network"],
   ["POST", "/api/demo/next-person"],
   ["POST", "/api/demo/empty-camera"],

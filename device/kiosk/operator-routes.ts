@@ -3,6 +3,7 @@ import { signInBodySchema } from "./api-schema.ts";
 import type { KioskServerOptions } from "./kiosk-ports.ts";
 import { clearSessionCookie, setSessionCookie, tokenOf } from "./operator-session.ts";
 import { parseRequest, RequestProblem } from "./problems.ts";
+import { isLoopback } from "./request-guard.ts";
 
 /** Signing in and out. The token goes into the cookie only; a program may read it there. */
 export function operatorRoutes(server: FastifyInstance, { operators, settings }: KioskServerOptions): void {
@@ -25,6 +26,14 @@ export function operatorRoutes(server: FastifyInstance, { operators, settings }:
     clearSessionCookie(reply);
     return { kind: "done" };
   });
+
+  /**
+   * Whom to choose from at a screen without a keyboard. Told to a page at the terminal itself only: whoever stands there
+   * sees these people work; another machine types.
+   */
+  server.get("/api/operators", async (request) => ({
+    operators: isLoopback(request.socket.remoteAddress) ? operators.list() : [],
+  }));
 
   server.get("/api/operators/session", async (request) => {
     const token = tokenOf(request);

@@ -5,7 +5,7 @@ export const FIND_MISFITS = `(() => {
     const { width, height } = button.getBoundingClientRect();
     if (width < 63.5 || height < 63.5) found.push("small: " + button.innerText);
   }
-  for (const part of document.querySelectorAll(".result, .card.meal, .middle, .pay, .receive, .weighing, .left, .right, .top, .band, .demo, dialog")) {
+  for (const part of document.querySelectorAll(".result, .card.meal, .middle, .page-shell, .weighing, .left, .right, .page-top, .band, .demo-bar, dialog")) {
     if (part.scrollHeight > part.clientHeight + 1) found.push("cut off: " + part.className);
     if (part.scrollWidth > part.clientWidth + 1) found.push("too wide: " + part.className);
   }

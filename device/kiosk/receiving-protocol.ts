@@ -5,7 +5,14 @@ import type {
   ReceivingCommand,
   ReceivingView,
 } from "../receiving/receiving-port.ts";
-import type { cameraShownSchema, Problem, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
+import {
+  type AnsweringMessage,
+  cameraTroubleSchema,
+  previewMessageSchema,
+  serverMessageReader,
+  signerSchema,
+} from "./page-protocol.ts";
+import type { cameraShownSchema, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
 
 /**
  * What the receiving page and the terminal say to each other over `/ws/receiving`. What the page says is parsed here.
@@ -21,11 +28,6 @@ const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 /** Codes of a scanner: GS1 allows 74 characters, a QR of a delivery note a few more. */
 export const SCAN_LENGTH_MAX = 512;
 export const PACK_COUNT_MAX = 10_000;
-
-export const signerSchema = z.discriminatedUnion("by", [
-  z.strictObject({ by: z.literal("pin"), operatorId: id, pin: z.string().regex(/^\d{1,12}$/) }),
-  z.strictObject({ by: z.literal("face") }),
-]);
 
 const chosenTareSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("none") }),
@@ -90,9 +92,8 @@ export const receivingPageMessageSchema = z.discriminatedUnion("type", [
   z.strictObject({ type: z.literal("hello"), page: z.literal("receiving") }),
   /** `askId` comes back with the answer; the page counts them. */
   z.strictObject({ type: z.literal("command"), askId: z.int().min(0), command: receivingCommandSchema }),
-  /** Pictures of the terminal's own camera are wanted, or no more: only while somebody looks at them. */
-  z.strictObject({ type: z.literal("preview"), isOn: z.boolean() }),
-  z.strictObject({ type: z.literal("camera-trouble"), reason: z.enum(["denied", "none", "busy", "failed"]) }),
+  previewMessageSchema,
+  cameraTroubleSchema,
 ]);
 export type ReceivingPageMessage = z.input<typeof receivingPageMessageSchema>;
 
@@ -130,39 +131,17 @@ export type ReceivingServerMessage =
   | ReceivingSurroundings
   | { readonly type: "view"; readonly view: ReceivingView }
   | { readonly type: "live"; readonly live: LiveReceiving }
-  | { readonly type: "answer"; readonly askId: number; readonly answer: ReceivingAnswer }
-  /** The command was not even asked of the terminal, or it failed; `problem` without an id is of no command. */
-  | { readonly type: "failed"; readonly askId: number; readonly problem: Problem }
-  | { readonly type: "next-frame" }
-  | { readonly type: "superseded" }
-  | { readonly type: "problem"; readonly problem: Problem };
+  | AnsweringMessage<ReceivingAnswer>;
 
-const SERVER_MESSAGES = [
+/** @throws ZodError for what is no message of this terminal's. */
+export const receivingServerMessage = serverMessageReader<ReceivingServerMessage>([
   "surroundings",
   "view",
   "live",
-  "answer",
-  "failed",
-  "next-frame",
-  "superseded",
-  "problem",
-] as const satisfies readonly ReceivingServerMessage["type"][];
-const serverMessageKind = z.looseObject({ type: z.enum(SERVER_MESSAGES) });
-
-/** @throws ZodError for what is no message of this terminal's. */
-export function receivingServerMessage(json: string): ReceivingServerMessage {
-  // The one place where the page takes the terminal's word for the rest of a message.
-  return serverMessageKind.parse(JSON.parse(json)) as unknown as ReceivingServerMessage;
-}
+]);
 
 export const hashParamsSchema = z.strictObject({ sha256: z.string().regex(/^[0-9a-f]{64}$/) });
 export const signersQuerySchema = z.strictObject({ what: z.enum(["override", "delivery"]) });
-export const signersAnswerSchema = z.object({
-  signers: z
-    .array(z.object({ operatorId: z.string(), displayName: z.string(), faceKnown: z.boolean() }))
-    .readonly(),
-});
-export type SignerShown = z.output<typeof signersAnswerSchema>["signers"][number];
 export const stockAnswerSchema = z.object({
   stock: z
     .array(

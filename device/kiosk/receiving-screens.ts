@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { Receiving, ReceivingCommand } from "../receiving/receiving-port.ts";
 import type { Operator, Operators } from "../security/operators-port.ts";
+import type { SigningHint } from "../signatures/signature-port.ts";
 import type { KioskCamera } from "./kiosk-ports.ts";
 import { RECEIVING_ROLES } from "./operator-session.ts";
 import { PacedSender } from "./paced-sender.ts";
@@ -74,6 +75,11 @@ export class ReceivingScreens {
     const { active } = this.#pages;
     if (active !== undefined && this.#operator !== undefined)
       send(active, this.#options.surroundings(this.#operator));
+  }
+
+  /** To whoever signs by face: the page shows it while it looks for one. */
+  showHint(hint: SigningHint | null): void {
+    if (this.#pages.active !== undefined) send(this.#pages.active, { type: "hint", hint });
   }
 
   cameraChanged(): void {

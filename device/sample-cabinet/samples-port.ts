@@ -121,6 +121,8 @@ export interface SamplesView {
     readonly keepHours: number;
     readonly graceMs: number;
     readonly containers: readonly SampleContainer[];
+    /** The size of the paper in the label printer. */
+    readonly label: { readonly widthMm: number; readonly heightMm: number };
   };
   /** False: the clock is not believed, so meals are not checked and hours are counted by what can be proven. */
   readonly clockTrusted: boolean;

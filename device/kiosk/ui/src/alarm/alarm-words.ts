@@ -16,7 +16,7 @@ export function durationText(ms: number): string {
   if (minutes < 1) return t("cabinet.time.seconds", { count: Math.max(0, Math.round(ms / 1000)) });
   if (minutes < 60) return t("cabinet.time.minutes", { count: minutes });
   // Of half a day and more nobody needs the minutes.
-  if (minutes >= WHOLE_HOURS_MINUTES)
+  if (minutes >= WHOLE_HOURS_MINUTES || minutes % 60 === 0)
     return t("cabinet.time.wholeHours", { hours: Math.round(minutes / 60) });
   return t("cabinet.time.hours", { hours: Math.floor(minutes / 60), minutes: minutes % 60 });
 }

@@ -1,4 +1,4 @@
-import { computed, type InjectionKey, inject, type Ref, shallowRef } from "vue";
+import { type InjectionKey, inject, type Ref } from "vue";
 import { useI18n } from "vue-i18n";
 import type {
   LiveReceiving,
@@ -8,38 +8,23 @@ import type {
   ReceivingCommand,
   ReceivingView,
 } from "../../../../receiving/receiving-port.ts";
+import type { SignerShown } from "../../../page-protocol.ts";
 import type { Problem } from "../../../protocol.ts";
-import {
-  type ReceivingSurroundings,
-  type SignerShown,
-  signersAnswerSchema,
-} from "../../../receiving-protocol.ts";
-import { call, problemOf } from "../terminal/api.ts";
+import type { ReceivingSurroundings } from "../../../receiving-protocol.ts";
 import type { CameraFeed } from "../terminal/camera-feed.ts";
-import { chosen } from "../texts/i18n.ts";
+import { type PageDesk, usePageDesk, useSignWords } from "../terminal/page-desk.ts";
 import type { ReceivingSocket } from "./receiving-socket.ts";
 
 /** What every part of the receiving page may look at and do; provided once by ReceivingDesk. */
-export interface Desk {
+export interface Desk extends PageDesk<ReceivingCommand, ReceivingAnswer> {
   readonly view: Readonly<Ref<ReceivingView>>;
   readonly live: Readonly<Ref<LiveReceiving | null>>;
   readonly surroundings: Readonly<Ref<ReceivingSurroundings>>;
   readonly feed: CameraFeed;
-  /** A command is on its way. */
-  readonly isAsking: Readonly<Ref<boolean>>;
-  readonly notice: Readonly<Ref<Notice | null>>;
-  /** Does it, and shows a refusal in words. @returns null after a failure. */
-  act(command: ReceivingCommand): Promise<ReceivingAnswer | null>;
-  tell(notice: Notice): void;
   /** Who could sign that now. */
   signers(what: "override" | "delivery"): Promise<readonly SignerShown[]>;
-  preview(isOn: boolean): void;
   expired(): void;
-}
-
-export interface Notice {
-  readonly tone: "ok" | "no";
-  readonly text: string;
+  tellProblem(problem: Problem): void;
 }
 
 export const DESK: InjectionKey<Desk> = Symbol("receiving desk");
@@ -48,8 +33,6 @@ export function useDesk(): Desk {
   if (desk === undefined) throw new Error("no receiving desk above this part");
   return desk;
 }
-
-const NOTICE_MS = 6000;
 
 export function createDesk(
   socket: ReceivingSocket,
@@ -62,55 +45,26 @@ export function createDesk(
   },
 ): Desk {
   const { t } = useI18n();
-  const asking = shallowRef(0);
-  const notice = shallowRef<Notice | null>(null);
-  let timer = 0;
-  const tell = (shown: Notice): void => {
-    notice.value = shown;
-    window.clearTimeout(timer);
-    timer = window.setTimeout(() => {
-      notice.value = null;
-    }, NOTICE_MS);
+  const refusalOf = (answer: ReceivingAnswer): string | null => {
+    if (answer.kind !== "refused") return null;
+    const gate = answer.gate === undefined ? "" : t(`receive.gate.${answer.gate}`);
+    return t(`receive.refused.${answer.reason}`, { gate });
   };
-  const tellProblem = (problem: Problem): void => {
-    if (problem.code === "sign-in-needed") heard.onExpired();
-    else tell({ tone: "no", text: `${chosen(problem.message)}：${chosen(problem.hint)}` });
-  };
+  const signersPath = "/receiving/signers";
+  const desk = usePageDesk(socket, { refusalOf, signersPath, onExpired: heard.onExpired });
   return {
+    ...desk,
     view,
     live: socket.live,
     surroundings,
     feed,
-    isAsking: computed(() => asking.value > 0),
-    notice,
-    tell,
-    preview: socket.preview,
     expired: heard.onExpired,
     async act(command) {
-      notice.value = null;
-      asking.value += 1;
-      const answer = await socket.ask(command).finally(() => {
-        asking.value -= 1;
-      });
-      if (answer.kind === "failed") {
-        tellProblem(answer.problem);
-        return null;
-      }
-      if (answer.kind === "closed") heard.onClosed(answer.outcome);
-      if (answer.kind === "refused") {
-        const gate = answer.gate === undefined ? "" : t(`receive.gate.${answer.gate}`);
-        tell({ tone: "no", text: t(`receive.refused.${answer.reason}`, { gate }) });
-      }
+      const answer = await desk.act(command);
+      if (answer?.kind === "closed") heard.onClosed(answer.outcome);
       return answer;
     },
-    async signers(what) {
-      try {
-        return (await call("GET", `/receiving/signers?what=${what}`, signersAnswerSchema)).signers;
-      } catch (error) {
-        tellProblem(problemOf(error));
-        return [];
-      }
-    },
+    signers: (what) => desk.signersFor(`what=${what}`),
   };
 }
 
@@ -122,20 +76,8 @@ export function scaleInUse(live: LiveReceiving | null, scaleId: string | null): 
 
 /** What became of a signature, in words; null when it was given. */
 export function useSignOutcome(): (answer: ReceivingAnswer | null) => string | null {
-  const { t } = useI18n();
-  return (answer) => {
-    if (answer?.kind !== "not-signed") return null;
-    const { outcome } = answer;
-    switch (outcome.kind) {
-      case "wrong":
-        return t("sign.outcome.wrong", { count: outcome.attemptsLeft });
-      case "locked":
-        return t("sign.outcome.locked", { minutes: Math.ceil(outcome.waitMs / 60_000) });
-      case "refused":
-      case "not-recognised":
-        return t(`sign.outcome.${outcome.reason}`);
-    }
-  };
+  const words = useSignWords("sign.outcome.same-person");
+  return (answer) => (answer?.kind === "not-signed" ? words(answer.outcome) : null);
 }
 
 /** A photo's two hashes and what to say where there is none. */

@@ -1,4 +1,6 @@
 import { onScopeDispose, type Ref, ref, type ShallowRef, shallowRef } from "vue";
+import type { SigningHint } from "../../../../signatures/signature-port.ts";
+import type { AnsweringMessage } from "../../../page-protocol.ts";
 import type { Problem } from "../../../protocol.ts";
 import type { PictureLink } from "./camera-feed.ts";
 
@@ -133,9 +135,6 @@ export interface NotAnswered {
   readonly kind: "failed";
   readonly problem: Problem;
 }
-type Answered<Answer> =
-  | { readonly type: "answer"; readonly askId: number; readonly answer: Answer }
-  | { readonly type: "failed"; readonly askId: number; readonly problem: Problem };
 
 /** What a page whose commands are answered one by one has of its link. */
 export interface PageSocket<Command, Answer> extends PictureLink {
@@ -147,10 +146,12 @@ export interface PageSocket<Command, Answer> extends PictureLink {
   /** Whether pictures of the terminal's own camera are wanted. */
   preview(isOn: boolean): void;
   takeOver(): void;
+  /** What whoever signs by face now may do to be recognised. */
+  readonly signingHint: Readonly<Ref<SigningHint | null>>;
 }
 interface AskingLink<Command, Answer> extends PageSocket<Command, Answer> {
   opened(): void;
-  hear(message: HeardByAll | Answered<Answer>): void;
+  hear(message: AnsweringMessage<Answer>): void;
 }
 
 export function useAskingLink<PageName extends string, Command, Answer>(options: {
@@ -159,6 +160,7 @@ export function useAskingLink<PageName extends string, Command, Answer>(options:
   readonly onText: (json: string) => void;
 }): AskingLink<Command, Answer> {
   const waiting = new Map<number, (answer: Answer | NotAnswered) => void>();
+  const signingHint = shallowRef<SigningHint | null>(null);
   let askCount = 0;
   const settle = (askId: number, answer: Answer | NotAnswered): void => {
     waiting.get(askId)?.(answer);
@@ -170,15 +172,27 @@ export function useAskingLink<PageName extends string, Command, Answer>(options:
   >({
     ...options,
     onClosed() {
+      signingHint.value = null;
       for (const askId of [...waiting.keys()]) settle(askId, { kind: "failed", problem: LOST });
     },
   });
   return {
     ...link,
+    signingHint,
     hear(message) {
-      if (message.type === "answer") settle(message.askId, message.answer);
-      else if (message.type === "failed") settle(message.askId, { kind: "failed", problem: message.problem });
-      else link.hear(message);
+      switch (message.type) {
+        case "answer":
+          settle(message.askId, message.answer);
+          break;
+        case "failed":
+          settle(message.askId, { kind: "failed", problem: message.problem });
+          break;
+        case "hint":
+          signingHint.value = message.hint;
+          break;
+        default:
+          link.hear(message);
+      }
     },
     ask: (command) =>
       new Promise((resolve) => {

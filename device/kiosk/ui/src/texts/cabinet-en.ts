@@ -195,7 +195,8 @@ export const cabinetEn: CabinetTexts = {
     history: {
       title: "History of samples and alarms",
       samples: "Samples",
-      alarms: "Alarms (7 days)",
+      alarms: "Alarms",
+      more: "Earlier ones",
       none: "Nothing yet",
       notAcked: "Nobody acknowledged",
     },

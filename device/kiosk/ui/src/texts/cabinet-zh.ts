@@ -193,7 +193,8 @@ export const cabinetZh = {
     history: {
       title: "留样和报警记录",
       samples: "样品",
-      alarms: "报警（7 天）",
+      alarms: "报警",
+      more: "更早的记录",
       none: "还没有记录",
       notAcked: "无人确认",
     },

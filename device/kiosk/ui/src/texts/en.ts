@@ -134,6 +134,7 @@ export const en: Texts = {
     title: "Terminal management",
     signIn: "Operator sign-in",
     operatorId: "Operator id",
+    operatorIdTyped: "Not in the list? Type the operator id",
     pin: "PIN",
     enter: "Sign in",
     signOut: "Sign out",

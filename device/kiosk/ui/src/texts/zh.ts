@@ -131,6 +131,7 @@ export const zh = {
     title: "终端管理",
     signIn: "操作员登录",
     operatorId: "工号",
+    operatorIdTyped: "名单里没有？用键盘输入工号",
     pin: "密码",
     enter: "登录",
     signOut: "退出",
