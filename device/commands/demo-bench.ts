@@ -23,7 +23,8 @@ export interface DemoOrders {
 }
 
 const GRAMS_MAX = 60_000;
-const DIVISION_G = 10;
+/** Fine enough for a food sample: its Min, 20 divisions, lies below 125 g. */
+const DIVISION_G = 5;
 const PROBE_PERIOD_MS = 1000;
 /** Cool enough for pork, too warm for chicken: so one sees both. */
 const PROBE_TEXT = "4.6\xb0C\r\n";
