@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
+import { hashOfEntry } from "../../device/journal/entry-hash.ts";
 import { temporaryFolder } from "../../device/journal/journal-fixture.ts";
 import type { JournalEntry } from "../../device/journal/journal-port.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
@@ -115,6 +116,17 @@ describe("JournalIntake", () => {
     expect(take(forged)).toMatchObject({ ackedSeq: 0, conflicts: [] });
     expect(db.prepare("SELECT damaged_count FROM device").pluck().get()).toBe(1);
     expect(take(...entries)).toMatchObject({ ackedSeq: 2 });
+  });
+
+  it("refuses a first entry that follows another one, and says which", () => {
+    const { take } = openIntake();
+    const { hash: _hash, ...fields } = { ...entry(plain(1), 1), prevHash: "ab".repeat(32) };
+    expect(take({ ...fields, hash: hashOfEntry(fields) })).toMatchObject({
+      ackedSeq: 0,
+      conflicts: [],
+      refused: [{ seq: 1, code: "hash-wrong" }],
+    });
+    expect(take(...plain(1))).toMatchObject({ ackedSeq: 1 });
   });
 
   it("has on the disk what a receipt says", () => {

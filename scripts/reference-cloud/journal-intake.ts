@@ -128,7 +128,7 @@ export class JournalIntake {
 
   #takeEntry(address: TerminalAddress, entry: Entry): "known" | "refused" {
     const { site, device } = address;
-    if (hashOf(entry) !== entry.hash) {
+    if (!isWhole(entry)) {
       // Damaged on its way or on the terminal's disk, or forged: as if it had not come. It is sent again, in case.
       this.#statements.countDamaged.run(site, device);
       return "refused";
@@ -209,8 +209,13 @@ export function refusedIn(entries: readonly Entry[]): Pick<ReceiptMessage, "refu
   return { refused: entries.slice(0, RANGES_MAX).map(({ seq }) => ({ seq, code: "hash-wrong" })) };
 }
 
+/** Whether its hash is its own, and it could stand where it says: before the first entry there is none. */
+export function isWhole(entry: Entry): boolean {
+  return hashOf(entry) === entry.hash && (entry.seq > 1 || entry.prevHash === ZERO_HASH);
+}
+
 /** SHA-256 over the other fields in canonical JSON (RFC 8785); written here anew, not taken from the terminal. */
-export function hashOf({ hash: _hash, ...fields }: Entry): string {
+function hashOf({ hash: _hash, ...fields }: Entry): string {
   return createHash("sha256")
     .update(canonicalize(fields) ?? "", "utf8")
     .digest("hex");

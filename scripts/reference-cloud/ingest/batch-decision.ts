@@ -24,7 +24,7 @@ const ZERO_HASH = "0".repeat(64);
  * Which entries of a batch are stored: those whose number is free and which join their neighbours' hashes. The same
  * rule as `JournalIntake`, apart from any database.
  *
- * @param entries whose hash is right.
+ * @param entries that are whole.
  * @param stored  what is there at each number of the batch and beside it; not changed.
  */
 export function decideBatch(

@@ -1,7 +1,7 @@
 import type { Pool, PoolClient } from "pg";
 import type { JournalBatchMessage, ReceiptMessage } from "../../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../../device/sync/topics.ts";
-import { hashOf, refusedIn } from "../journal-intake.ts";
+import { isWhole, refusedIn } from "../journal-intake.ts";
 import { decideBatch, type Entry, type StoredLink } from "./batch-decision.ts";
 
 const RANGES_MAX = 64;
@@ -41,7 +41,7 @@ export class PostgresIntake {
   /** @returns the receipt, once what it says is on the disk. @throws when the database cannot: nothing was stored. */
   async take(address: TerminalAddress, batch: JournalBatchMessage): Promise<ReceiptMessage> {
     // Hashed before the row is locked: it is most of the work.
-    const damaged = batch.entries.filter((entry) => hashOf(entry) !== entry.hash);
+    const damaged = batch.entries.filter((entry) => !isWhole(entry));
     const sound =
       damaged.length === 0 ? batch.entries : batch.entries.filter((entry) => !damaged.includes(entry));
     const client = await this.#pool.connect();
