@@ -50,6 +50,11 @@ export const samplesSchema = z.strictObject({
     .max(30 * 24 * HOUR_MS)
     .default(24 * HOUR_MS)
     .describe("After its hours a sample is reminded of; after this too it is an alarm."),
+  authorities: z
+    .array(z.string().trim().min(1).max(80))
+    .max(8)
+    .default(["市场监督管理局", "疾病预防控制中心", "教育局", "公安局"])
+    .describe("Who may seize samples, offered by name where there is no keyboard."),
   label: z
     .strictObject({
       widthMm: z.int().min(40).max(120).default(60).describe("Width of the label."),

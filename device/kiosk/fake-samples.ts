@@ -108,6 +108,7 @@ export class FakeSamples implements Samples {
           { containerId: "none", name: { zh: "已去皮", en: "Tared" }, tareG: 0 },
           { containerId: "box", name: { zh: "留样盒", en: "Sample box" }, tareG: 40 },
         ],
+        authorities: ["区市场监督管理局", "疾病预防控制中心"],
         label: { widthMm: LABEL.widthMm, heightMm: LABEL.heightMm },
       },
       clockTrusted: true,

@@ -210,7 +210,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await open();
     await part("slot-2").click();
     await part("sample-seize").click();
-    await part("custody-authority").fill("区市场监督管理局");
+    await part("choice-区市场监督管理局").click();
     await part("custody-officer").fill("张三");
     await part("custody-documentNumber").fill("2026-118");
     expect(await part("leave-next").isDisabled()).toBe(true);
@@ -220,7 +220,11 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await sign("k1");
     await sign("m1");
     await page.waitForSelector('[data-testid="slot-2"][data-state="empty"]');
-    expect(world.samples.asked.at(-1)).toMatchObject({ act: "seize", sealNumber: "F-0042" });
+    expect(world.samples.asked.at(-1)).toMatchObject({
+      act: "seize",
+      authority: "区市场监督管理局",
+      sealNumber: "F-0042",
+    });
   });
 
   it("draws the curve of a day", async () => {

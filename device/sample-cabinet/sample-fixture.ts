@@ -39,6 +39,7 @@ export const SETTINGS: SampleSettings = {
   graceMs: HOUR_MS / 2,
   aheadMs: 4 * HOUR_MS,
   disposeWithinMs: 24 * HOUR_MS,
+  authorities: ["区市场监督管理局"],
   label: { widthMm: 60, heightMm: 40 },
 };
 

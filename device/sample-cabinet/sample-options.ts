@@ -34,6 +34,8 @@ export interface SampleSettings {
   readonly aheadMs: number;
   /** After its hours a sample is reminded of for so long; then it is an alarm. */
   readonly disposeWithinMs: number;
+  /** Who may take samples along, to choose from; as the record names them. */
+  readonly authorities: readonly string[];
   readonly label: { readonly widthMm: number; readonly heightMm: number };
 }
 

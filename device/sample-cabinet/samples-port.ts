@@ -121,6 +121,8 @@ export interface SamplesView {
     readonly keepHours: number;
     readonly graceMs: number;
     readonly containers: readonly SampleContainer[];
+    /** Who may take samples along, to choose from: a canteen's screen has no keyboard. */
+    readonly authorities: readonly string[];
     /** The size of the paper in the label printer. */
     readonly label: { readonly widthMm: number; readonly heightMm: number };
   };

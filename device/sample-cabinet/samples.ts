@@ -59,7 +59,7 @@ class TerminalSamples implements Samples {
   view(): SamplesView {
     const { settings, clock, timeTrust } = this.#options;
     const clockTrusted = timeTrust.current() !== "unknown";
-    const { gramsMin, keepHours, graceMs, containers, label } = settings;
+    const { gramsMin, keepHours, graceMs, containers, authorities, label } = settings;
     return {
       cabinets: this.#views.cabinets(),
       missing: clockTrusted
@@ -68,7 +68,7 @@ class TerminalSamples implements Samples {
       toDispose: this.#views.toDispose(),
       seized: this.#views.seized(SEIZED_SHOWN_MAX),
       taking: this.#counter.view(),
-      rules: { gramsMin, keepHours, graceMs, containers, label },
+      rules: { gramsMin, keepHours, graceMs, containers, authorities, label },
       clockTrusted,
     };
   }

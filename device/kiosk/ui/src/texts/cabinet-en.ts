@@ -183,7 +183,7 @@ export const cabinetEn: CabinetTexts = {
       whyVoid: "What is wrong with the entry?",
       seizeTitle: "Seized: chain of custody",
       authority: "Authority",
-      officer: "Officer",
+      officer: "Officer or badge number",
       document: "Document number",
       seal: "Seal number",
       done: "{count} disposed of",

@@ -181,7 +181,7 @@ export const cabinetZh = {
       whyVoid: "哪里登记错了？",
       seizeTitle: "执法调取：交接信息",
       authority: "机关名称",
-      officer: "执法人员",
+      officer: "执法人员或证号",
       document: "文书编号",
       seal: "封条号",
       done: "已处置 {count} 份",
