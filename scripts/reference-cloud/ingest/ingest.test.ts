@@ -25,6 +25,8 @@ let device = 0;
 /** A connection of its own: another worker. */
 async function intake(): Promise<{ readonly pool: Pool; readonly intake: PostgresIntake }> {
   const pool = new Pool({ host: server.host, user: "postgres", database: "postgres", max: 4 });
+  // A connection that is still closing when the server stops is told so, and nobody waits for it any more.
+  pool.on("error", () => {});
   await createIngestTables(pool);
   onTestFinished(() => pool.end());
   return { pool, intake: new PostgresIntake(pool, () => NOW_MS) };
