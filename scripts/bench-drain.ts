@@ -6,7 +6,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -25,6 +25,7 @@ import { createSync } from "../device/sync/sync.ts";
 import { startMosquitto } from "../device/sync/testing/brokers.ts";
 import { FakeRoster } from "../device/sync/testing/fake-roster.ts";
 import { brokerSettings } from "../device/sync/testing/recording-link.ts";
+import { cpuSecondsOf } from "./process-cpu.ts";
 
 const clock = new SystemClock();
 const ids = idSource(clock, systemEntropy);
@@ -196,12 +197,6 @@ async function startCloud(
       await exited;
     },
   };
-}
-
-/** Fields 14 and 15 of proc_pid_stat(5), in hundredths of a second. */
-function cpuSecondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
 
 function textOf(rows: readonly DrainRow[]): string {

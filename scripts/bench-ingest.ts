@@ -6,7 +6,7 @@
 
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, readFileSync } from "node:fs";
+import { globSync } from "node:fs";
 import { loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
@@ -20,12 +20,11 @@ import { startMosquitto } from "../device/sync/testing/brokers.ts";
 import { FakeRoster } from "../device/sync/testing/fake-roster.ts";
 import { MemoryJournal } from "../device/sync/testing/memory-journal.ts";
 import { brokerSettings } from "../device/sync/testing/recording-link.ts";
+import { cpuSecondsOf } from "./process-cpu.ts";
 import { INITDB, startPostgres } from "./reference-cloud/testing/postgres-server.ts";
 
 const clock = new SystemClock();
 const ids = idSource(clock, systemEntropy);
-/** Of the field in proc_pid_stat(5). */
-const TICKS_PER_S = 100;
 
 const { values } = parseArgs({
   options: {
@@ -126,12 +125,6 @@ async function startWorker(port: number, host: string, name: string) {
       await exited;
     },
   };
-}
-
-/** Fields 14 and 15 of proc_pid_stat(5). */
-function cpuSecondsOf(pid: number): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-  return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
 }
 
 function textOf(): string {

@@ -5,13 +5,14 @@
  */
 
 import { spawn } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { loadavg } from "node:os";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { SystemClock } from "../device/platform/system-clock.ts";
 import { startMosquitto } from "../device/sync/testing/brokers.ts";
+import { cpuSecondsOf } from "./process-cpu.ts";
 import { simulateStorm } from "./storm/simulated-storm.ts";
 import { barsOf, svgOf } from "./storm/storm-chart.ts";
 import { StormCloud } from "./storm/storm-cloud.ts";
@@ -20,8 +21,6 @@ import type { StormCount } from "./storm/storm-terminals.ts";
 const clock = new SystemClock();
 const SAMPLE_MS = 1000;
 const WAIT_MS_MAX = 300_000;
-/** Of the field in proc_pid_stat(5). */
-const TICKS_PER_S = 100;
 /** As a link has it after its shortest life of a connection. */
 const STABLE_MS_MIN = 30_000;
 const CONNECT_WAIT_MS_MAX = 20_000;
@@ -92,11 +91,11 @@ async function realStorm() {
   try {
     await until(() => now().quiet >= count * 0.98 && now().connected === count);
     const beforeMade = now().made;
-    const cpuBefore = cpuSecondsOf(broker.pid());
+    const cpuBefore = brokerCpuSeconds(broker.pid());
     const idleFromMs = clock.mono();
     await clock.delay(Number(values["idle-s"]) * 1000 + 100);
     const idleCpuPercent =
-      (100 * (cpuSecondsOf(broker.pid()) - cpuBefore)) / ((clock.mono() - idleFromMs) / 1000);
+      (100 * (brokerCpuSeconds(broker.pid()) - cpuBefore)) / ((clock.mono() - idleFromMs) / 1000);
     const startMs = clock.mono();
     await broker.stop();
     const samples = sampling(startMs, () => (clock.mono() - startMs < downMs ? 0 : broker.pid()), now);
@@ -159,7 +158,7 @@ function sampling(startMs: number, brokerPid: () => number, now: () => StormCoun
   let pid = 0;
   const timer = clock.every(SAMPLE_MS, () => {
     const current = brokerPid();
-    const used = current === 0 ? 0 : cpuSecondsOf(current);
+    const used = current === 0 ? 0 : brokerCpuSeconds(current);
     const brokerCpuPercent = current === 0 || current !== pid ? 0 : Math.round(100 * (used - cpuSeconds));
     [cpuSeconds, pid] = [used, current];
     const { made, connected, quiet } = now();
@@ -176,11 +175,10 @@ async function until(condition: () => boolean): Promise<void> {
   }
 }
 
-/** Fields 14 and 15 of proc_pid_stat(5). */
-function cpuSecondsOf(pid: number): number {
+/** 0 for a broker that has just been killed. */
+function brokerCpuSeconds(pid: number): number {
   try {
-    const fields = readFileSync(`/proc/${pid}/stat`, "utf8").split(") ").at(-1)?.split(" ") ?? [];
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_S;
+    return cpuSecondsOf(pid);
   } catch {
     return 0;
   }

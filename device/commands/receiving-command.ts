@@ -1,13 +1,13 @@
-import { existsSync } from "node:fs";
-import { dirname, resolve } from "node:path";
+import { dirname } from "node:path";
 import type { Database } from "better-sqlite3";
 import { type Command, InvalidArgumentError } from "commander";
 import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { CanteenError } from "../platform/errors.ts";
-import { databaseFile, photoFolder } from "../terminal-database.ts";
+import { photoFolder } from "../terminal-database.ts";
 import { type CommandContext, EXIT, type JsonOption, withJsonOption } from "./command-context.ts";
+import { existingJournal, journalFileOf } from "./evidence-files.ts";
 import type { CheckState, FoundProof, Proof } from "./receiving-proof.ts";
-import { type ConfigOption, whichConfig, withConfigOption } from "./which-config.ts";
+import { type ConfigOption, withConfigOption } from "./which-config.ts";
 
 interface FolderOptions extends ConfigOption, JsonOption {
   readonly data?: string;
@@ -53,20 +53,7 @@ async function withDatabase<T>(
   context: CommandContext,
   work: (db: Database, folder: string) => T | Promise<T>,
 ): Promise<T> {
-  const folder =
-    options.data === undefined
-      ? whichConfig(options, context.io.folder).config.dataFolder
-      : resolve(context.io.folder, options.data);
-  const file = databaseFile(folder);
-  if (!existsSync(file))
-    throw new CanteenError(`there is no journal at ${file}`, {
-      code: "journal-missing",
-      retry: "after-operator",
-      hint: {
-        zh: `${file} 不存在：终端从未在此数据目录运行过，或目录写错了`,
-        en: `There is no ${file}: no terminal ever ran with this data folder, or the folder is wrong.`,
-      },
-    });
+  const file = existingJournal(journalFileOf(options, context));
   const { openSnapshot } = await import("../journal/verify.ts");
   const db = openSnapshot(file);
   try {
