@@ -38,6 +38,8 @@ export class CabinetScreens {
   readonly #unlink: readonly (() => void)[];
   readonly #changes: PacedSender;
   readonly #changedCabinets = new Set<string>();
+  /** A probe's reading alone does not read every slot again. */
+  #areSamplesChanged = false;
   /** What the page was told last, so that a scale's reading does not send every slot again. */
   #lastSamples = "";
   #lastTaking = "";
@@ -58,7 +60,10 @@ export class CabinetScreens {
         this.#changedCabinets.add(cabinetId);
         this.#changes.changed();
       }),
-      here.samples?.onChanged(() => this.#changes.changed()) ?? (() => {}),
+      here.samples?.onChanged(() => {
+        this.#areSamplesChanged = true;
+        this.#changes.changed();
+      }) ?? (() => {}),
     ];
   }
 
@@ -122,9 +127,10 @@ export class CabinetScreens {
     if (active?.isBehind === true) return false;
     if (active !== undefined) {
       for (const cabinetId of this.#changedCabinets) this.#sendCabinet(active, cabinetId);
-      this.#sendSamples(active);
+      if (this.#areSamplesChanged) this.#sendSamples(active);
     }
     this.#changedCabinets.clear();
+    this.#areSamplesChanged = false;
     return true;
   }
 
