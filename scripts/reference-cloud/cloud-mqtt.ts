@@ -160,6 +160,8 @@ export class CloudMqtt {
   }
 
   #onDown(): void {
+    // Wills that were due meanwhile are never heard when the broker itself went away.
+    this.#options.devices.forgetOnline();
     this.#outbox.clear();
     this.#rosterVersions.clear();
     this.#ordersRevisions.clear();

@@ -53,7 +53,7 @@ export class DeviceBook {
     this.#all = db.prepare("SELECT * FROM device ORDER BY site, device");
   }
 
-  /** After a start nobody is known to be there until they say so. */
+  /** After a start, and without a broker, nobody is known to be there until they say so. */
   forgetOnline(): void {
     this.#forget.run();
   }

@@ -86,6 +86,23 @@ describe.each(KINDS)("sync contract on $kind", ({ start, tools }) => {
     },
   );
 
+  it.skipIf(!here)("does not take a terminal for present that went while the broker was away", async () => {
+    const broker = await openBroker(start);
+    const { journal } = journalFixture();
+    const cloud = await openCloud(broker.port);
+    const isOnline = (): boolean => cloud.cloud.views.devices().some(({ online }) => online);
+    const terminal = openTerminal(journal, brokerSettings(broker.port));
+    await cloud.until(isOnline);
+    await broker.stop();
+    await terminal.close();
+    await cloud.until(({ mqtt }) => mqtt.state().connection !== "connected");
+    await broker.restart();
+    await cloud.connected();
+    expect(isOnline()).toBe(false);
+    openTerminal(journal, brokerSettings(broker.port));
+    await cloud.until(isOnline);
+  });
+
   it.skipIf(!here)(
     "gets everything across a line that drops, repeats and delays a third of the messages",
     async () => {

@@ -1,5 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import sharp from "sharp";
 import { stringify } from "yaml";
 import { verifyJournal } from "../../device/journal/verify.ts";
@@ -88,13 +89,17 @@ export class CardSchool {
     if (this.shown.length === 0) throw new Error("nobody could pay");
   }
 
-  /** Waits until the cloud's receipt covers the terminal's newest entry. @returns why it does not; null: it does. */
+  /**
+   * Waits until the cloud has what is in the terminal's journal now. Asks the file: what the cloud last heard of the
+   * terminal's newest entry may be from before a broken line. @returns why it does not; null: it does.
+   */
   async drained(waitMsMax = DRAIN_MS_MAX): Promise<string | null> {
+    const headSeq = newestSeq(this.database);
     const endMono = clock.mono() + waitMsMax;
     for (;;) {
       const [device] = this.cloud.views.devices();
-      if (device?.online === true && device.headSeq > 0 && device.ackedSeq >= device.headSeq) return null;
-      if (clock.mono() > endMono) return `not drained: ${JSON.stringify(device)}`;
+      if (device !== undefined && device.ackedSeq >= headSeq) return null;
+      if (clock.mono() > endMono) return `not drained to ${headSeq}: ${JSON.stringify(device)}`;
       await clock.delay(50);
     }
   }
@@ -123,6 +128,15 @@ export class CardSchool {
 
   async close(): Promise<void> {
     await this.cloud.close();
+  }
+}
+
+function newestSeq(file: string): number {
+  const db = new Database(file, { readonly: true });
+  try {
+    return (db.prepare("SELECT max(seq) AS seq FROM journal").get() as { seq: number | null }).seq ?? 0;
+  } finally {
+    db.close();
   }
 }
 
