@@ -77,7 +77,7 @@ describe("a scale that is unplugged", () => {
 });
 
 describe("a camera that is gone", () => {
-  test.each(["camera-lost", "no-frame", "photo-space-full", "picture-unreadable"] as const)(
+  test.each(["camera-lost", "no-frame", "photo-space-full", "picture-unreadable", "faces-unseen"] as const)(
     "%s: the weigh-in goes on only under a name, and says so",
     async (reason) => {
       const rig = await weighing();
