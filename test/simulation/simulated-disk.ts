@@ -87,13 +87,14 @@ export class SimulatedDisk {
   /**
    * The power goes. The next life finds what the disk model allows.
    * @param before the image from before the transaction that was under way; null when none was.
+   * @param now what had been written by then; default: what is there.
    */
-  cut(before: Image | null): void {
+  cut(before: Image | null, now = this.#image()): void {
     const from = this.folder;
-    const now = this.#image();
     // Asked again: a connection that was made weaker meanwhile has not synced since then, to be on the strict side.
     const base = this.#isFull() ? before : (this.#synced ?? before);
-    const left = base === null ? now : this.#torn(base, now);
+    const left =
+      base === null ? now : base.main.length === 0 ? this.#tornAtBirth(base, now) : this.#torn(base, now);
     this.#life += 1;
     mkdirSync(this.folder, { recursive: true });
     // Keys and photos survive whole; a lock goes with its process.
@@ -124,8 +125,8 @@ export class SimulatedDisk {
   }
 
   #image(): Image {
-    const log = `${this.file}-wal`;
-    return { main: readFileSync(this.file), log: existsSync(log) ? readFileSync(log) : Buffer.alloc(0) };
+    const bytesOf = (file: string): Buffer => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0));
+    return { main: bytesOf(this.file), log: bytesOf(`${this.file}-wal`) };
   }
 
   #backfill(): number {
@@ -147,6 +148,11 @@ export class SimulatedDisk {
     if (checkpointed && this.#chance.happens(0.5))
       return { main: this.#mixed(before.main, now.main), log: now.log };
     return { main: before.main, log: this.#mixed(before.log, now.log) };
+  }
+
+  /** That a new file has a log is synced, by a commit of its own, before the log is begun. */
+  #tornAtBirth(before: Image, now: Image): Image {
+    return this.#chance.happens(0.5) ? before : { main: now.main, log: this.#mixed(before.log, now.log) };
   }
 
   /** Of the sectors that differ, each is the old or the new one; a file that grew ends anywhere in between. */
