@@ -75,6 +75,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
       receivingScreens?.showHint(hint);
       cabinetScreens?.showHint(hint);
     }) ?? (() => {}),
+    options.faces?.onChange(() => screens.statusChanged()) ?? (() => {}),
     countCheckouts(servingLine, metrics),
   ];
   metrics.waitingCount(sync.status().waitingCount);
@@ -173,6 +174,7 @@ function statusOf(options: KioskServerOptions): StatusMessage {
   return {
     type: "status",
     line: options.servingLine.status(),
+    faces: options.faces?.state() ?? null,
     sync: options.sync.status(),
     camera: cameraShown(options),
     terminal: { site, device, zone, language },
