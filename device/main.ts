@@ -90,7 +90,8 @@ const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
 /**
  * Builds the terminal from its configuration and starts it: storage first, then the engine, the line, the cloud and
- * last the page, so that whatever is shown works. A failed start closes again what had been opened.
+ * last the page, so that whatever is shown works; only the enrolled faces come behind it (`engine.ready`). A failed start
+ * closes again what had been opened.
  * @throws CanteenError of any part: `data-folder-in-use`, `weights-changed`, `port-in-use`, `disk-full`, …
  */
 export async function startTerminal(options: TerminalOptions): Promise<Terminal> {
@@ -138,7 +139,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
 
   const seen = createTerminalCamera(config.camera, clock, entropy);
   teardown.add("camera", () => seen.camera.close());
-  const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
+  const frames = createFrameSource({
+    ...{ camera: seen.camera, engine: watched.engine, clock, logger },
+    faces: {
+      isLoading: () => engine.faces.state() !== null,
+      onChange: (listener) => engine.faces.onChange(listener),
+    },
+  });
   teardown.add("frame source", () => frames.close());
 
   // The page opens last and is asked who is signed in at it while the line already runs.
@@ -271,6 +278,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     onSighting: watched.onSighting,
     onSigningHint: signing.onHint,
     engine: engineInfo(engine, config.face),
+    faces: engine.faces,
     recognition: () => engine.recognition(),
     clockTrust: {
       current: () => store.timeTrust.current(),

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
-import { hasTool } from "../../test/require-tool.ts";
+import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
 import { epochMs, milliC } from "../platform/units.ts";
 import { fakeAlarm } from "./fake-cabinet.ts";
 import { ENOUGH } from "./fake-samples.ts";
@@ -19,7 +19,7 @@ const SIZES = [
 ];
 
 /** The cabinet's page and the alarms of every page in real Chromium, on stand-ins of the terminal's parts. */
-describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
+describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
   const start = kioskInBrowser({ hasWebcam: false });
   let world: FakeWorld;
   let page: Page;
@@ -56,13 +56,13 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
 
   it("shows temperatures, slots and what is missing, in both languages", async () => {
     await open();
-    expect(await part("probe-air").innerText()).toContain("4.1");
-    expect(await part("slot-3").getAttribute("data-state")).toBe("due");
-    expect(await part("slot-4").innerText()).toContain("逾期");
-    expect(await part("missing-lunch-soup").getAttribute("data-state")).toBe("missing");
+    await expect.poll(() => part("probe-air").innerText()).toContain("4.1");
+    await expect.poll(() => part("slot-3").getAttribute("data-state")).toBe("due");
+    await expect.poll(() => part("slot-4").innerText()).toContain("逾期");
+    await expect.poll(() => part("missing-lunch-soup").getAttribute("data-state")).toBe("missing");
     await picture("overview-zh");
     await part("language").click();
-    expect(await part("slot-4").innerText()).toContain("Overdue");
+    await expect.poll(() => part("slot-4").innerText()).toContain("Overdue");
     await picture("overview-en");
   });
 
@@ -105,9 +105,9 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
       level: "major",
     });
     await open();
-    expect(await part("forecast").innerText()).toMatch(/12 分钟后超过 8\.0 °C/);
-    expect(await part("probe-food").innerText()).toContain("探头无应答");
-    expect(await part("alarm-probe-fault").innerText()).toContain("王师傅");
+    await expect.poll(() => part("forecast").innerText()).toMatch(/12 分钟后超过 8\.0 °C/);
+    await expect.poll(() => part("probe-food").innerText()).toContain("探头无应答");
+    await expect.poll(() => part("alarm-probe-fault").innerText()).toContain("王师傅");
     await picture("trouble-zh");
     await part("language").click();
     await picture("trouble-en");
@@ -119,7 +119,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await picture("start-zh");
     world.cabinets.alarm();
     await part("alarm-screen").waitFor();
-    expect(await part("alarm-screen").innerText()).toContain("温度过高");
+    await expect.poll(() => part("alarm-screen").innerText()).toContain("温度过高");
     await picture("alarm-screen-zh");
     await part("alarm-screen-go").click();
     await part("cabinet-page").waitFor();
@@ -128,7 +128,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await part("choice-door-closed").click();
     await picture("sign-zh");
     await sign("k1", "9999");
-    expect(await part("sign-outcome").innerText()).toContain("4");
+    await expect.poll(() => part("sign-outcome").innerText()).toContain("4");
     for (const digit of "1357") await part(`pad-${digit}`).click();
     await part("pad-confirm").click();
     await page.waitForSelector('[data-testid="alarm-high"][data-state="acknowledged"]');
@@ -142,7 +142,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
         },
       },
     ]);
-    expect(await part("alarm-high").innerText()).toMatch(/已确认.*王师傅.*已关好柜门/s);
+    await expect.poll(() => part("alarm-high").innerText()).toMatch(/已确认.*王师傅.*已关好柜门/s);
   });
 
   it("leaves the pay page free: a critical alarm is a band there, which can be silenced", async () => {
@@ -161,8 +161,8 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await open();
     await part("missing-lunch-greens").click();
     await page.waitForSelector('[data-testid="taking"][data-step="weighing"]');
-    expect(await part("weight-word").innerText()).toContain("还差 23 克");
-    expect(await part("take-weight").isDisabled()).toBe(true);
+    await expect.poll(() => part("weight-word").innerText()).toContain("还差 23 克");
+    await expect.poll(() => part("take-weight").isDisabled()).toBe(true);
     await picture("weigh-short-zh");
     const { taking } = world.samples;
     if (taking.step !== "weighing") throw new Error("the stand-in weighs now");
@@ -219,11 +219,11 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     };
     // By touch alone: the authority is chosen, the numbers are keyed, one field after the other.
     await key("330106-1187");
-    expect(await part("custody-badge").inputValue()).toBe("330106-1187");
+    await expect.poll(() => part("custody-badge").inputValue()).toBe("330106-1187");
     await picture("seize-zh");
     await part("key-enter").click();
     await key("2026-118");
-    expect(await part("leave-next").isDisabled()).toBe(true);
+    await expect.poll(() => part("leave-next").isDisabled()).toBe(true);
     await part("key-enter").click();
     await key("F-0042");
     // Whoever has a keyboard writes the name too, in any script.
@@ -361,7 +361,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await picture("care-zh");
     await part("choice-calibrate air").click();
     for (const digit of "39") await part(`pad-${digit}`).click();
-    expect(await part("reference").innerText()).toContain("3.9");
+    await expect.poll(() => part("reference").innerText()).toContain("3.9");
     await picture("calibrate-zh");
     await part("pad-confirm").click();
     await sign("m1");
@@ -380,10 +380,10 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     await part("choice-repair-called").click();
     await part("sign-face").click();
     await part("sign-hint").waitFor();
-    expect(await part("sign-hint").innerText()).toContain("请看镜头");
+    await expect.poll(() => part("sign-hint").innerText()).toContain("请看镜头");
     world.signatures.hint("come-closer");
     await page.waitForSelector('[data-testid="sign-hint"][data-hint="come-closer"]');
-    expect(await part("sign-hint").innerText()).toContain("请靠近一点");
+    await expect.poll(() => part("sign-hint").innerText()).toContain("请靠近一点");
     await picture("sign-face-zh");
     await part("sign-stop-looking").click();
     await part("sign-outcome").waitFor();
@@ -410,7 +410,7 @@ describe.skipIf(!hasTool("chromium"))("cabinet's page", () => {
     const shelved = { untilMs: epochMs(NOON + 7_200_000), operatorId: "m1", reason: "维修中" };
     world.cabinets.show({ alarms: [fakeAlarm({ state: "shelved", shelved })], level: null });
     await page.waitForSelector('[data-testid="alarm-high"][data-state="shelved"]');
-    expect(await part("alarm-high").innerText()).toMatch(/14:00.*李老师/s);
+    await expect.poll(() => part("alarm-high").innerText()).toMatch(/14:00.*李老师/s);
     await picture("shelved-zh");
     await part("alarm-high").click();
     await part("unshelve").click();

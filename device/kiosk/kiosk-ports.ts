@@ -17,6 +17,7 @@ import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
 import type { SignatureDesk, SigningHint } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
+import type { FacesLoadingShown } from "./protocol.ts";
 
 export type CameraKind = "browser" | "folder" | "http" | "v4l2";
 
@@ -171,6 +172,11 @@ export interface KioskServerOptions {
   readonly onSigningHint?: (listener: (hint: SigningHint | null) => void) => () => void;
   readonly engine: EngineInfo;
   /** How sure a match must be here, and how that came about. */
+  /** How far the enrolled faces are loaded; left out: they are. */
+  readonly faces?: {
+    state(): FacesLoadingShown | null;
+    onChange(listener: () => void): () => void;
+  };
   readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
   /** The journal's newest signed checkpoint as a line of text; null before the first. */

@@ -76,6 +76,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
       receivingScreens?.showHint(hint);
       cabinetScreens?.showHint(hint);
     }) ?? (() => {}),
+    options.faces?.onChange(() => screens.statusChanged()) ?? (() => {}),
     countCheckouts(servingLine, metrics),
   ];
   metrics.waitingCount(sync.status().waitingCount);
@@ -175,6 +176,7 @@ function statusOf(options: KioskServerOptions): StatusMessage {
   return {
     type: "status",
     line: options.servingLine.status(),
+    faces: options.faces?.state() ?? null,
     sync: options.sync.status(),
     camera: cameraShown(options),
     terminal: { site, device, zone, language },

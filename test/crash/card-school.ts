@@ -17,6 +17,8 @@ import { TerminalProcess, type TerminalProcessOptions } from "./terminal-process
 const clock = new SystemClock();
 const FIRST_PAYMENT_MS_MAX = 90_000;
 const DRAIN_MS_MAX = 120_000;
+const CHARGES_MAX = 1_000_000;
+const ENTRIES_AT_ONCE = 1000;
 
 export interface CardSchoolOptions {
   readonly folder: string;
@@ -110,14 +112,18 @@ export class CardSchool {
     return found.ok ? [] : [`journal verify: ${JSON.stringify(found)}`];
   }
 
-  /** The cloud against what the screen showed, and nobody twice. @returns what is wrong. */
+  entryCount(): number {
+    return newestSeq(this.database);
+  }
+
+  /** Journal, cloud and screen against each other, and nobody twice. @returns what is wrong. */
   compare(): string[] {
-    const problems: string[] = [];
+    const problems = differences(this.database, this.cloud);
     const [device] = this.cloud.views.devices();
     const { chain, conflictSeqs, damagedCount, missing } = device ?? {};
     if (chain !== "whole" || conflictSeqs?.length !== 0 || damagedCount !== 0 || missing?.length !== 0)
       problems.push(`the cloud's chain: ${JSON.stringify(device)}`);
-    const charges = this.cloud.views.charges(1_000_000);
+    const charges = this.cloud.views.charges(CHARGES_MAX);
     const people = charges.map(({ personId }) => personId);
     if (new Set(people).size !== people.length) problems.push("somebody paid twice");
     const inCloud = new Map(charges.map(({ chargeId, personId }) => [chargeId, personId]));
@@ -131,13 +137,48 @@ export class CardSchool {
   }
 }
 
-function newestSeq(file: string): number {
+function reading<T>(file: string, read: (db: Database.Database) => T): T {
   const db = new Database(file, { readonly: true });
   try {
-    return (db.prepare("SELECT max(seq) AS seq FROM journal").get() as { seq: number | null }).seq ?? 0;
+    return read(db);
   } finally {
     db.close();
   }
+}
+
+function newestSeq(file: string): number {
+  const select = "SELECT coalesce(max(seq), 0) FROM journal";
+  return reading(file, (db) => db.prepare<[], number>(select).pluck().get() ?? 0);
+}
+
+/** Each entry that the terminal holds is the cloud's, and the till knows of the same charges, also of pruned entries. */
+function differences(file: string, { views }: ReferenceCloud): string[] {
+  const hashes = new Map<number, string>();
+  for (let after = 0; ; ) {
+    const page = views.entries(after, ENTRIES_AT_ONCE);
+    for (const { seq, hash } of page) hashes.set(seq, hash);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    after = last.arrival;
+  }
+  return reading(file, (db) => {
+    const problems: string[] = [];
+    // What came while it stopped may still be on its way.
+    const ackedSeq = views.devices()[0]?.ackedSeq ?? 0;
+    const entries = db
+      .prepare<[number], { seq: number; hash: string }>("SELECT seq, hash FROM journal WHERE seq <= ?")
+      .all(ackedSeq);
+    const other = entries.filter(({ seq, hash }) => hashes.get(seq) !== hash);
+    if (other.length > 0) problems.push(`${other.length} entries of the journal are not so in the cloud`);
+    const charged = db.prepare<[], string>("SELECT charge_id FROM charge").pluck().all().sort();
+    const inCloud = views
+      .charges(CHARGES_MAX)
+      .map(({ chargeId }) => chargeId)
+      .sort();
+    if (charged.join() !== inCloud.join())
+      problems.push(`the till knows of ${charged.length} charges, the cloud of ${inCloud.length}`);
+    return problems;
+  });
 }
 
 const CLOUD_BROKER: BrokerSettings = {

@@ -1,4 +1,4 @@
-import { mkdir, readFile, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -8,8 +8,9 @@ import { demoConfig } from "../../device/config/demo-config.ts";
 import type { Terminal } from "../../device/main.ts";
 import { Teardown } from "../../device/platform/teardown.ts";
 import { verifyReport } from "../../device/sample-cabinet/report-verify.ts";
-import { hasTool } from "../require-tool.ts";
-import { buildUi, complaintsOf, openBrowser } from "./browser.ts";
+import { builtPage } from "../../scripts/set-up.mjs";
+import { CHROMIUM, hasTool } from "../require-tool.ts";
+import { complaintsOf, openBrowser, openContext } from "./browser.ts";
 import { clock, openSchool, type School, until } from "./school.ts";
 
 const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
@@ -17,19 +18,16 @@ const KEEPER = { operatorId: "wang", pin: "407193" };
 const MANAGER = { operatorId: "li", pin: "628451" };
 
 /** A sample, an alarm and a disposal in real Chromium; probes, door, buzzer and scale speak bytes over real sockets. */
-describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Modbus slaves", () => {
+describe.skipIf(!hasTool(CHROMIUM))("the cabinet in a browser, on simulated Modbus slaves", () => {
   let uiFolder = "";
   let browser: Browser;
 
   beforeAll(async () => {
-    uiFolder = await buildUi();
+    uiFolder = await builtPage();
     browser = await openBrowser();
     if (SCREENSHOTS !== undefined) await mkdir(SCREENSHOTS, { recursive: true });
   });
-  afterAll(async () => {
-    await browser.close();
-    await rm(uiFolder, { recursive: true, force: true });
-  });
+  afterAll(() => browser.close());
 
   async function startKitchen(school: School) {
     const teardown = new Teardown();
@@ -56,7 +54,7 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
   }
 
   async function open(terminal: Terminal, path: string): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const context = await openContext(browser);
     onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.goto(`${terminal.urls[0]?.url ?? ""}${path}`);
@@ -104,7 +102,7 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
     await page.waitForSelector('[data-testid="slot-1"][data-state="keeping"]');
 
     cabinet.set({ isDoorOpen: true });
-    await page.getByTestId("alarm-screen").waitFor({ timeout: 60_000 });
+    await page.getByTestId("alarm-screen").waitFor();
     await picture(page, "alarm");
     cabinet.set({ isDoorOpen: false });
     await page.getByTestId("alarm-screen-go").click();

@@ -49,7 +49,7 @@ export interface TerminalWishes {
 }
 
 /** Less than a test may take, so that what was waited for in vain is named. */
-const WAIT_MS_MAX = 40_000;
+const WAIT_MS_MAX = 120_000;
 const LOOK_PERIOD_MS = 25;
 export const clock = new SystemClock();
 
@@ -60,7 +60,7 @@ export async function openSchool(): Promise<School> {
   await prepareDemo();
   const logLines: string[] = [];
   const logger = createLogger("debug", { write: (line) => void logLines.push(line) });
-  const broker = createEmbeddedBroker({ port: 0, logger });
+  const broker = createEmbeddedBroker({ port: await freePort(), logger });
   const mqttUrl = `mqtt://127.0.0.1:${await broker.start()}`;
   onTestFinished(() => broker.close());
   const cloud = await startCloud(join(folder, "cloud"), mqttUrl, logger);
@@ -79,6 +79,7 @@ export async function openSchool(): Promise<School> {
         uiFolder: wishes.uiFolder ?? emptyPage(folder),
       });
       onTestFinished(() => terminal.close());
+      await terminal.engine.ready();
       if (wishes.isCutOff === true) return terminal;
       await until("people and time have come from the cloud", () =>
         terminal.store.roster.counts().people > 0 && terminal.store.timeTrust.current() === "synced"

@@ -5,6 +5,8 @@ import { KILL_POINT_VARIABLE, KILL_POINTS, type KillPoint } from "./kill-point.t
 import { clock, settle, startBroker, type Trial, withSchool } from "./trial.ts";
 
 const LIFE_MS_MAX = 1500;
+/** So often everything reaches the cloud, and journal, cloud and screen are held against each other. */
+const COMPARE_EVERY_KILLS = 50;
 /** A point that is not reached in this time is none that matters now. */
 const POINT_MS_MAX = 8000;
 const PRELOAD = fileURLToPath(new URL("./kill-points.ts", import.meta.url));
@@ -17,25 +19,40 @@ export const randomKills: Trial = {
       return await withSchool(context, broker, { people: 600 + context.rounds * 60 }, async (school) => {
         const problems: string[] = [];
         await school.firstPayment();
-        const endMono = clock.mono() + (context.msMax ?? Number.POSITIVE_INFINITY);
         let kills = 0;
-        while (kills < context.rounds && problems.length === 0 && clock.mono() < endMono) {
+        let comparisons = 0;
+        const done = (): string =>
+          `${kills} kills, ${school.entryCount()} entries, compared ${comparisons} times`;
+        while (kills < context.rounds && problems.length === 0 && !context.signal.aborted) {
           kills += 1;
-          const terminal = await school.start();
-          const payer = school.pay(terminal);
-          await clock.delay(context.entropy.uniform() * LIFE_MS_MAX);
-          await terminal.kill();
-          await payer.ended();
+          await randomLife(school, context.entropy.uniform() * LIFE_MS_MAX);
           problems.push(...school.verify().map((problem) => `kill ${kills}: ${problem}`));
+          if (kills % COMPARE_EVERY_KILLS !== 0) continue;
+          comparisons += 1;
+          problems.push(...(await settle(school)).map((problem) => `after ${kills} kills: ${problem}`));
+          context.progress(`${done()}, ${school.shown.length} payments shown: ${outcomeOf(problems)}`);
         }
-        problems.push(...(await settle(school)));
-        return { done: `${kills} kills`, shownCount: school.shown.length, problems };
+        if (kills % COMPARE_EVERY_KILLS !== 0) {
+          comparisons += 1;
+          problems.push(...(await settle(school)));
+        }
+        return { done: done(), shownCount: school.shown.length, problems };
       });
     } finally {
       await broker.close();
     }
   },
 };
+
+const outcomeOf = (problems: readonly string[]): string => (problems.length === 0 ? "held" : "BROKEN");
+
+async function randomLife(school: CardSchool, lifeMs: number): Promise<void> {
+  const terminal = await school.start();
+  const payer = school.pay(terminal);
+  await clock.delay(lifeMs);
+  await terminal.kill();
+  await payer.ended();
+}
 
 export const killsAtPoints: Trial = {
   name: "SIGKILL at named points",
@@ -46,7 +63,11 @@ export const killsAtPoints: Trial = {
         const problems: string[] = [];
         const reached = new Map<string, number>();
         await school.firstPayment();
-        for (let round = 0; round < context.rounds && problems.length === 0; round++) {
+        for (
+          let round = 0;
+          round < context.rounds && problems.length === 0 && !context.signal.aborted;
+          round++
+        ) {
           const point = KILL_POINTS[round % KILL_POINTS.length] ?? KILL_POINTS[0];
           const times = 1 + Math.floor(context.entropy.uniform() * 6);
           if (await killAt(school, point, 8 + times)) reached.set(point, (reached.get(point) ?? 0) + 1);

@@ -146,6 +146,7 @@ export const cabinetEn: CabinetTexts = {
         busy: "the camera is in use",
         "photo-space-full": "no space for photos",
         "picture-unreadable": "the picture cannot be read",
+        "faces-unseen": "nothing could look for faces in it",
       },
       chooseSlot: "Which slot? Put it in, then press",
       firstFree: "suggested",

@@ -100,7 +100,7 @@ export const cabinetZh = {
       missing: "没有留样",
       acknowledged: "已说明",
       until: "{time} 前",
-      since: "{time} 起报警",
+      since: "{time} 报警",
     },
     action: {
       take: "留样",
@@ -144,6 +144,7 @@ export const cabinetZh = {
         busy: "摄像头正在使用",
         "photo-space-full": "照片空间已满",
         "picture-unreadable": "照片无法读取",
+        "faces-unseen": "暂时无法检查画面中的人脸，未保存",
       },
       chooseSlot: "放进哪个格位？放好再按",
       firstFree: "建议",

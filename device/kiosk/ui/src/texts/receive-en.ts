@@ -277,6 +277,7 @@ export const receiveEn: typeof receiveZh = {
         "no-camera": "No camera",
         "photo-space-full": "No space for photos",
         "picture-unreadable": "The camera gave no readable picture",
+        "faces-unseen": "Nothing could look for faces in it, so it was not kept: take it again",
         "nothing-to-show": "No photo needed",
         archived: "The record is kept by the cloud",
       },

@@ -265,6 +265,7 @@ export const receiveZh = {
         "no-camera": "没有摄像头",
         "photo-space-full": "照片空间已满",
         "picture-unreadable": "相机给出的画面无法读取",
+        "faces-unseen": "暂时无法检查画面中的人脸，照片未保存，请重拍",
         "nothing-to-show": "无需照片",
         archived: "原记录已归档在云端",
       },
