@@ -49,6 +49,7 @@ export class PhotoQuotes {
   readonly #here: Statement<[...Where, string]>;
   readonly #isHere: Statement<[...Where, string], number>;
   readonly #find: Statement<[string], QuotedPhoto>;
+  readonly #lostNewest: Statement<[number], { sha256: string; why: string }>;
 
   constructor(options: PhotoQuotesOptions) {
     this.#options = options;
@@ -79,6 +80,9 @@ export class PhotoQuotes {
     this.#find = db.prepare(
       `SELECT state, lost_why AS lostWhy, deleted_at_ms AS deletedAtMs FROM photo_quote WHERE sha256 = ?
        ORDER BY state = 'here' DESC LIMIT 1`,
+    );
+    this.#lostNewest = db.prepare(
+      "SELECT sha256, lost_why AS why FROM photo_quote WHERE state = 'lost' ORDER BY rowid DESC LIMIT ?",
     );
     this.#putRight();
   }
@@ -124,6 +128,11 @@ export class PhotoQuotes {
 
   find(sha256: string): QuotedPhoto | undefined {
     return this.#find.get(sha256);
+  }
+
+  /** Those that no terminal can send any more, the newest first. */
+  lost(countMax: number): readonly { readonly sha256: string; readonly why: string }[] {
+    return this.#lostNewest.all(countMax);
   }
 
   #nextAskMs(sha256: string): number {

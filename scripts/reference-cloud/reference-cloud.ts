@@ -122,7 +122,7 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   });
   const http: CloudHttp = new CloudHttp({
     journals: { exportLines: (address) => intake.exportLines(address), checkpoints },
-    ...{ views, ledger, photos, orders, alarms, broker: () => mqtt.state(), clock, ids },
+    ...{ views, ledger, photos, quotes, orders, alarms, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
       mqtt.pushMealPlan();

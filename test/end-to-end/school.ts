@@ -79,6 +79,7 @@ export async function openSchool(): Promise<School> {
         uiFolder: wishes.uiFolder ?? emptyPage(folder),
       });
       onTestFinished(() => terminal.close());
+      await terminal.engine.ready();
       if (wishes.isCutOff === true) return terminal;
       await until("people and time have come from the cloud", () =>
         terminal.store.roster.counts().people > 0 && terminal.store.timeTrust.current() === "synced"
