@@ -4,6 +4,7 @@ import { prepared } from "../journal/prepared.ts";
 import { assert, present } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import { CanteenError, isFault } from "../platform/errors.ts";
+import { sendPhotosAgain } from "./photo-again.ts";
 import { type FoundFile, PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
 import { type GonePhoto, noteGone } from "./photo-gone.ts";
 import type {
@@ -11,6 +12,7 @@ import type {
   PhotoProblem,
   PhotoSize,
   PhotoStore,
+  PhotosAskedFor,
   PhotoUsage,
   StoredPhoto,
 } from "./photo-port.ts";
@@ -176,6 +178,15 @@ class PhotosOnDisk implements PhotoStore {
     );
   }
 
+  sendAgain(hashes: readonly string[]): PhotosAskedFor {
+    const { db } = this.#options;
+    const asked = withDatabaseFaults(() =>
+      db.transaction(() => sendPhotosAgain(db, hashes, this.usage().waitingCount)).immediate(),
+    );
+    if (asked.sending.length > 0) this.#tellPending();
+    return asked;
+  }
+
   setAside(sha256: string, problem: PhotoProblem): void {
     withDatabaseFaults(() => this.#run("UPDATE photo SET problem = ? WHERE sha256 = ?", problem, sha256));
   }
@@ -205,8 +216,7 @@ class PhotosOnDisk implements PhotoStore {
           this.#handJson(),
           DELETE_ROUND_MAX,
         );
-        for (const row of due) await this.#delete(row, "retention");
-        deletedCount += due.length;
+        for (const row of due) if (await this.#delete(row, "retention")) deletedCount += 1;
         if (due.length < DELETE_ROUND_MAX) break;
       }
       const strays = await this.#strays.settle(now, (named, size) => this.#adopt(named, size));
@@ -223,7 +233,7 @@ class PhotosOnDisk implements PhotoStore {
         if (deletable.length === 0) break;
         for (const row of deletable) {
           if (freed >= bytes) break;
-          await this.#delete(row, "space");
+          if (!(await this.#delete(row, "space"))) continue;
           freed += row.bytes;
           deletedCount += 1;
         }
@@ -246,8 +256,7 @@ class PhotosOnDisk implements PhotoStore {
       if (deletable.length === 0) throw spaceFull(bytesMax);
       for (const row of deletable) {
         if (free >= bytes) break;
-        await this.#delete(row, "space");
-        free += row.bytes;
+        if (await this.#delete(row, "space")) free += row.bytes;
       }
     }
   }
@@ -270,17 +279,25 @@ class PhotosOnDisk implements PhotoStore {
   }
 
   /** The row goes first: a file without a row is found and removed by name, a row without a file is an alarm. */
-  async #delete({ sha256, media_type, acked_at_ms }: PhotoRow, why: GonePhoto["why"]): Promise<void> {
+  async #delete({ sha256, media_type, acked_at_ms }: PhotoRow, why: GonePhoto["why"]): Promise<boolean> {
     const { db, clock, limits } = this.#options;
-    withDatabaseFaults(() =>
+    const isDeleted = withDatabaseFaults(() =>
       db.transaction(() => {
-        this.#run("DELETE FROM photo WHERE sha256 = ?", sha256);
-        if (acked_at_ms === null) return;
+        // As it was when it was chosen: since then an entry may have claimed it, or the cloud may have asked for it again.
+        const { changes } = this.#run(
+          "DELETE FROM photo WHERE sha256 = ? AND acked_at_ms IS ? AND (acked_at_ms IS NOT NULL OR claimed = 0)",
+          sha256,
+          acked_at_ms,
+        );
+        if (changes === 0) return false;
+        if (acked_at_ms === null) return true;
         const gone: GonePhoto = { ackedAtMs: acked_at_ms, deletedAtMs: clock.now(), why };
         noteGone(db, sha256, gone, limits.goneRecordsMax);
+        return true;
       })(),
     );
-    await this.#files.remove(sha256, media_type);
+    if (isDeleted) await this.#files.remove(sha256, media_type);
+    return isDeleted;
   }
 
   /** @returns false where the file is not what its name says: it stays as it is, for whoever looks into it. */
@@ -318,8 +335,8 @@ class PhotosOnDisk implements PhotoStore {
     return prepared<(string | number)[], PhotoRow>(this.#options.db, sql).all(...values);
   }
 
-  #run(sql: string, ...values: readonly (string | number)[]): { readonly changes: number } {
-    return prepared<(string | number)[]>(this.#options.db, sql).run(...values);
+  #run(sql: string, ...values: readonly (string | number | null)[]): { readonly changes: number } {
+    return prepared<(string | number | null)[]>(this.#options.db, sql).run(...values);
   }
 }
 

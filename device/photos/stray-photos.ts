@@ -1,7 +1,8 @@
-import { rm, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import type { Database } from "better-sqlite3";
+import { databaseFault } from "../journal/database-fault.ts";
 import type { Clock } from "../platform/clock.ts";
-import type { FoundFile, PhotoFiles } from "./photo-files.ts";
+import { type FoundFile, type PhotoFiles, removeFile } from "./photo-files.ts";
 import { findGone } from "./photo-gone.ts";
 import type { PhotoSize } from "./photo-port.ts";
 import { quotedPhotos } from "./quoted-photos.ts";
@@ -46,7 +47,7 @@ export class StrayPhotos {
       if (named !== null && size !== undefined && !isGone) {
         if (await adopt(named, size)) adoptedCount += 1;
       } else if (named === null || isGone || (await isOlder(file, nowMs - keptMsMin))) {
-        await rm(file, { force: true });
+        await removeFile(file);
         deletedCount += 1;
       }
     }
@@ -74,5 +75,9 @@ export class StrayPhotos {
 }
 
 async function isOlder(file: string, thanMs: number): Promise<boolean> {
-  return (await stat(file)).mtimeMs < thanMs;
+  try {
+    return (await stat(file)).mtimeMs < thanMs;
+  } catch (error) {
+    throw databaseFault(error) ?? error;
+  }
 }

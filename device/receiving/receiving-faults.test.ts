@@ -69,7 +69,7 @@ describe("a scale that is unplugged", () => {
         thumbnailSha256: "b".repeat(64),
         offMs: 420,
         cameraLabel: "browser",
-        facesBlurred: null,
+        facesBlurred: 0,
       },
     });
     expect(await answer).toMatchObject({ kind: "taken", weighIn: { netG: 5000, photo: { isOff: true } } });

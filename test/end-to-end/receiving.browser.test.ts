@@ -169,9 +169,13 @@ describe.skipIf(!hasTool(CHROMIUM))("a delivery at the receiving page", () => {
     await page.waitForFunction(
       `(() => {
         const shown = [...document.querySelectorAll('[data-outcome="accepted-in-part"] img.thumbnail')];
-        return shown.length === 3 && shown.every(({ naturalWidth }) => naturalWidth > 0);
+        return shown.length === 5 && shown.every(({ naturalWidth }) => naturalWidth > 0);
       })()`,
     );
+    // Three weighings; and the two lines whose decision needed a photo, the short one with the name that let it in.
+    const short = first.locator('[data-line="cabbage"]');
+    expect(await short.innerText()).toContain(`放行 ${MANAGER.operatorId}（supplier-agreed）`);
+    expect(await short.locator("img.thumbnail").count()).toBe(1);
     // Both took potatoes of one version of the order: each delivery says so and names the other terminal.
     await page.getByText("两台终端都收了 · terminal-1").waitFor();
     expect(await first.innerText()).toContain("两台终端都收了 · terminal-2");

@@ -60,7 +60,7 @@ export async function openSchool(): Promise<School> {
   await prepareDemo();
   const logLines: string[] = [];
   const logger = createLogger("debug", { write: (line) => void logLines.push(line) });
-  const broker = createEmbeddedBroker({ port: 0, logger });
+  const broker = createEmbeddedBroker({ port: await freePort(), logger });
   const mqttUrl = `mqtt://127.0.0.1:${await broker.start()}`;
   onTestFinished(() => broker.close());
   const cloud = await startCloud(join(folder, "cloud"), mqttUrl, logger);
@@ -79,6 +79,7 @@ export async function openSchool(): Promise<School> {
         uiFolder: wishes.uiFolder ?? emptyPage(folder),
       });
       onTestFinished(() => terminal.close());
+      await terminal.engine.ready();
       if (wishes.isCutOff === true) return terminal;
       await until("people and time have come from the cloud", () =>
         terminal.store.roster.counts().people > 0 && terminal.store.timeTrust.current() === "synced"

@@ -158,7 +158,7 @@ export class SimulatedCloud {
     });
     const intake = new JournalIntake(db, now, (address, entry) => bug.post(people, address, entry));
     let link: SimulatedLink | undefined;
-    const [orders, alarms] = [new OrderDesk(db), new AlarmBoard(now)];
+    const [orders, alarms] = [new OrderDesk(db, now), new AlarmBoard(now)];
     const mqtt: CloudMqtt = new CloudMqtt({
       broker: {
         url: "mqtt://simulated",
