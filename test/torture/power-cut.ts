@@ -45,7 +45,9 @@ function trial(name: string, synchronous: "FULL" | "NORMAL"): Trial {
       const problems: string[] = [];
       let saidCount = 0;
       let lostCount = 0;
-      for (let cut = 1; cut <= context.rounds; cut++) {
+      let cut = 0;
+      while (cut < context.rounds && !context.signal.aborted) {
+        cut += 1;
         const disk = makeDisk(context, cut);
         const { said, otherLines } = await runAndCut(kernel, initramfs, disk, context.entropy.uniform());
         saidCount += said.length;
@@ -60,7 +62,7 @@ function trial(name: string, synchronous: "FULL" | "NORMAL"): Trial {
       if (!isControl && lostCount > 0) problems.push(`${lostCount} entries lost that were said to be there`);
       if (isControl && lostCount === 0) problems.push("nothing was lost: this trial proves nothing");
       return {
-        done: `${context.rounds} cuts, ${saidCount} entries said, ${lostCount} of them lost`,
+        done: `${cut} cuts, ${saidCount} entries said, ${lostCount} of them lost`,
         shownCount: 0,
         problems,
       };
