@@ -42,6 +42,7 @@ import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { recoverTerminal } from "./terminal-recovery.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalReports } from "./terminal-reports.ts";
 import { createTerminalSamples } from "./terminal-samples.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
@@ -89,7 +90,8 @@ const UI_FOLDER = fileURLToPath(new URL("kiosk/ui/dist", import.meta.url));
 
 /**
  * Builds the terminal from its configuration and starts it: storage first, then the engine, the line, the cloud and
- * last the page, so that whatever is shown works. A failed start closes again what had been opened.
+ * last the page, so that whatever is shown works; only the enrolled faces come behind it (`engine.ready`). A failed start
+ * closes again what had been opened.
  * @throws CanteenError of any part: `data-folder-in-use`, `weights-changed`, `port-in-use`, `disk-full`, …
  */
 export async function startTerminal(options: TerminalOptions): Promise<Terminal> {
@@ -137,7 +139,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
 
   const seen = createTerminalCamera(config.camera, clock, entropy);
   teardown.add("camera", () => seen.camera.close());
-  const frames = createFrameSource({ camera: seen.camera, engine: watched.engine, clock, logger });
+  const frames = createFrameSource({
+    ...{ camera: seen.camera, engine: watched.engine, clock, logger },
+    faces: {
+      isLoading: () => engine.faces.state() !== null,
+      onChange: (listener) => engine.faces.onChange(listener),
+    },
+  });
   teardown.add("frame source", () => frames.close());
 
   // The page opens last and is asked who is signed in at it while the line already runs.
@@ -241,6 +249,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
+  const reports = createTerminalReports(config, {
+    clock,
+    ids: store.ids,
+    logger,
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("reports", () => reports.close());
   const page = createKioskServer({
     settings: {
       ...config.kiosk,
@@ -257,12 +272,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     templateCount: (personId) => store.templateCount(personId),
     receiving: { receiving, meals: () => store.mealPlan().periods },
     photos: store.photos,
-    ...kioskCabinets(config, store, { cabinets, samples, signatures: signing.desk }),
+    ...kioskCabinets(config, store, { cabinets, samples, signatures: signing.desk, reports }),
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,
     onSigningHint: signing.onHint,
     engine: engineInfo(engine, config.face),
+    faces: engine.faces,
     recognition: () => engine.recognition(),
     clockTrust: {
       current: () => store.timeTrust.current(),

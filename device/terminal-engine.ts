@@ -22,7 +22,7 @@ import { GalleryCalibrationLoop } from "./roster/gallery-calibration.ts";
 import type { RecognitionStatus, ShownPair } from "./roster/gallery-calibration-port.ts";
 import { GalleryBounds, NO_DISPUTES } from "./roster/identity-bounds.ts";
 import type { DisputeBook } from "./roster/identity-bounds-port.ts";
-import { LiveGallery } from "./roster/live-gallery.ts";
+import { type GalleryProgress, LiveGallery } from "./roster/live-gallery.ts";
 import type { TemplateStore } from "./roster/roster-port.ts";
 import { livenessSettings } from "./serving-line/liveness-check.ts";
 
@@ -46,9 +46,20 @@ export interface TerminalEngine {
   readonly bounds: GalleryBounds;
   readonly calibration: GalleryCalibrationLoop;
   health(): PartHealth;
+  readonly faces: FacesLoading;
+  /** Resolves when faces are searched for, or the terminal was closed before. */
+  ready(): Promise<void>;
   /** For the operator's page. */
   recognition(): RecognitionStatus;
   close(): Promise<void>;
+}
+
+/** How far the faces are, while nobody can be recognised: at the start, and when the engine's thread had to be made again. */
+export interface FacesLoading {
+  /** Null when faces are searched for. `comparing`: all are there, and look-alikes are being found. */
+  state(): (GalleryProgress & { readonly step: "loading" | "comparing" }) | null;
+  /** @returns a function that unsubscribes. */
+  onChange(listener: () => void): () => void;
 }
 
 /** Faces that are looked at in one frame: the diner, and enough others to say "one at a time". */
@@ -61,12 +72,12 @@ export function renewsTemplates({ sidePacks, renewTemplates }: Config["face"]): 
   return renewTemplates && sidePacks.length > 0;
 }
 
-/** A school of 17,000 takes some ten seconds. */
-const FIRST_CALIBRATION_WAIT_MS_MAX = 30_000;
+/** A school of 17,000 takes some ten seconds, on a slow terminal a minute; card and PIN are served meanwhile. */
+const FIRST_CALIBRATION_WAIT_MS_MAX = 120_000;
 
 /**
- * The line opens when it is known who looks like whom: before that a twin could be charged without a question. After
- * too long it opens with the stricter thresholds of an unknown gallery; the page says what failed.
+ * Faces are searched for when it is known who looks like whom: before that a twin could be charged without a question.
+ * After too long they are, with the stricter thresholds of an unknown gallery; the page says what failed.
  */
 async function firstCalibration(loop: GalleryCalibrationLoop, clock: Clock): Promise<void> {
   const calibrated = new AbortController();
@@ -76,17 +87,21 @@ async function firstCalibration(loop: GalleryCalibrationLoop, clock: Clock): Pro
 }
 
 /**
- * The face engine with the enrolled people in it, restarted when its worker dies.
+ * The face engine, restarted when its worker dies. The enrolled people come into it behind this call, so that the till
+ * opens for card and PIN meanwhile; until all are there and compared, nobody is searched for.
  * @throws FaceEngineError `weights-missing`, `weights-changed` and the like: nothing starts with wrong weights.
  */
 export async function startTerminalEngine(options: TerminalEngineOptions): Promise<TerminalEngine> {
   const { settings, templates, clock, entropy, logger } = options;
+  const manifest = await readManifest();
   const closing = new AbortController();
   const backoff = new Backoff(RESTART_WAIT_MS, entropy);
+  const faces = new FacesProgress();
   let health: PartHealth = { ok: false, reason: "engine-starting" };
   let startedMono = clock.mono();
   let gallery: LiveGallery | null = null;
   let calibration: GalleryCalibrationLoop | null = null;
+  let isCompared = false;
   const engine = await RestartingEngine.start({
     create: () =>
       createFaceEngine({
@@ -101,18 +116,28 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       }),
     prepare: async (fresh) => {
       gallery?.close();
-      gallery = new LiveGallery({ engine: fresh, templates, logger });
-      await gallery.load();
+      gallery = new LiveGallery({
+        ...{ engine: fresh, templates, logger },
+        onProgress: (progress) => faces.set({ ...progress, step: "loading" }),
+      });
+      const { acceptedCount } = await gallery.load();
+      if (calibration === null || calibration.state().finishedAtMs !== null) return;
+      faces.set({ loadedCount: acceptedCount, totalCount: acceptedCount, step: "comparing" });
+      await firstCalibration(calibration, clock);
+      isCompared = true;
     },
     waitBeforeAttempt: (attempt) =>
       clock.delay(backoff.nextWaitMs(attempt === 1 ? clock.mono() - startedMono : 0), {
         signal: closing.signal,
       }),
     onState: (state, code) => {
-      if (state === "running") startedMono = clock.mono();
+      const isRunning = state === "running";
+      if (isRunning) startedMono = clock.mono();
       // What changed while there was no engine could not be searched for.
-      if (state === "running") void calibration?.calibrate();
-      health = { ok: state === "running", reason: code };
+      if (isRunning && !isCompared) void calibration?.calibrate();
+      if (isRunning) isCompared = false;
+      health = { ok: isRunning, reason: state === "loading" ? "faces-loading" : code };
+      faces.set(isRunning ? null : { loadedCount: 0, totalCount: 0, step: "loading" });
       if (state === "restarting") logger.error({ code }, "the face engine is being restarted");
     },
   });
@@ -121,7 +146,6 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
     uncalibrated: (model) => uncalibratedThresholds(model, settings),
     disputedSimilarityMax,
   });
-  const manifest = await readManifest();
   const loop = new GalleryCalibrationLoop({
     engine,
     sideModels: settings.sidePacks,
@@ -132,6 +156,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
         ...job,
         model,
         embeddingLength: packOf(manifest, model).embeddingLength,
+        givenAway: true,
         target: targetOf(model, settings),
       }),
     clock,
@@ -139,7 +164,7 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
     ...(options.onCalibrated === undefined ? {} : { onCalibrated: options.onCalibrated }),
   });
   calibration = loop;
-  await firstCalibration(loop, clock);
+  void engine.load();
   return {
     engine,
     bounds,
@@ -154,6 +179,8 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
     }),
     gallery: () => present(gallery, "the gallery of a started engine"),
     health: () => health,
+    faces,
+    ready: () => engine.load(),
     close: async () => {
       closing.abort(new Error("the terminal closes"));
       await loop.close();
@@ -161,6 +188,25 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
       await engine.close();
     },
   };
+}
+
+class FacesProgress implements FacesLoading {
+  readonly #listeners = new Set<() => void>();
+  #state: ReturnType<FacesLoading["state"]> = null;
+
+  state(): ReturnType<FacesLoading["state"]> {
+    return this.#state;
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  set(state: ReturnType<FacesLoading["state"]>): void {
+    this.#state = state;
+    for (const listener of this.#listeners) listener();
+  }
 }
 
 /** A pair that several packs find is shown once, as the first of them sees it. */

@@ -5,6 +5,7 @@ export type FaceEngineErrorCode =
   | "image-too-large"
   | "engine-closed"
   | "engine-crashed"
+  | "gallery-loading"
   | "queue-full"
   | "weights-missing"
   | "weights-changed"
@@ -45,6 +46,13 @@ const advice: Record<FaceEngineErrorCode, { readonly retry: Retry; readonly hint
     hint: {
       zh: "人脸引擎意外停止，请重启终端；可改用刷卡或密码支付",
       en: "The face engine stopped: restart the terminal. Card or PIN still work.",
+    },
+  },
+  "gallery-loading": {
+    retry: "backoff",
+    hint: {
+      zh: "人脸库还在加载，请稍候；可刷卡或输入密码",
+      en: "The enrolled faces are still being loaded: wait a little. Card or PIN work.",
     },
   },
   "queue-full": {

@@ -193,10 +193,11 @@ export interface FaceEngine {
    * Replaces the galleries of all packs; a template's `model` says which one it goes to. Templates are taken some at a time, so a generator that reads them from the
    * disk never holds them all.
    * @param options `peopleCount`: room made beforehand in the primary gallery; without it as many as `templates` has, where it is an array.
+   * `givenAway`: nobody reads the embeddings afterwards, so their memory is given back as soon as they are taken.
    */
   loadGallery(
     templates: Iterable<GalleryTemplate>,
-    options?: { readonly peopleCount?: number },
+    options?: { readonly peopleCount?: number; readonly givenAway?: boolean },
   ): Promise<GalleryLoad>;
   /** Replaces one person's templates in all galleries; none removes the person. */
   replacePerson(personId: string, templates: readonly GalleryTemplate[]): Promise<GalleryLoad>;

@@ -28,6 +28,7 @@ import type {
 } from "./face-worker-protocol.ts";
 import { joinedLoads } from "./gallery-load.ts";
 import type { TemplateChunk } from "./gallery-set.ts";
+import { giveBack } from "./give-back.ts";
 import { manifestFileDefault } from "./manifest.ts";
 
 export interface FaceEngineOptions {
@@ -208,7 +209,7 @@ class WorkerFaceEngine implements FaceEngine {
 
   loadGallery(
     templates: Iterable<GalleryTemplate>,
-    options: { readonly peopleCount?: number } = {},
+    options: { readonly peopleCount?: number; readonly givenAway?: boolean } = {},
   ): Promise<GalleryLoad> {
     return this.inGalleryTurn(async () => {
       const peopleCount = options.peopleCount ?? (Array.isArray(templates) ? templates.length : 0);
@@ -219,15 +220,15 @@ class WorkerFaceEngine implements FaceEngine {
       for (const part of partsOf(templates, templatesPerChunk)) {
         const { chunks, refused } = this.packed(part);
         loads.push({ accepted: 0, refused });
+        if (options.givenAway === true) for (const { embedding } of part) giveBack(embedding);
         const [oldest] = underWay;
         if (oldest !== undefined && underWay.length >= chunksUnderWayMax) {
           loads.push(await oldest);
           underWay.shift();
         }
-        const append = this.ask({ kind: "gallery-append", chunks }, buffersOf(chunks));
+        underWay.push(this.ask({ kind: "gallery-append", chunks }, buffersOf(chunks)));
         // It is awaited some turns later, or never where the next part can't be read.
-        append.catch(() => undefined);
-        underWay.push(append);
+        underWay.at(-1)?.catch(() => undefined);
       }
       loads.push(...(await Promise.all(underWay)));
       await this.ask({ kind: "gallery-commit" });

@@ -95,7 +95,10 @@ export class GallerySet {
 function addTo(galleries: ReadonlyMap<string, Gallery>, chunks: readonly TemplateChunk[]): GalleryLoad {
   const loads = chunks.map((chunk) => {
     const gallery = galleryIn(galleries, chunk.model);
-    return gallery.add(unpacked(chunk, gallery.embeddingLength));
+    const load = gallery.add(unpacked(chunk, gallery.embeddingLength));
+    // The gallery has its own copy. Left to the collector, thousands of chunks would be tens of megabytes.
+    chunk.embeddings.buffer.transfer(0);
+    return load;
   });
   return joinedLoads(loads);
 }

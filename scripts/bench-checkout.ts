@@ -139,6 +139,7 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
   const store = await openBenchSchool(config, peopleCount);
   const world = { clock, entropy: systemEntropy, logger: silentLogger };
   const engine = await startTerminalEngine({ settings: config.face, templates: store.templates, ...world });
+  await engine.ready();
   const camera = createPushCamera({ label: "bench", silenceMsMax: WAIT_MS_MAX, clock });
   await camera.open({ signal: new AbortController().signal });
   const frames = createFrameSource({ camera, engine: engine.engine, clock, logger: silentLogger });

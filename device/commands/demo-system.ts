@@ -68,6 +68,7 @@ export async function startDemoSystem(options: DemoSystemOptions): Promise<Runni
     running = terminal;
     teardown.add("terminal", () => terminal.close());
     await addDemoOperators(terminal);
+    await terminal.engine.ready();
     await enrolSamplePeople(terminal, options);
     linkDemoKeeper(terminal);
     return {

@@ -1,4 +1,5 @@
-import { mkdir } from "node:fs/promises";
+// Over 400 lines because a page of its own for a few scenes would cost one more build and one more browser.
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -23,12 +24,13 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
   let world: FakeWorld;
   let page: Page;
   let url = "";
+  let folder = "";
 
   beforeAll(async () => {
     if (SCREENSHOTS !== undefined) await mkdir(SCREENSHOTS, { recursive: true });
   });
   beforeEach(async () => {
-    ({ world, page, url } = await start({ cameraKind: "folder", isDemo: true }));
+    ({ world, page, url, folder } = await start({ cameraKind: "folder", isDemo: true }));
   });
 
   const part = (id: string) => page.getByTestId(id);
@@ -210,12 +212,22 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     await open();
     await part("slot-2").click();
     await part("sample-seize").click();
+    await picture("seize-authority-zh");
     await part("choice-区市场监督管理局").click();
-    await part("custody-officer").fill("张三");
-    await part("custody-documentNumber").fill("2026-118");
-    await expect.poll(() => part("leave-next").isDisabled()).toBe(true);
-    await part("custody-sealNumber").fill("F-0042");
+    const key = async (text: string): Promise<void> => {
+      for (const each of text) await part(`key-${each}`).click();
+    };
+    // By touch alone: the authority is chosen, the numbers are keyed, one field after the other.
+    await key("330106-1187");
+    await expect.poll(() => part("custody-badge").inputValue()).toBe("330106-1187");
     await picture("seize-zh");
+    await part("key-enter").click();
+    await key("2026-118");
+    await expect.poll(() => part("leave-next").isDisabled()).toBe(true);
+    await part("key-enter").click();
+    await key("F-0042");
+    // Whoever has a keyboard writes the name too, in any script.
+    await part("custody-name").fill("张三");
     await part("leave-next").click();
     await sign("k1");
     await sign("m1");
@@ -223,8 +235,114 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     expect(world.samples.asked.at(-1)).toMatchObject({
       act: "seize",
       authority: "区市场监督管理局",
+      officer: "张三 330106-1187",
+      documentNumber: "2026-118",
       sealNumber: "F-0042",
     });
+  });
+
+  it("shows every missing dish without scrolling, and the rest of very many on a button", async () => {
+    const [first] = world.samples.missing;
+    if (first === undefined) throw new Error("the stand-in misses a dish");
+    const dishes = (count: number): void => {
+      world.samples.missing = Array.from({ length: count }, (_, index) => ({
+        ...first,
+        dish: {
+          dishId: `dish-${index}`,
+          dishName: { zh: `香菇滑鸡配土豆泥 ${index}`, en: `Chicken ${index}` },
+        },
+      }));
+      world.samples.changed();
+    };
+    await open();
+    for (const count of [4, 8]) {
+      dishes(count);
+      await part(`missing-lunch-dish-${count - 1}`).waitFor();
+      const isScrolling = await part("missing").evaluate(
+        (box) => box.scrollWidth > box.clientWidth || box.scrollHeight > box.clientHeight,
+      );
+      expect([count, isScrolling]).toEqual([count, false]);
+      await picture(`missing-${count}-zh`);
+    }
+    dishes(12);
+    await part("missing-more").click();
+    expect(await part("taking").getByRole("button").count()).toBe(1 + 12);
+  });
+
+  it("says on another machine that somebody must sign in, and is there once somebody has", async () => {
+    let isSignedIn = false;
+    await page.routeWebSocket(/\/ws\/cabinet/, (socket) => {
+      if (isSignedIn) socket.connectToServer();
+      else socket.close({ code: 4401, reason: "sign in first" });
+    });
+    await page.goto(`${url}/cabinet`);
+    await part("cabinet-outside").waitFor();
+    expect(await part("cabinet-outside").innerText()).toContain("需要仓管或管理员登录");
+    await picture("outside-zh");
+    await page.route("**/api/operators/sign-in", async (route) => {
+      isSignedIn = true;
+      await route.continue();
+    });
+    await part("choice-k1").click();
+    for (const digit of "135790") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    await part("climate").waitFor();
+  });
+
+  it("makes an inspector's report: days pressed, progress, the page itself, its file and its closing hash", async () => {
+    const { reports } = world;
+    await open();
+    await part("act-report").click();
+    await part("choice-k1").click();
+    await picture("report-sign-in-zh");
+    for (const digit of "135790") await part(`pad-${digit}`).click();
+    await part("pad-confirm").click();
+    await part("report-make").waitFor();
+    expect(await part("report-dates").innerText()).toContain("2026-09-08 至 2026-09-10");
+    await part("preset-30").click();
+    expect(await part("report-dates").innerText()).toContain("2026-08-11 至 2026-09-10");
+    await part("month-earlier").click();
+    await part("day-2026-08-30").click();
+    await part("month-later").click();
+    await part("day-2026-09-02").click();
+    expect(await part("report-dates").innerText()).toContain("共 4 天");
+    await picture("report-days-zh");
+    await part("report-make").click();
+    await part("report-making").waitFor();
+    const request = { fromDate: "2026-08-30", toDate: "2026-09-02", cabinetId: null };
+    expect(reports.asked).toEqual([request]);
+    await picture("report-making-zh");
+    const html = "<!doctype html><meta charset=utf-8><title>报告</title><h1>留样柜检查报告</h1>";
+    reports.file = join(folder, "report.html");
+    await writeFile(reports.file, html);
+    const closing = "9f86d081884c7d65".repeat(4);
+    const qrSvg = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 2 2"><path d="M0 0h1v1z"/></svg>';
+    reports.job = {
+      ...{ kind: "made", reportId: "report-1", request, closing, qrSvg },
+      ...{ entries: 17_456, bytes: 12_345_678, code: "CR1" },
+    };
+    await page.frameLocator('[data-testid="report-frame"]').getByText("留样柜检查报告").waitFor();
+    expect(await part("report-closing").getAttribute("data-hash")).toBe(closing);
+    expect(
+      await page.evaluate(`document.querySelector('[data-testid="report-qr"]').naturalWidth`),
+    ).toBeGreaterThan(0);
+    await picture("report-made-zh");
+    const coming = page.waitForEvent("download");
+    await part("report-download").click();
+    const download = await coming;
+    expect(download.suggestedFilename()).toBe("cabinet-report_2026-08-30_2026-09-02.html");
+    expect(await readFile(await download.path(), "utf8")).toBe(html);
+    await page.evaluate(
+      `document.querySelector('[data-testid="report-frame"]').contentWindow.print = () => { document.title = "printed"; }`,
+    );
+    await part("report-print").click();
+    expect(await page.title()).toBe("printed");
+    await part("report-another").click();
+    await part("report-make").waitFor();
+    const hint = { zh: "报告过大", en: "too large" };
+    reports.job = { kind: "failed", reportId: "report-2", request, code: "report-too-large", hint };
+    await page.reload();
+    expect(await part("report-failed").innerText()).toContain("报告过大");
   });
 
   it("draws the curve of a day", async () => {

@@ -11,11 +11,13 @@ import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
 import type { Cabinets } from "../sample-cabinet/cabinet-port.ts";
+import type { Reports } from "../sample-cabinet/report-port.ts";
 import type { Samples } from "../sample-cabinet/samples-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
 import type { SignatureDesk, SigningHint } from "../signatures/signature-port.ts";
 import type { Sync } from "../sync/sync-port.ts";
+import type { FacesLoadingShown } from "./protocol.ts";
 
 export type CameraKind = "browser" | "folder" | "http" | "v4l2";
 
@@ -125,6 +127,7 @@ export interface KioskCabinets {
   readonly seesSamples: boolean;
   /** Null where the operator is no longer known. */
   readonly operatorName: (operatorId: string) => string | null;
+  readonly reports: Reports;
 }
 
 /** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */
@@ -169,6 +172,11 @@ export interface KioskServerOptions {
   readonly onSigningHint?: (listener: (hint: SigningHint | null) => void) => () => void;
   readonly engine: EngineInfo;
   /** How sure a match must be here, and how that came about. */
+  /** How far the enrolled faces are loaded; left out: they are. */
+  readonly faces?: {
+    state(): FacesLoadingShown | null;
+    onChange(listener: () => void): () => void;
+  };
   readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
   /** The journal's newest signed checkpoint as a line of text; null before the first. */

@@ -94,7 +94,7 @@ export const checkoutViewSchema = z.discriminatedUnion("kind", [
   }),
   z.object({
     kind: z.literal("other-way"),
-    reason: z.enum(["unknown-face", "ambiguous", "liveness", "camera-lost"]),
+    reason: z.enum(["unknown-face", "ambiguous", "liveness", "camera-lost", "faces-loading"]),
   }),
 ]);
 export type CheckoutViewShown = z.output<typeof checkoutViewSchema>;
@@ -170,9 +170,20 @@ export const demoShownSchema = z.object({
   isSceneEmpty: z.boolean(),
 });
 
+/** People; `comparing`: all are loaded, and look-alikes are being found. */
+export const facesLoadingSchema = z.object({
+  step: z.enum(["loading", "comparing"]),
+  loadedCount: z.int(),
+  totalCount: z.int(),
+});
+
+export type FacesLoadingShown = z.output<typeof facesLoadingSchema>;
+
 export const statusMessageSchema = z.object({
   type: z.literal("status"),
   line: lineStatusSchema,
+  /** Null when faces are recognised. */
+  faces: facesLoadingSchema.nullable(),
   sync: syncStatusSchema,
   camera: cameraShownSchema,
   terminal: terminalNameSchema,

@@ -17,12 +17,18 @@ function world(initial: StoredTemplate[], sides: StoredTemplate[] = []) {
   const people = new Map<string, readonly GalleryTemplate[]>();
   let listener: (change: Change) => void = () => {};
   let failNext = false;
+  const progress: number[] = [];
   const gallery = new LiveGallery({
     logger: silentLogger,
+    onProgress: ({ loadedCount, totalCount }) => progress.push(loadedCount, totalCount),
     engine: {
       model: "m1",
       sideModels: ["m0"],
       loadGallery: async (templates) => {
+        if (failNext) {
+          failNext = false;
+          throw new Error("engine-crashed");
+        }
         people.clear();
         const all = [...templates];
         for (const template of all) people.set(template.personId, [template]);
@@ -61,6 +67,7 @@ function world(initial: StoredTemplate[], sides: StoredTemplate[] = []) {
     gallery,
     people,
     change: (change: Change) => listener(change),
+    progress,
     breakOnce: () => (failNext = true),
   };
 }
@@ -101,6 +108,20 @@ describe("LiveGallery", () => {
       ["b", ["m0"]],
       ["c", ["m0"]],
     ]);
+  });
+
+  it("tells a load that failed, so that nobody is searched for among too few", async () => {
+    const { gallery, people, breakOnce } = world([stored("a"), stored("b")]);
+    breakOnce();
+    await expect(gallery.load()).rejects.toThrow("engine-crashed");
+    expect(await gallery.load()).toMatchObject({ acceptedCount: 2 });
+    expect([...people.keys()]).toEqual(["a", "b"]);
+  });
+
+  it("says how many of how many people are loaded", async () => {
+    const { gallery, progress } = world([stored("a"), stored("b")]);
+    await gallery.load();
+    expect(progress).toEqual([1, 2]);
   });
 
   it("goes on after the engine failed once", async () => {

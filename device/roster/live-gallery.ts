@@ -6,6 +6,14 @@ export interface LiveGalleryOptions {
   readonly engine: Pick<FaceEngine, "model" | "sideModels" | "loadGallery" | "replacePerson">;
   readonly templates: Pick<TemplateStore, "loadInParts" | "onChanged">;
   readonly logger: Logger;
+  /** While everybody is loaded, some times a second; must not throw. */
+  readonly onProgress?: (progress: GalleryProgress) => void;
+}
+
+/** People of the engine's own model. */
+export interface GalleryProgress {
+  readonly loadedCount: number;
+  readonly totalCount: number;
 }
 
 export interface GalleryHealth {
@@ -13,6 +21,9 @@ export interface GalleryHealth {
   /** Ciphertexts that could not be opened or whose content is not an embedding. */
   readonly damagedCount: number;
 }
+
+/** So often a person sees the number move, and twenty thousand people are not a thousand messages. */
+const PROGRESS_PARTS = 16;
 
 /**
  * Keeps the engine's gallery equal to the template store: all at the start, then one person at a time.
@@ -31,10 +42,14 @@ export class LiveGallery {
     });
   }
 
-  /** Loads every template of the engine's models; also after the engine was restarted. */
+  /**
+   * Loads every template of the engine's models, after the changes so far.
+   * @throws of the database, or of the engine where it is gone: the gallery is then what it was before.
+   */
   async load(): Promise<GalleryHealth> {
-    this.#enqueue(() => this.#loadAll());
-    await this.#queue;
+    const loaded = this.#queue.then(() => this.#loadAll());
+    this.#enqueue(() => loaded);
+    await loaded;
     return this.#health;
   }
 
@@ -59,13 +74,17 @@ export class LiveGallery {
   }
 
   async #loadAll(): Promise<void> {
-    const { engine, templates, logger } = this.#options;
+    const { engine, templates, logger, onProgress } = this.#options;
     const { peopleCount, parts } = templates.loadInParts(engine.model);
     const sides = engine.sideModels.map((model) => templates.loadInParts(model).parts);
     let damagedCount = 0;
+    let partCount = 0;
+    let loadedCount = 0;
     const opened = function* (): Generator<GalleryTemplate, void> {
       for (const ofModel of [parts, ...sides]) {
         for (const part of ofModel) {
+          if (ofModel === parts) loadedCount += new Set(part.templates.map(({ personId }) => personId)).size;
+          if (partCount++ % PROGRESS_PARTS === 0) onProgress?.({ loadedCount, totalCount: peopleCount });
           for (const { templateId, code } of part.damaged) {
             damagedCount += 1;
             logger.warn({ templateId, code }, "a template could not be opened");
@@ -74,7 +93,7 @@ export class LiveGallery {
         }
       }
     };
-    const load = await engine.loadGallery(opened(), { peopleCount });
+    const load = await engine.loadGallery(opened(), { peopleCount, givenAway: true });
     this.#warnRefused(load);
     this.#health = { acceptedCount: load.accepted, damagedCount: damagedCount + load.refused.length };
   }

@@ -139,7 +139,7 @@ export const shownOtherWay: PhaseOf<"shown"> = {
 export const inPhase = (phase: Phase, change: Partial<Checkout> = {}): Checkout => ({
   phase,
   order: { itemIds: [], keyedFen: null, revision: 4 },
-  cameraLost: false,
+  cameraLost: null,
   closedReason: phase.kind === "closed" ? phase.reason : null,
   pinAttempts: 1,
   ...change,
@@ -172,7 +172,7 @@ export const inputs: { readonly [Kind in CheckoutInput["kind"]]: InputOf<Kind> }
   assessed: { kind: "assessed", assessment: { kind: "payable", payable }, atMono: later(50) },
   charged: { kind: "charged", outcome: { kind: "paid", receipt }, atMono: later(50) },
   disputed: { kind: "disputed", outcome: { kind: "voided", amountFen: fen(1000) }, atMono: later(50) },
-  camera: { kind: "camera", lost: true, atMono: later(50) },
+  camera: { kind: "camera", lost: "camera-lost", atMono: later(50) },
   till: { kind: "till", closedReason: "till-closed", atMono: later(50) },
   "time-passed": { kind: "time-passed", atMono: later(60_000) },
 };

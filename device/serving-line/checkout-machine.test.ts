@@ -46,7 +46,9 @@ describe("a press, then a look", () => {
   });
 
   it("offers another way at once when there is no camera, and after a look without a single frame", () => {
-    expect(viewOf(step({ ...idle, cameraLost: true }, inputs.activate, touch).checkout, "touch")).toEqual({
+    expect(
+      viewOf(step({ ...idle, cameraLost: "camera-lost" }, inputs.activate, touch).checkout, "touch"),
+    ).toEqual({
       kind: "other-way",
       reason: "camera-lost",
     });
@@ -327,7 +329,10 @@ describe("presence mode: the Xi'an case", () => {
     const lost = step(idle, inputs.camera, presence).checkout;
     expect(viewOf(lost, "presence")).toEqual({ kind: "other-way", reason: "camera-lost" });
     expect(step(lost, inputs.card, presence).checkout.phase.kind).toBe("identified");
-    expect(viewOf(step(lost, { ...inputs.camera, lost: false }, presence).checkout, "presence")).toEqual({
+    const loading = step(idle, { ...inputs.camera, lost: "faces-loading" }, presence).checkout;
+    expect(viewOf(loading, "presence")).toEqual({ kind: "other-way", reason: "faces-loading" });
+    expect(step(loading, inputs.card, presence).checkout.phase.kind).toBe("identified");
+    expect(viewOf(step(lost, { ...inputs.camera, lost: null }, presence).checkout, "presence")).toEqual({
       kind: "idle",
     });
   });

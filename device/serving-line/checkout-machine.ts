@@ -24,7 +24,7 @@ import { EMPTY_ORDER } from "./order-price.ts";
 export const INITIAL_CHECKOUT: Checkout = {
   phase: { kind: "closed", reason: "till-closed" },
   order: { ...EMPTY_ORDER, revision: 0 },
-  cameraLost: false,
+  cameraLost: null,
   closedReason: "till-closed",
   pinAttempts: 0,
 };
@@ -147,7 +147,8 @@ function beginLooking(checkout: Checkout, offer: Offer, atMono: MonoMs): Step {
   // Said before anyone looks: staff can put it right while the diner stays.
   if (offer.period === null) return refuse(checkout, "no-meal-now", atMono);
   if (offer.priced.kind === "unpriced") return refuse(checkout, offer.priced.reason, atMono);
-  if (checkout.cameraLost) return show(checkout, { kind: "other-way", reason: "camera-lost" }, null, atMono);
+  const { cameraLost: reason } = checkout;
+  if (reason !== null) return show(checkout, { kind: "other-way", reason }, null, atMono);
   return to(checkout, {
     kind: "looking",
     offer,
@@ -245,9 +246,9 @@ function soldOrder(checkout: Checkout, { orderRevision }: Offer): Checkout {
 
 function onCamera(checkout: Checkout, { lost, atMono }: InputOf<"camera">): Step {
   const { phase } = checkout;
-  if (!lost || phase.kind !== "looking") return stay(checkout);
+  if (lost === null || phase.kind !== "looking") return stay(checkout);
   if (!phase.pressed && !sawSomeone(phase.evidence)) return wait(checkout, atMono);
-  return show(checkout, { kind: "other-way", reason: "camera-lost" }, null, atMono);
+  return show(checkout, { kind: "other-way", reason: lost }, null, atMono);
 }
 
 function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSettings): Step {

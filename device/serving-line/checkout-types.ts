@@ -7,6 +7,7 @@ import type {
   Activation,
   CheckoutView,
   Choice,
+  FaceLoss,
   LookAlikeMode,
   LookHint,
   MealPeriod,
@@ -201,7 +202,7 @@ export type Phase =
 export interface Checkout {
   readonly phase: Phase;
   readonly order: Order & { readonly revision: number };
-  readonly cameraLost: boolean;
+  readonly cameraLost: FaceLoss | null;
   /** Why no sale may begin; null while the till is open. */
   readonly closedReason: RefusalReason | null;
   /** PIN checks that were begun; the answer to an earlier one is ignored. */
@@ -250,7 +251,7 @@ export type CheckoutInput =
   | { readonly kind: "assessed"; readonly assessment: Assessment; readonly atMono: MonoMs }
   | { readonly kind: "charged"; readonly outcome: ChargeOutcome; readonly atMono: MonoMs }
   | { readonly kind: "disputed"; readonly outcome: DisputeOutcome; readonly atMono: MonoMs }
-  | { readonly kind: "camera"; readonly lost: boolean; readonly atMono: MonoMs }
+  | { readonly kind: "camera"; readonly lost: FaceLoss | null; readonly atMono: MonoMs }
   | {
       readonly kind: "till";
       readonly closedReason: RefusalReason | null;

@@ -10,8 +10,8 @@ export function viewOf({ phase, cameraLost }: Checkout, activation: Activation):
     case "idle":
     case "cooling-down":
       // Without a camera, nobody who only stands there would ever be seen; with a press, the press says so.
-      return cameraLost && activation === "presence"
-        ? { kind: "other-way", reason: "camera-lost" }
+      return cameraLost !== null && activation === "presence"
+        ? { kind: "other-way", reason: cameraLost }
         : { kind: "idle" };
     case "checking-pin":
       return { kind: "idle" };

@@ -4,7 +4,7 @@ import type { EncodedImage, FrameObservation } from "../../models/face-engine-po
 import { CanteenError } from "../platform/errors.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
-import { createFrameSource, type ObservedFrame } from "./frame-source.ts";
+import { createFrameSource, type ObservedFrame, watchFaces } from "./frame-source.ts";
 import { picture } from "./serving-line-fixture.ts";
 
 class TestCamera implements Pick<Camera, "onFrame" | "onState" | "state"> {
@@ -56,12 +56,27 @@ async function fixture() {
   const engine = new TestEngine();
   const clock = new VirtualClock();
   await clock.advance(100);
-  const source = createFrameSource({ camera, engine, clock, logger: silentLogger });
+  let isLoading = false;
+  let facesChanged = () => {};
+  const faces = {
+    isLoading: () => isLoading,
+    onChange: (listener: () => void) => {
+      facesChanged = listener;
+      return () => {
+        facesChanged = () => {};
+      };
+    },
+  };
+  const load = (now: boolean) => {
+    isLoading = now;
+    facesChanged();
+  };
+  const source = createFrameSource({ camera, engine, faces, clock, logger: silentLogger });
   const seen: ObservedFrame[] = [];
   const lost: boolean[] = [];
   source.onFrame((frame) => seen.push(frame));
   source.onCameraLost((isLost) => lost.push(isLost));
-  return { camera, engine, clock, source, seen, lost, settle: () => clock.advance(0) };
+  return { camera, engine, clock, source, load, seen, lost, settle: () => clock.advance(0) };
 }
 
 describe("the frame source", () => {
@@ -109,6 +124,35 @@ describe("the frame source", () => {
     engine.asked[1]?.answer();
     await settle();
     expect([seen.length, lost]).toEqual([1, []]);
+  });
+
+  it("shows the engine no frame while the faces are loaded, and says which of the two is missing", async () => {
+    const { camera, engine, source, load, settle } = await fixture();
+    const losses: unknown[] = [];
+    watchFaces(source, (loss) => losses.push(loss));
+    source.setWanted(true);
+    load(true);
+    camera.take(1);
+    expect(engine.asked).toEqual([]);
+    camera.become({ kind: "lost", code: "silent", hint: { zh: "无", en: "none" } });
+    load(false);
+    camera.become({ kind: "live" });
+    camera.take(2);
+    engine.asked[0]?.fail("engine-crashed");
+    await settle();
+    // In touch mode nobody looks then, so no frame would tell that a fresh engine is there.
+    source.setWanted(false);
+    load(true);
+    load(false);
+    expect(losses).toEqual([
+      null,
+      "faces-loading",
+      "camera-lost",
+      null,
+      "camera-lost",
+      "faces-loading",
+      null,
+    ]);
   });
 
   it("tells that there is no camera when it is lost or the engine is gone, and when it is back", async () => {

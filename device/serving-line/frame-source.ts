@@ -4,6 +4,7 @@ import type { Clock } from "../platform/clock.ts";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
+import type { FaceLoss } from "./serving-line-port.ts";
 
 /** A camera frame after the engine measured it. */
 export interface ObservedFrame {
@@ -17,14 +18,19 @@ export interface FrameSource {
   /** Whether anyone looks at frames now; while not, none need be measured. */
   setWanted(wanted: boolean): void;
   cameraLost(): boolean;
+  /** Why `cameraLost` is so; left out: the camera is what is missing. */
+  facesLoading?(): boolean;
   /** @returns a function that unsubscribes. */
   onFrame(listener: (frame: ObservedFrame) => void): () => void;
+  /** Also told when only the reason changed. */
   onCameraLost(listener: (lost: boolean) => void): () => void;
 }
 
 export interface FrameSourceOptions {
   readonly camera: Pick<Camera, "onFrame" | "onState" | "state">;
   readonly engine: Pick<FaceEngine, "observe">;
+  /** Whether the engine cannot recognise anybody yet; no frame is shown to it meanwhile. Left out: it can. */
+  readonly faces?: { isLoading(): boolean; onChange(listener: () => void): () => void };
   readonly clock: Pick<Clock, "mono">;
   readonly logger: Logger;
 }
@@ -42,7 +48,13 @@ const ENGINE_GONE: ReadonlySet<string> = new Set([
   "weights-changed",
 ]);
 
-export function createFrameSource({ camera, engine, clock, logger }: FrameSourceOptions): CameraFrameSource {
+export function createFrameSource({
+  camera,
+  engine,
+  faces,
+  clock,
+  logger,
+}: FrameSourceOptions): CameraFrameSource {
   const frameListeners = new Set<(frame: ObservedFrame) => void>();
   const lostListeners = new Set<(lost: boolean) => void>();
   type Waiting = { readonly jpeg: Uint8Array<ArrayBuffer>; readonly capturedMono: MonoMs };
@@ -51,14 +63,24 @@ export function createFrameSource({ camera, engine, clock, logger }: FrameSource
   let wanted = false;
   let closed = false;
   let engineGone = false;
-  let lost = camera.state().kind === "lost";
+  const isLoading = (): boolean => faces?.isLoading() ?? false;
+  const isCameraLost = (): boolean => engineGone || camera.state().kind === "lost";
+  let loading = isLoading();
+  let lost = loading || isCameraLost();
 
   const tellLost = (): void => {
-    const isLost = engineGone || camera.state().kind === "lost";
-    if (isLost === lost) return;
-    lost = isLost;
+    const [wasLost, wasLoading] = [lost, loading];
+    loading = isLoading();
+    lost = loading || isCameraLost();
+    if (lost === wasLost && loading === wasLoading) return;
     for (const listener of lostListeners) listener(lost);
   };
+  const stopFaces = faces?.onChange(() => {
+    // A fresh engine: what the last one answered no longer counts, and nobody may be looking to find that out.
+    engineGone = false;
+    if (isLoading()) waiting = null;
+    tellLost();
+  });
 
   const observe = async ({ jpeg, capturedMono }: Waiting): Promise<void> => {
     const observation = await measured(jpeg);
@@ -92,7 +114,7 @@ export function createFrameSource({ camera, engine, clock, logger }: FrameSource
   };
 
   const stopFrames = camera.onFrame(({ jpeg, capturedMonoMs }) => {
-    if (!wanted || closed) return;
+    if (!wanted || closed || loading) return;
     // A camera that stamps ahead of our clock is held to it: a frame from the future would count as fresh for long.
     waiting = { jpeg, capturedMono: monoMs(Math.min(capturedMonoMs, clock.mono())) };
     underWay ??= work();
@@ -105,6 +127,7 @@ export function createFrameSource({ camera, engine, clock, logger }: FrameSource
       if (!wanted) waiting = null;
     },
     cameraLost: () => lost,
+    facesLoading: () => loading,
     onFrame: (listener) => {
       frameListeners.add(listener);
       return () => void frameListeners.delete(listener);
@@ -117,8 +140,19 @@ export function createFrameSource({ camera, engine, clock, logger }: FrameSource
       closed = true;
       waiting = null;
       stopFrames();
+      stopFaces?.();
       stopStates();
       await underWay;
     },
   };
+}
+
+/** Tells why nobody can be recognised, now and whenever that changes. @returns a function that ends it. */
+export function watchFaces(frames: FrameSource, tell: (lost: FaceLoss | null) => void): () => void {
+  const lossNow = (): FaceLoss | null => {
+    if (!frames.cameraLost()) return null;
+    return frames.facesLoading?.() === true ? "faces-loading" : "camera-lost";
+  };
+  tell(lossNow());
+  return frames.onCameraLost(() => tell(lossNow()));
 }

@@ -160,8 +160,11 @@ export type CheckoutView =
     }
   | {
       readonly kind: "other-way";
-      readonly reason: "unknown-face" | "ambiguous" | "liveness" | "camera-lost";
+      readonly reason: "unknown-face" | "ambiguous" | "liveness" | FaceLoss;
     };
+
+/** Why nobody can be recognised now, whoever stands there. */
+export type FaceLoss = "camera-lost" | "faces-loading";
 
 export type LookHint =
   | "one-at-a-time"

@@ -9,7 +9,7 @@ import { viewOf } from "./checkout-view.ts";
 import { createDisputeDesk } from "./dispute-desk.ts";
 import { createDinerNotice, type DinerNotice, withoutDiners } from "./expected-diners.ts";
 import { boundsOfFrame } from "./frame-bounds.ts";
-import type { ObservedFrame } from "./frame-source.ts";
+import { type ObservedFrame, watchFaces } from "./frame-source.ts";
 import { choicesOf } from "./look-alike-choices.ts";
 import { type MealMoment, mealMoment, mealPlanProblems } from "./meal-plan.ts";
 import { ORDER_ITEMS_MAX, priceOrder } from "./order-price.ts";
@@ -97,12 +97,11 @@ class TerminalServingLine implements ServingLineControl {
       onSettled: () => this.#settle(),
     });
     this.#status = this.#readStatus();
-    this.#loop.dispatch({ kind: "camera", lost: frames.cameraLost(), atMono: clock.mono() });
-    this.#refreshTill();
     this.#stops.push(
-      frames.onFrame((frame) => this.#onFrame(frame)),
-      frames.onCameraLost((lost) => this.#loop.dispatch({ kind: "camera", lost, atMono: clock.mono() })),
+      watchFaces(frames, (lost) => this.#loop.dispatch({ kind: "camera", lost, atMono: clock.mono() })),
     );
+    this.#refreshTill();
+    this.#stops.push(frames.onFrame((frame) => this.#onFrame(frame)));
     const till = clock.every(TILL_PERIOD_MS, () => {
       this.#gate.tryResume();
       this.#refreshTill();

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { GalleryTemplate } from "../face-engine-port.ts";
 import { readManifest } from "../manifest.ts";
@@ -25,7 +28,7 @@ function run(
   templates: Iterable<GalleryTemplate>,
   options: {
     readonly embeddingLength?: number;
-    readonly workerUrl?: URL;
+    readonly program?: string;
     readonly signal?: AbortSignal;
   } = {},
 ): Promise<GalleryCalibration> {
@@ -49,7 +52,7 @@ const people = (peopleCount: number, twins: readonly (readonly [number, number])
     random: seededRandom(),
   });
 
-describe("the calibration's worker", () => {
+describe("the calibration's process", () => {
   it.each([0, 1, 2, 5])("answers for a gallery of %i", async (peopleCount) => {
     const found = await run(people(peopleCount));
     expect(found).toMatchObject({ model, peopleCount, templateCount: peopleCount * 3, lookAlikes: [] });
@@ -96,13 +99,20 @@ describe("the calibration's worker", () => {
     expect(await run([...fit, ...unfit])).toMatchObject({ peopleCount: 5, templateCount: 15 });
   });
 
-  it("tells a crash of its thread by name, whenever it comes", async () => {
-    const code = (source: string) => new URL(`data:text/javascript,${encodeURIComponent(source)}`);
-    for (const source of ["throw new Error('x')", "process.exit(3)"]) {
-      await expect(run(people(200), { workerUrl: code(source) })).rejects.toMatchObject({
-        code: "calibration-failed",
-      });
+  it("tells a crash of its process by name, whenever it comes", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "calibration-"));
+    const taking = "process.on('message', () => process.send({ kind: 'taken' }));";
+    const sources = [
+      "throw new Error('x')",
+      "process.exit(3)",
+      `${taking} process.once('message', () => process.once('message', () => process.kill(process.pid, 'SIGKILL')));`,
+    ];
+    for (const [i, source] of sources.entries()) {
+      const program = join(folder, `${i}.mjs`);
+      writeFileSync(program, source);
+      await expect(run(people(200), { program })).rejects.toMatchObject({ code: "calibration-failed" });
     }
+    rmSync(folder, { recursive: true });
   });
 
   it("ends at once when it is cancelled", async () => {

@@ -1,14 +1,15 @@
-/** Calibration as the rest of the program sees it: one call on this side, one worker thread for its length. */
+/** Calibration as the rest of the program sees it: one call on this side, one process for its length. */
 
-import { Worker } from "node:worker_threads";
+import { type ChildProcess, fork } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { embeddingRefusal } from "../embedding-check.ts";
 import { FaceEngineError } from "../face-engine-error.ts";
 import type { GalleryTemplate } from "../face-engine-port.ts";
+import { giveBack } from "../give-back.ts";
 import type { CalibrationTarget, GalleryCalibration } from "./calibration-port.ts";
 import {
   type CalibrationAnswer,
   type CalibrationRequest,
-  type CalibrationSetUp,
   chunkTemplatesMax,
 } from "./calibration-protocol.ts";
 
@@ -19,36 +20,48 @@ export interface CalibrateOptions {
   readonly parts: Iterable<readonly GalleryTemplate[]>;
   /** Room made beforehand. */
   readonly peopleCount: number;
+  /** Whether nobody reads the embeddings afterwards: their memory is then given back at once. */
+  readonly givenAway?: boolean;
   readonly target: CalibrationTarget;
   readonly signal?: AbortSignal;
-  /** Only for tests: another worker, to see that a crash is told. */
-  readonly workerUrl?: URL;
+  /** Only for tests: another program, to see that a crash is told. */
+  readonly program?: string;
 }
 
-/** The thread makes few objects; its numbers are outside of V8's heap. */
-const youngGenerationMb = 4;
+const programDefault = fileURLToPath(new URL("calibration-process.ts", import.meta.url));
 
 /**
- * Calibrates one gallery in a thread of its own, which ends with the answer.
- * @throws FaceEngineError `calibration-failed` when the thread ends without a result; the signal's reason.
+ * It makes few objects, and its numbers are outside of V8's heap. What the terminal's own process was started with
+ * (a profile, a debugger's port) is not for it, but the flags that let this version run TypeScript are.
+ */
+const execArgv = [
+  ...process.execArgv.filter((flag) => flag.startsWith("--experimental-strip-types")),
+  "--disable-warning=ExperimentalWarning",
+  "--max-semi-space-size=2",
+];
+
+/**
+ * Calibrates one gallery in a process of its own, which ends with the answer.
+ * @throws FaceEngineError `calibration-failed` when the process ends without a result; the signal's reason.
  */
 export async function calibrate(options: CalibrateOptions): Promise<GalleryCalibration> {
   const { model, embeddingLength, peopleCount, target, signal } = options;
   signal?.throwIfAborted();
-  const bytes = chunkTemplatesMax * embeddingLength * Float32Array.BYTES_PER_ELEMENT;
-  const chunk = new Float32Array(new SharedArrayBuffer(bytes));
-  const setUp: CalibrationSetUp = { model, embeddingLength, peopleCount, target, chunk };
-  // As in face-engine.ts: the library must not report to its maker.
-  process.env["ORT_DISABLE_TELEMETRY"] ??= "1";
-  const worker = new Worker(options.workerUrl ?? new URL("calibration-worker.ts", import.meta.url), {
-    workerData: setUp,
-    resourceLimits: { maxYoungGenerationSizeMb: youngGenerationMb },
+  const child = fork(options.program ?? programDefault, {
+    serialization: "advanced",
+    execArgv,
+    // As in face-engine.ts: the library must not report to its maker.
+    env: { ...process.env, ORT_DISABLE_TELEMETRY: "1" },
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
-  const talk = new WorkerTalk(worker, signal);
+  const talk = new ProcessTalk(child, signal);
   try {
+    await talk.ask({ kind: "set-up", setUp: { model, embeddingLength, peopleCount, target } });
+    const chunk = new Float32Array(chunkTemplatesMax * embeddingLength);
     let personIds: string[] = [];
     const flush = async () => {
-      if (personIds.length > 0) await talk.ask({ kind: "templates", personIds });
+      const embeddings = chunk.subarray(0, personIds.length * embeddingLength);
+      if (personIds.length > 0) await talk.ask({ kind: "templates", personIds, embeddings });
       personIds = [];
     };
     for (const part of options.parts) {
@@ -56,24 +69,26 @@ export async function calibrate(options: CalibrateOptions): Promise<GalleryCalib
         if (ofModel !== model || embeddingRefusal(embedding, embeddingLength) !== null) continue;
         chunk.set(embedding, personIds.length * embeddingLength);
         personIds.push(personId);
+        if (options.givenAway === true) giveBack(embedding);
         if (personIds.length === chunkTemplatesMax) await flush();
       }
       // The next part is read from the disk after this thread had time for its other work.
       await flush();
     }
+    chunk.fill(0);
     const answer = await talk.ask({ kind: "finish" });
     if (answer.kind !== "done") throw failed("it gave no result");
     return answer.calibration;
   } finally {
-    talk.end();
-    await worker.terminate();
+    await talk.end();
   }
 }
 
-/** One question at a time; whatever ends the thread rejects it. */
-class WorkerTalk {
-  readonly #worker: Worker;
+/** One question at a time; whatever ends the process rejects it. */
+class ProcessTalk {
+  readonly #child: ChildProcess;
   readonly #signal: AbortSignal | undefined;
+  readonly #exited = Promise.withResolvers<void>();
   #waiter: {
     readonly resolve: (answer: CalibrationAnswer) => void;
     readonly reject: (error: Error) => void;
@@ -81,16 +96,20 @@ class WorkerTalk {
   #failure: Error | null = null;
   readonly #onAbort = () => this.#fail(asError(this.#signal?.reason));
 
-  constructor(worker: Worker, signal: AbortSignal | undefined) {
-    this.#worker = worker;
+  constructor(child: ChildProcess, signal: AbortSignal | undefined) {
+    this.#child = child;
     this.#signal = signal;
-    worker.on("message", (answer: CalibrationAnswer) => {
+    child.on("message", (answer: CalibrationAnswer) => {
       const waiter = this.#waiter;
       this.#waiter = null;
       waiter?.resolve(answer);
     });
-    worker.on("error", (cause) => this.#fail(failed("its thread crashed", cause)));
-    worker.on("exit", (exitCode) => this.#fail(failed(`its thread ended with ${exitCode}`)));
+    // Also where it could not be started at all, and then nothing exits.
+    child.on("error", (cause) => this.#fail(failed("its process could not be reached", cause)));
+    child.on("exit", (exitCode, by) => {
+      this.#fail(failed(`its process ended with ${exitCode ?? by}`));
+      this.#exited.resolve();
+    });
     signal?.addEventListener("abort", this.#onAbort, { once: true });
   }
 
@@ -98,13 +117,17 @@ class WorkerTalk {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#waiter = { resolve, reject };
-      this.#worker.postMessage(request);
+      this.#child.send(request);
     });
   }
 
-  end(): void {
+  /** Nothing of it is left when this resolves. */
+  async end(): Promise<void> {
     this.#signal?.removeEventListener("abort", this.#onAbort);
     this.#failure ??= failed("it is over");
+    if (this.#child.pid === undefined) return;
+    this.#child.kill("SIGKILL");
+    await this.#exited.promise;
   }
 
   #fail(error: Error): void {

@@ -56,7 +56,12 @@ async function showAtTill(
   const personId = await enrol(counter, NUMBER);
   await counter.close();
   const camera = await folderOf(school, kind, photo);
-  const adjust = (config: Config): Config => ({ ...config, camera, face: { ...config.face, liveness } });
+  // Twice as long as a diner is looked at, so that a busy machine sees frames enough to judge by.
+  const adjust = (config: Config): Config => ({
+    ...config,
+    camera,
+    face: { ...config.face, liveness, lookMsMax: 2 * config.face.lookMsMax },
+  });
   const terminal = await school.startTerminal({ adjust });
   const views: CheckoutView[] = [];
   terminal.servingLine.onStatus(({ view }) => views.push(view));

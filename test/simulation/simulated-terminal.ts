@@ -104,7 +104,7 @@ export class SimulatedTerminal {
     return this.#restartWanted;
   }
 
-  /** @returns false where the terminal could not start: its disk is full. */
+  /** @returns false where the terminal could not start: its disk is full, or the power went meanwhile. */
   async powerOn(): Promise<boolean> {
     if (this.#life !== null) return true;
     this.#sweep();
@@ -146,6 +146,7 @@ export class SimulatedTerminal {
       this.#life = this.#build(config, clock, db, world.bug.store(withTrackedPhotos(store, world.time)));
     } catch (error) {
       if (error instanceof PowerGone) {
+        clock.powerOff();
         db?.close();
         this.#disk.cut(opening, error.written);
         this.#disk.forgetFormer();

@@ -83,6 +83,11 @@ export const en: Texts = {
       ambiguous: "We are not sure who you are",
       liveness: "Please face the camera yourself",
       "camera-lost": "The camera gives no picture",
+      "faces-loading": "Faces are being loaded",
+    },
+    facesLoading: {
+      loading: "{loaded} of {total} people loaded: paying by face will work soon",
+      comparing: "{total} people loaded, look-alikes are being found",
     },
     otherWayMore: "Nothing was charged. Use your card, QR code, or number and PIN",
     asking: "Card or PIN, please",

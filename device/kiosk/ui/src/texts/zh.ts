@@ -82,6 +82,11 @@ export const zh = {
       ambiguous: "不能确定是谁",
       liveness: "请本人面对镜头",
       "camera-lost": "摄像头没有画面",
+      "faces-loading": "人脸库加载中",
+    },
+    facesLoading: {
+      loading: "已加载 {loaded} / {total} 人，很快就可以刷脸",
+      comparing: "{total} 人已加载，正在核对长得像的人",
     },
     otherWayMore: "没有扣钱。请刷卡、扫码，或用学号和密码",
     asking: "请刷卡或输入密码",
