@@ -141,7 +141,7 @@ describe("a photo of a moment", () => {
     const silent = studioWith({ detectFaces: () => new Promise(() => {}) });
     silent.camera.show(0);
     const taking = silent.take(0);
-    await silent.clock.advance(3000);
+    await silent.clock.advance(8000);
     expect(await taking).toEqual({ kind: "refused", reason: "faces-unseen" });
     expect(silent.store.usage().count).toBe(0);
   });

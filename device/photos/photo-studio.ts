@@ -27,8 +27,11 @@ const NEAR_MS = 100;
 export const FRAME_WAIT_MS_MAX = 300;
 /** A frame further off shows something else. Over `FRAME_WAIT_MS_MAX` it is marked by its `offMs`. */
 const OFF_MS_MAX = 2000;
-/** Longer than the detector takes while the till uses it too, and shorter than whoever weighs waits. */
-const DETECT_MS_MAX = 3000;
+/**
+ * A tenth of a second is usual. An engine that is gone says so at once; this is for one that hangs, and long enough for a
+ * machine that is very busy, since without an answer there is no photo. Shorter than whoever weighs waits.
+ */
+const DETECT_MS_MAX = 8000;
 
 /**
  * Keeps the camera's newest frames in memory and makes photos of them.

@@ -64,7 +64,7 @@ export interface ReceivingOptions {
 }
 
 /** A studio that never answers must not hold the person: the photo then counts as missing. */
-const PHOTO_WAIT_MS_MAX = 4000;
+const PHOTO_WAIT_MS_MAX = 10_000;
 const FACE_WAIT_MS_MAX = 20_000;
 
 /**
