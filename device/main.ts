@@ -42,6 +42,7 @@ import { startTerminalPhotos } from "./terminal-photos.ts";
 import { startTerminalReceiving } from "./terminal-receiving.ts";
 import { recoverTerminal } from "./terminal-recovery.ts";
 import { startTemplateRenewal } from "./terminal-renewal.ts";
+import { createTerminalReports } from "./terminal-reports.ts";
 import { createTerminalSamples } from "./terminal-samples.ts";
 import { openTerminalSignatures } from "./terminal-signatures.ts";
 import { openTerminalStore, type TerminalStore } from "./terminal-store.ts";
@@ -248,6 +249,13 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     guardianNeededFor: ["student"],
   });
   teardown.add("enrolment", () => enrolment.close());
+  const reports = createTerminalReports(config, {
+    clock,
+    ids: store.ids,
+    logger,
+    diskSafe: () => disk.safe(),
+  });
+  teardown.add("reports", () => reports.close());
   const page = createKioskServer({
     settings: {
       ...config.kiosk,
@@ -264,7 +272,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     templateCount: (personId) => store.templateCount(personId),
     receiving: { receiving, meals: () => store.mealPlan().periods },
     photos: store.photos,
-    ...kioskCabinets(config, store, { cabinets, samples, signatures: signing.desk }),
+    ...kioskCabinets(config, store, { cabinets, samples, signatures: signing.desk, reports }),
     sync,
     camera: seen.camera,
     onSighting: watched.onSighting,

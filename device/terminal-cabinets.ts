@@ -113,7 +113,7 @@ export function cabinetSettings(cabinet: Config["cabinets"][number]): CabinetSet
 export function kioskCabinets(
   config: Pick<Config, "cabinets" | "receiving">,
   { operators }: Pick<TerminalStore, "operators">,
-  parts: Pick<KioskCabinets, "cabinets" | "samples" | "signatures">,
+  parts: Pick<KioskCabinets, "cabinets" | "samples" | "signatures" | "reports">,
 ): { readonly cabinets?: KioskCabinets } {
   if (config.cabinets.length === 0) return {};
   const operatorName = (operatorId: string): string | null =>

@@ -30,7 +30,7 @@ function watched(folder: string, probe?: () => DiskState) {
   onTestFinished(() => disk.close());
   const held = (): boolean => existsSync(join(folder, "disk-reserve"));
   /** The reserve is written piece by piece, by the real disk. */
-  const untilHeld = (): Promise<void> => expect.poll(held, { timeout: 10_000 }).toBe(true) as Promise<void>;
+  const untilHeld = (): Promise<void> => expect.poll(held).toBe(true) as Promise<void>;
   return { clock, disk, asked, held, untilHeld };
 }
 

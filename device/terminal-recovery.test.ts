@@ -236,7 +236,7 @@ describe("a database that is damaged at the start", () => {
     const waiting = site.recover(stopped.signal);
     const { host, port } = site.config.kiosk;
     const page = await expect
-      .poll(() => fetch(`http://${host}:${port}/pay`).catch(() => null), { timeout: 20_000 })
+      .poll(() => fetch(`http://${host}:${port}/pay`).catch(() => null))
       .toMatchObject({ status: 503 })
       .then(() => fetch(`http://${host}:${port}/pay`));
     expect(await page.text()).toContain("暂停收款");

@@ -10,7 +10,8 @@ import { silentLogger } from "../device/platform/logger.ts";
 import { SystemClock } from "../device/platform/system-clock.ts";
 import { Teardown } from "../device/platform/teardown.ts";
 import { freePort } from "../device/sync/testing/brokers.ts";
-import { buildUi, openBrowser } from "../test/end-to-end/browser.ts";
+import { openBrowser } from "../test/end-to-end/browser.ts";
+import { builtPage } from "./set-up.mjs";
 
 const USAGE = `npm run bench:kiosk [-- --count N]
 称重时页面的帧率 / the page's frames while goods are weighed: a terminal with the demo's scale and camera, real Chromium
@@ -59,8 +60,7 @@ async function openReceiving(
 ): Promise<{ readonly page: Page; readonly goods: DemoGoods }> {
   const folder = mkdtempSync(join(tmpdir(), "canteen-bench-kiosk-"));
   teardown.add("folder", () => rmSync(folder, { recursive: true, force: true }));
-  const uiFolder = await buildUi();
-  teardown.add("page's files", () => rmSync(uiFolder, { recursive: true, force: true }));
+  const uiFolder = await builtPage();
   const bench = await startDemoBench(join(folder, "goods"), clock, teardown);
   const config = demoConfig({
     dataFolder: join(folder, "data"),

@@ -120,7 +120,7 @@ async function main(argv: readonly string[]): Promise<void> {
         const photo = {
           photoSha256: await keep(content, "photo"),
           thumbnailSha256: await keep(small, "thumbnail"),
-          ...{ offMs: 10, cameraLabel: "bench", facesBlurred: null },
+          ...{ offMs: 10, cameraLabel: "bench", facesBlurred: 0 },
         };
         return { kind: "taken", photo };
       },

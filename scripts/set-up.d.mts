@@ -7,3 +7,6 @@ export declare function setUp(wanted: {
   readonly demoPeople: boolean;
   readonly root?: string;
 }): Promise<{ readonly command: string; readonly flags: string[] }>;
+
+/** Builds the page where it is not that of the sources. @returns the folder of the built page. */
+export function builtPage(root?: string): Promise<string>;

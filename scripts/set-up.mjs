@@ -56,6 +56,22 @@ export async function setUp({ demoPeople, root = ROOT }) {
   }
 }
 
+/**
+ * Builds the page where it is not that of the sources; for tests, of which several may ask at once.
+ * @returns {Promise<string>} the folder of the built page
+ */
+export async function builtPage(root = ROOT) {
+  const release = await takeSetUpLock(join(root, ".canteen", "page-build.lock"), () => {});
+  try {
+    const runtime = terminalRuntime(root, { preferPinned: true });
+    if (runtime.kind === "too-old") fail(runtime.message);
+    await buildPage(root, runtime);
+  } finally {
+    release();
+  }
+  return join(root, "device", "kiosk", "ui", "dist");
+}
+
 function say(zh, en) {
   console.log(`${zh} / ${en}`);
 }

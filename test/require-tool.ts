@@ -3,17 +3,24 @@ import { mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** The browser without a window takes a third of the processor time and draws the same pages; the whole one does too. */
+export const CHROMIUM = ["chromium-headless-shell", "chromium"] as const;
+
 /**
  * Whether a test that needs the system program `tool` may run here.
  * In CI a missing tool is an error, never a skip: `.ci/run` installs what the tests need.
+ * @param tool  several: any of them does.
  * @returns true when it is on the PATH; use as `describe.skipIf(!hasTool("mosquitto"))`.
  */
-export function hasTool(tool: string): boolean {
+export function hasTool(tool: string | readonly string[]): boolean {
+  const names = typeof tool === "string" ? [tool] : tool;
   try {
-    execFileSync("sh", ["-c", `command -v ${tool}`], { stdio: "ignore", env: withSystemFolders() });
+    const any = names.map((name) => `command -v ${name}`).join(" || ");
+    execFileSync("sh", ["-c", any], { stdio: "ignore", env: withSystemFolders() });
     return true;
   } catch {
-    if (process.env["CI"]) throw new Error(`CI must have "${tool}": add its package to .ci/run`);
+    if (process.env["CI"])
+      throw new Error(`CI must have "${names.join('" or "')}": add its package to .ci/run`);
     return false;
   }
 }

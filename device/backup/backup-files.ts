@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 
 /** A sealed copy of the database; its name says how far its journal reaches and when it was made. */
@@ -15,6 +15,18 @@ export const backupFolder = (dataFolder: string): string => join(dataFolder, "ba
 
 export function backupName(headSeq: number, atMs: number): string {
   return `terminal-${String(headSeq).padStart(16, "0")}-${String(Math.max(0, atMs)).padStart(13, "0")}.sealed`;
+}
+
+/** The plain copy and the sealed one while they are made; neither is a backup under such a name. */
+export function unfinishedIn(folder: string): { readonly plain: string; readonly sealed: string } {
+  return { plain: join(folder, "making.db"), sealed: join(folder, "making.sealed") };
+}
+
+/** @param folder may not exist yet. */
+export function removeUnfinished(folder: string): void {
+  const { plain, sealed } = unfinishedIn(folder);
+  // SQLite's own file beside the copy that it makes.
+  for (const left of [plain, `${plain}-journal`, sealed]) rmSync(left, { force: true });
 }
 
 /** Newest first: by the journal, not by the clock, which may have been wrong. */

@@ -1,12 +1,12 @@
 /** The worker thread that makes one backup and ends: the main thread's line never waits for its pages or its fsync. */
 
 import type { KeyObject } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync } from "node:fs";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import Sqlite from "better-sqlite3";
 import { systemCode } from "../platform/errors.ts";
-import { backupName } from "./backup-files.ts";
+import { backupName, removeUnfinished, unfinishedIn } from "./backup-files.ts";
 import { sealFile } from "./sealed-file.ts";
 
 export interface BackupJob {
@@ -23,8 +23,8 @@ export type BackupOutcome =
 
 async function make({ dbFile, folder, key, atMs }: BackupJob): Promise<BackupOutcome> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const [plain, sealed] = [join(folder, "making.db"), join(folder, "making.sealed")];
-  for (const left of [plain, sealed]) rmSync(left, { force: true });
+  const { plain, sealed } = unfinishedIn(folder);
+  removeUnfinished(folder);
   try {
     const headSeq = copy(dbFile, plain);
     if (headSeq === null) return { kind: "failed", code: "database-damaged" };
@@ -36,7 +36,7 @@ async function make({ dbFile, folder, key, atMs }: BackupJob): Promise<BackupOut
   } catch (error) {
     return { kind: "failed", code: systemCode(error) ?? "unknown" };
   } finally {
-    for (const left of [plain, sealed]) rmSync(left, { force: true });
+    removeUnfinished(folder);
   }
 }
 

@@ -1,5 +1,5 @@
 import { createSecretKey } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { journalFixture } from "../journal/journal-fixture.ts";
@@ -14,14 +14,21 @@ function backedUp(more: Partial<BackupOptions> = {}) {
   const fixture = journalFixture();
   const folder = backupFolder(fixture.folder);
   const { file: dbFile, journal, clock } = fixture;
-  const backups = startBackups({
+  const options = {
     ...{ dbFile, folder, key, journal, clock, logger: silentLogger, bytesMax: 1e9, freeBytesMin: 1 },
     ...more,
-  });
+  };
+  const backups = startBackups(options);
   onTestFinished(() => backups.close());
   const write = (kind = "tally.counted"): void =>
     void journal.append({ id: fixture.ids.next(), kind, body: { name: "a-word-in-plain" } });
-  return { ...fixture, backups, folder, write, heads: () => backupsIn(folder).map(({ headSeq }) => headSeq) };
+  /** The same folder after the former ones were closed. */
+  const restart = (other: Partial<BackupOptions> = {}): void => {
+    const next = startBackups({ ...options, ...other });
+    onTestFinished(() => next.close());
+  };
+  const heads = (): number[] => backupsIn(folder).map(({ headSeq }) => headSeq);
+  return { ...fixture, backups, folder, write, heads, restart };
 }
 
 describe("backups", () => {
@@ -77,6 +84,34 @@ describe("backups", () => {
     expect(heads()).toEqual([3]);
   });
 
+  it("older than a withdrawn consent are gone also when the power went before they could be taken away", async () => {
+    const { backups, clock, write, heads, folder, restart } = backedUp();
+    write();
+    await backups.make();
+    const older = backupsIn(folder)[0]?.file ?? "";
+    const kept = readFileSync(older);
+    write("person.withdrawn");
+    await backups.make();
+    await backups.close();
+    writeFileSync(older, kept);
+    expect(heads()).toEqual([2, 1]);
+    restart();
+    await clock.advance(60_000);
+    expect(heads()).toEqual([2]);
+  });
+
+  it("that a power cut left half made are taken away at the next start, before anything asks for space", async () => {
+    const { folder, backups, write, restart } = backedUp();
+    write();
+    await backups.make();
+    await backups.close();
+    for (const name of ["making.db", "making.db-journal", "making.sealed"])
+      writeFileSync(join(folder, name), "half");
+    // No room for another one: it would be refused for ever if it were the half one that takes the space.
+    restart({ freeBytesMin: 1e15 });
+    expect(readdirSync(folder)).toHaveLength(1);
+  });
+
   it("beyond their budget are not made, and the last good one stays", async () => {
     const one = backedUp();
     one.write();
@@ -103,7 +138,6 @@ describe("backups", () => {
     await backups.make();
     const [made] = backupsIn(folder);
     const bytes = readFileSync(made?.file ?? "");
-    const { writeFileSync } = await import("node:fs");
     for (const [name, content] of [
       ["cut", bytes.subarray(0, bytes.length - 100)],
       ["short", bytes.subarray(0, 20)],

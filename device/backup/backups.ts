@@ -6,7 +6,7 @@ import type { Clock, Timer } from "../platform/clock.ts";
 import { isFault } from "../platform/errors.ts";
 import type { Logger } from "../platform/logger.ts";
 import type { MonoMs } from "../platform/units.ts";
-import { type BackupFile, backupsIn } from "./backup-files.ts";
+import { type BackupFile, backupsIn, removeUnfinished } from "./backup-files.ts";
 import type { BackupJob, BackupOutcome } from "./backup-worker.ts";
 
 export interface BackupOptions {
@@ -58,7 +58,10 @@ class HourlyBackups implements Backups {
 
   constructor(options: BackupOptions) {
     this.#options = options;
-    this.#lookedSeq = backupsIn(options.folder)[0]?.headSeq ?? 0;
+    // What was being made when the power went: a plain copy, and space that the next one may need.
+    removeUnfinished(options.folder);
+    // A withdrawal that the newest copy knows of may still have its older copies to take away.
+    this.#lookedSeq = backupsIn(options.folder).at(-1)?.headSeq ?? 0;
     this.#timer = options.clock.every(LOOK_PERIOD_MS, () => this.#look());
     this.#unsubscribe = options.journal.onAppended(() => this.#lookForWithdrawals());
   }
@@ -94,7 +97,9 @@ class HourlyBackups implements Backups {
     const { journal, folder, clock, logger } = this.#options;
     try {
       this.#lookForWithdrawals();
-      const newest = backupsIn(folder)[0]?.headSeq ?? 0;
+      const backups = backupsIn(folder);
+      const newest = backups[0]?.headSeq ?? 0;
+      this.#forgetWithdrawn(backups);
       const isDue = this.#lastMs === null || clock.mono() - this.#lastMs >= PERIOD_MS;
       const isStale = this.#withdrawnSeq > newest;
       if ((isDue && journal.head().seq > newest) || isStale) void this.make();
@@ -133,13 +138,18 @@ class HourlyBackups implements Backups {
       return outcome.code;
     }
     const all = backupsIn(folder);
-    // What a withdrawal deleted is still in the older copies.
-    const older = all.filter(({ headSeq }) => headSeq < this.#withdrawnSeq);
-    for (const { file } of older) rmSync(file, { force: true });
+    this.#forgetWithdrawn(all);
     const fitting = Math.floor(this.#options.bytesMax / Math.max(1, all[0]?.bytes ?? 1));
     this.#keepOnly(Math.min(KEPT_COUNT, fitting), all);
     logger.info({ headSeq: outcome.headSeq }, "a sealed backup was made");
     return null;
+  }
+
+  /** What a withdrawal deleted is still in the older copies; they go once a newer one is there. */
+  #forgetWithdrawn(newestFirst: readonly BackupFile[]): void {
+    if ((newestFirst[0]?.headSeq ?? 0) < this.#withdrawnSeq) return;
+    for (const { file, headSeq } of newestFirst)
+      if (headSeq < this.#withdrawnSeq) rmSync(file, { force: true });
   }
 
   #keepOnly(count: number, newestFirst: readonly BackupFile[]): void {

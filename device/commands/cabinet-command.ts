@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { APP_VERSION } from "../app-version.ts";
 import type { Config } from "../config/schema.ts";
 import { readBase } from "../journal/carried-state.ts";
 import { noLongerHeld } from "../journal/pruned-journal.ts";
@@ -11,11 +10,11 @@ import { SystemClock } from "../platform/system-clock.ts";
 import { labelOf } from "../sample-cabinet/label.ts";
 import { checkLabel } from "../sample-cabinet/label-code.ts";
 import { makeReport } from "../sample-cabinet/report.ts";
-import { REPORT_DAYS_MAX } from "../sample-cabinet/report-data.ts";
+import { REPORT_DAYS_MAX, reportDays } from "../sample-cabinet/report-port.ts";
 import { verifyReport } from "../sample-cabinet/report-verify.ts";
 import { sampleStoredSchema } from "../sample-cabinet/sample-entries.ts";
 import { entryById, entryBySeq, operatorNames } from "../sample-cabinet/snapshot-reads.ts";
-import { epochMsOf } from "../serving-line/meal-dishes.ts";
+import { reportWish } from "../terminal-reports.ts";
 import { sampleSettings } from "../terminal-samples.ts";
 import { type CommandContext, EXIT, type JsonOption, usageError, withJsonOption } from "./command-context.ts";
 import { cannotRead, existingJournal, journalFileOf, writeEvidence } from "./evidence-files.ts";
@@ -90,33 +89,11 @@ async function report(options: ReportOptions, context: CommandContext): Promise<
   const { from: fromDate, to: toDate } = checkedDates(options);
   if (cabinet !== null && !config.cabinets.some(({ id }) => id === cabinet))
     throw usageError(`没有留样柜 ${cabinet}`, `there is no cabinet ${cabinet}`);
-  const { zone } = config.servingLine.mealPlan;
   const db = openSnapshot(existingJournal(file));
   try {
     const made = makeReport(
       db,
-      {
-        appVersion: APP_VERSION,
-        site: config.site,
-        device: config.device,
-        zone,
-        fromDate,
-        toDate,
-        fromMs: epochMsOf(zone, fromDate, 0),
-        toMs: epochMsOf(zone, toDate, 24 * 60),
-        cabinetId: cabinet,
-        madeAtMs: new SystemClock().now(),
-        cabinets: config.cabinets.map(({ id, name, probes }) => ({
-          cabinetId: id,
-          name,
-          probes: probes.map(({ probe, name: probeName, lowMilliC, highMilliC }) => ({
-            probeId: probe,
-            name: probeName ?? { zh: probe, en: probe },
-            lowMilliC,
-            highMilliC,
-          })),
-        })),
-      },
+      reportWish(config, { fromDate, toDate, cabinetId: cabinet }, new SystemClock().now()),
       operatorNames(db),
     );
     await deliver(made.html, options.out, context, async (written) => {
@@ -133,18 +110,10 @@ async function report(options: ReportOptions, context: CommandContext): Promise<
 }
 
 function checkedDates({ from, to }: ReportOptions): { readonly from: string; readonly to: string } {
-  const [fromMs, toMs] = [from, to].map((date) =>
-    date !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(date) ? Date.parse(`${date}T00:00Z`) : Number.NaN,
-  );
-  if (
-    from === undefined ||
-    to === undefined ||
-    fromMs === undefined ||
-    toMs === undefined ||
-    !(fromMs <= toMs)
-  )
+  const days = from === undefined || to === undefined ? null : reportDays(from, to);
+  if (from === undefined || to === undefined || days === null)
     throw usageError("需要 --from 和 --to，如 2026-09-01", "--from and --to are needed, such as 2026-09-01");
-  if ((toMs - fromMs) / 86_400_000 >= REPORT_DAYS_MAX)
+  if (days > REPORT_DAYS_MAX)
     throw usageError(`报告最多 ${REPORT_DAYS_MAX} 天`, `a report covers at most ${REPORT_DAYS_MAX} days`);
   return { from, to };
 }

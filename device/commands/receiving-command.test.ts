@@ -19,6 +19,7 @@ import type { PhotoMoment } from "../photos/studio-port.ts";
 import { present } from "../platform/assert.ts";
 import { idSource, systemEntropy } from "../platform/entropy.ts";
 import { SystemClock } from "../platform/system-clock.ts";
+import { VirtualClock } from "../platform/virtual-clock.ts";
 import { createGoodsLedger } from "../receiving/goods-ledger.ts";
 import { SqliteOrderBook } from "../receiving/order-book.ts";
 import { orderLine, purchaseOrder, receivingRig } from "../receiving/receiving-fixture.ts";
@@ -120,7 +121,7 @@ function studioOf(photos: PhotoStore, captions: (readonly string[])[]) {
       const hashes = { photoSha256: photo.sha256, thumbnailSha256: small.sha256 };
       return {
         kind: "taken" as const,
-        photo: { ...hashes, offMs: 12, cameraLabel: "browser", facesBlurred: null },
+        photo: { ...hashes, offMs: 12, cameraLabel: "browser", facesBlurred: 0 },
       };
     },
     ready: () => ({ kind: "ready" as const }),
@@ -156,20 +157,14 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   await writeFile(file, "another picture");
   const changed = await run("receiving", "prove", id, "--json");
   expect(changed.exitCode).toBe(3);
-  expect(JSON.parse(changed.stdout).checks).toContainEqual({
-    what: "photo",
-    state: "failed",
-    code: "photo-changed",
-  });
+  const found = { what: "photo", state: "failed", ackedAtMs: null };
+  expect(JSON.parse(changed.stdout).checks).toContainEqual({ ...found, code: "photo-changed" });
 
   await rm(file);
   const gone = await run("receiving", "prove", id, "--json");
   expect(gone.exitCode).toBe(3);
-  expect(JSON.parse(gone.stdout).checks).toContainEqual({
-    what: "photo",
-    state: "failed",
-    code: "photo-missing",
-  });
+  expect(JSON.parse(gone.stdout).checks).toContainEqual({ ...found, code: "photo-missing" });
+  expect((await run("receiving", "prove", id)).stdout).toContain("the cloud never acknowledged it");
 
   // Somebody with the file and the will: the weight on record, and the frame under it.
   const db = new Sqlite(databaseFile(join(folder, "data")));
@@ -180,6 +175,43 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   expect(tampered.exitCode).toBe(3);
   const codes = JSON.parse(tampered.stdout).checks.map(({ code }: { code: string }) => code);
   expect(codes).toEqual(expect.arrayContaining(["hash-wrong", "content-differs", "weight-differs"]));
+});
+
+test("a photo that was deleted by the rules is told from one that somebody took away", async () => {
+  const { folder, id, photo } = await takenOverTcp();
+  const dataFolder = join(folder, "data");
+  const run = (...more: string[]) =>
+    runCaptured(["receiving", "prove", id, "--data", "data", ...more], { folder });
+  const db = new Sqlite(databaseFile(dataFolder));
+  const stored = db.prepare("SELECT max(stored_at_ms) FROM photo").pluck().get() as number;
+  const clock = new VirtualClock(stored);
+  const limits = { bytesMax: 1e8, keptMsMin: 86_400_000 };
+  const photos = openPhotoStore({ db, folder: photoFolder(dataFolder), clock, limits });
+  await clock.advance(1000);
+  photos.confirm(photo);
+  await clock.advance(2 * 86_400_000);
+  expect(await photos.tidy()).toMatchObject({ deletedCount: 1 });
+  const [ackedAtMs, deletedAtMs] = [stored + 1000, clock.now()];
+  const gone = await run("--json");
+  expect(gone.exitCode).toBe(0);
+  const checks = JSON.parse(gone.stdout).checks;
+  const retired = { state: "gone", code: "photo-retired", ackedAtMs, deletedAtMs };
+  expect(checks).toContainEqual({ what: "photo", ...retired });
+  expect(checks).toContainEqual({ what: "thumbnail", state: "ok", code: "intact", ackedAtMs: null });
+  expect((await run()).stdout).toContain(
+    `acknowledged by the cloud ${new Date(ackedAtMs).toISOString()}，本机删除 / deleted here ${new Date(deletedAtMs).toISOString()}`,
+  );
+
+  // The whole journal is with the cloud; of the other photo it never had a word, and now neither row nor file is left.
+  db.exec("UPDATE journal_receipt SET acked_seq = (SELECT max(seq) FROM journal)");
+  db.exec("DELETE FROM photo");
+  db.close();
+  await rm(photoFolder(dataFolder), { recursive: true });
+  const taken = await run("--json");
+  expect(taken.exitCode).toBe(3);
+  const missing = { state: "failed", code: "photo-missing", ackedAtMs: null };
+  expect(JSON.parse(taken.stdout).checks).toContainEqual({ what: "thumbnail", ...missing });
+  expect(JSON.parse(taken.stdout).checks).toContainEqual({ what: "photo", ...retired });
 });
 
 test("an id that nobody knows, or of something else, is said to be that", async () => {

@@ -152,7 +152,13 @@ function notProven(id: string, found: Exclude<FoundProof, { readonly kind: "proo
   });
 }
 
-const MARKS: Readonly<Record<CheckState, string>> = { ok: "✓", failed: "✗", gone: "–", none: "–" };
+const MARKS: Readonly<Record<CheckState, string>> = {
+  ok: "✓",
+  failed: "✗",
+  gone: "–",
+  unknown: "?",
+  none: "–",
+};
 const CHECKS: Readonly<Record<Proof["checks"][number]["what"], string>> = {
   chain: "哈希链 / chain",
   photo: "照片 / photo",
@@ -169,8 +175,20 @@ function proofLines({ ok, entry, record, checks, struckBySeq }: Proof): string[]
     `  第 ${entry.seq} 条 / entry ${entry.seq}  ${new Date(entry.atMs).toISOString()} (${entry.timeTrust})  ${entry.hash}`,
     ...recordLines(record),
     ...(struckBySeq === null ? [] : [`  已被第 ${struckBySeq} 条冲销 / struck by entry ${struckBySeq}`]),
-    ...checks.map(({ what, state, code }) => `  ${MARKS[state]} ${CHECKS[what]}: ${code}`),
+    ...checks.map((check) => `  ${MARKS[check.state]} ${CHECKS[check.what]}: ${check.code}${fateOf(check)}`),
   ];
+}
+
+/** When the cloud took a photo and when it was deleted here: what a code alone does not say. */
+function fateOf({ state, code, ackedAtMs, deletedAtMs }: Proof["checks"][number]): string {
+  if (code === "photo-not-on-record")
+    return "，云端已有该记录，本机已无照片及其删除记录 / the cloud has the entry; here neither the photo nor a note of its deletion is left";
+  if (ackedAtMs === undefined) return "";
+  if (ackedAtMs === null) return state === "failed" ? "，云端从未确认 / the cloud never acknowledged it" : "";
+  const acked = `，云端确认 / acknowledged by the cloud ${new Date(ackedAtMs).toISOString()}`;
+  return deletedAtMs === undefined
+    ? acked
+    : `${acked}，本机删除 / deleted here ${new Date(deletedAtMs).toISOString()}`;
 }
 
 function recordLines(record: Proof["record"]): string[] {

@@ -6,9 +6,8 @@ import { readBase } from "../journal/carried-state.ts";
 import { ChainWalk } from "../journal/chain.ts";
 import type { JournalEntry } from "../journal/journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
+import { photoEvidence } from "../photos/photo-evidence.ts";
 import { PhotoFiles } from "../photos/photo-files.ts";
-import type { PhotoMediaType } from "../photos/photo-port.ts";
-import { isFault } from "../platform/errors.ts";
 import { contentCode, contentOnRecord } from "../receiving/caption-content.ts";
 import {
   GOODS_ENTRY_SCHEMAS,
@@ -22,14 +21,20 @@ import { framesSha256 } from "../receiving/raw-frames.ts";
 
 /** The proof of one entry about goods, from the files alone: no terminal runs, no network is asked. */
 
-/** `gone`: deleted here after the cloud had it and its time was over; the hash stays on record. */
-export type CheckState = "ok" | "failed" | "gone" | "none";
+/**
+ * `gone`: deleted here by the rules, after the cloud had it; the hash stays on record. `unknown`: nobody can say from
+ * these files whether it was by the rules.
+ */
+export type CheckState = "ok" | "failed" | "gone" | "unknown" | "none";
 
 export interface ProofCheck {
   readonly what: "chain" | "photo" | "thumbnail" | "caption" | "frames" | "weight" | "order";
   readonly state: CheckState;
   /** Stable, for machines: which of the ways in which a check fails. */
   readonly code: string;
+  /** Of a photo: when the cloud said that it has all of it; null where it never did. */
+  readonly ackedAtMs?: number | null;
+  readonly deletedAtMs?: number;
 }
 
 export interface Proof {
@@ -139,24 +144,21 @@ async function checkPhoto(
   what: "photo" | "thumbnail",
   sha256: string,
 ): Promise<ProofCheck> {
-  const known = db
-    .prepare<[string], { media_type: PhotoMediaType }>("SELECT media_type FROM photo WHERE sha256 = ?")
-    .get(sha256);
-  if (known === undefined) {
-    const acked = db.prepare<[], { acked_seq: number }>("SELECT acked_seq FROM journal_receipt").get();
-    const isWithCloud = (acked?.acked_seq ?? 0) >= seq;
-    return {
-      what,
-      state: isWithCloud ? "gone" : "failed",
-      code: isWithCloud ? "photo-retired" : "photo-missing",
-    };
-  }
-  try {
-    await files.read(sha256, known.media_type);
-    return { what, state: "ok", code: "intact" };
-  } catch (error) {
-    if (!isFault(error)) throw error;
-    return { what, state: "failed", code: error.code };
+  const found = await photoEvidence(db, files, seq, sha256);
+  switch (found.kind) {
+    case "intact":
+      return { what, state: "ok", code: "intact", ackedAtMs: found.ackedAtMs };
+    case "changed":
+      return { what, state: "failed", code: "photo-changed", ackedAtMs: found.ackedAtMs };
+    case "retired": {
+      const { ackedAtMs, deletedAtMs, why } = found;
+      const code = why === "retention" ? "photo-retired" : "photo-retired-for-space";
+      return { what, state: "gone", code, ackedAtMs, deletedAtMs };
+    }
+    case "not-on-record":
+      return { what, state: "unknown", code: "photo-not-on-record" };
+    case "missing":
+      return { what, state: "failed", code: "photo-missing", ackedAtMs: found.ackedAtMs };
   }
 }
 

@@ -13,6 +13,7 @@ import type {
   TimeTrust,
 } from "./journal-port.ts";
 import { ENTRY_COLUMNS, entryBytesOf, entryOfRow, type JournalRow } from "./journal-tables.ts";
+import { immediately } from "./prepared.ts";
 import { prepareProjections } from "./projections.ts";
 
 export interface JournalOptions {
@@ -73,7 +74,7 @@ class SqliteJournal implements Journal {
     this.#depth += 1;
     let result: T;
     try {
-      result = this.#db.transaction(work).immediate();
+      result = immediately(this.#db, work);
     } catch (error) {
       this.#uncommittedCount = countBefore;
       throw this.#noted(error);

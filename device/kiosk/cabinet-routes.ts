@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { OperatorRole } from "../security/operators-port.ts";
 import type { AlarmFeed } from "./alarm-feed.ts";
 import {
   cabinetSignersQuerySchema,
@@ -19,7 +20,8 @@ import { sendPhoto } from "./receiving-routes.ts";
 import { isLoopback } from "./request-guard.ts";
 
 const CLOSE_UNSUPPORTED = 1011;
-const CLOSE_POLICY = 1008;
+/** Of ours, so that the page can tell it from a terminal that does not answer. */
+const CLOSE_SIGN_IN = 4401;
 /** Samples of about four days, and alarms of more. */
 const HISTORY_COUNT_MAX = 100;
 
@@ -35,8 +37,8 @@ export function cabinetRoutes(
   feed: AlarmFeed | null,
 ): void {
   const { operators } = options;
-  const mayLook = (request: FastifyRequest): boolean =>
-    isLoopback(request.socket.remoteAddress) || hasSession(options, request);
+  const mayLook = (request: FastifyRequest, roles: readonly OperatorRole[]): boolean =>
+    isLoopback(request.socket.remoteAddress) || hasSession(options, request, roles);
   const look = (request: FastifyRequest): KioskCabinets => {
     if (!isLoopback(request.socket.remoteAddress)) operatorOf(operators, request, RECEIVING_ROLES);
     return cabinetsOf(options);
@@ -44,14 +46,15 @@ export function cabinetRoutes(
 
   server.get("/ws/cabinet", { websocket: true }, (socket, request) => {
     if (screens === null) socket.close(CLOSE_UNSUPPORTED, "no cabinet here");
-    else if (mayLook(request))
+    else if (mayLook(request, RECEIVING_ROLES))
       screens.add(socket, isLoopback(request.socket.remoteAddress), tokenOf(request));
-    else socket.close(CLOSE_POLICY, "sign in first");
+    else socket.close(CLOSE_SIGN_IN, "sign in first");
   });
   server.get("/ws/alarms", { websocket: true }, (socket, request) => {
     if (feed === null) socket.close(CLOSE_UNSUPPORTED, "no cabinet here");
-    else if (mayLook(request)) feed.add(socket);
-    else socket.close(CLOSE_POLICY, "sign in first");
+    // An alarm concerns everybody who works here.
+    else if (mayLook(request, EVERY_ROLE)) feed.add(socket);
+    else socket.close(CLOSE_SIGN_IN, "sign in first");
   });
 
   server.get("/api/cabinet/curve", async (request) => {
@@ -131,10 +134,14 @@ function cabinetsOf({ cabinets }: KioskServerOptions): KioskCabinets {
   return cabinets;
 }
 
-function hasSession({ operators }: KioskServerOptions, request: FastifyRequest): boolean {
+function hasSession(
+  { operators }: KioskServerOptions,
+  request: FastifyRequest,
+  roles: readonly OperatorRole[],
+): boolean {
   const token = tokenOf(request);
   const operator = token === undefined ? undefined : operators.session(token);
-  return operator !== undefined && EVERY_ROLE.includes(operator.role);
+  return operator !== undefined && roles.includes(operator.role);
 }
 
 function isOfSample({ samples }: KioskCabinets, sha256: string): boolean {

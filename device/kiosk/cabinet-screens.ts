@@ -163,8 +163,12 @@ export function shownCabinet(
     shelved?.operatorId,
     outOfService?.operatorId,
   ]);
-  const calibrated = view.probes.map(({ calibration }) => calibration?.operatorId);
-  return { view, names: namesOf([...acted, ...calibrated], operatorName) };
+  const onProbes = view.probes.flatMap(({ calibration, outOfService }) => [
+    calibration?.operatorId,
+    outOfService?.operatorId,
+  ]);
+  const stopped = view.outOfService?.operatorId;
+  return { view, names: namesOf([...acted, ...onProbes, stopped], operatorName) };
 }
 
 export function namesOf(

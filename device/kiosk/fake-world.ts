@@ -13,6 +13,7 @@ import { Listeners } from "./fake-listeners.ts";
 import { FakeEnrolment, FakeOperators, FakeRoster, FakeTemplateStore } from "./fake-people.ts";
 import { FAKE_PHOTO, FAKE_THUMBNAIL, FakeReceiving } from "./fake-receiving.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
+import { FakeReports } from "./fake-reports.ts";
 import { FakeSamples, FakeSignatures } from "./fake-samples.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
 import { watchSignatures } from "./signature-watch.ts";
@@ -108,6 +109,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
   const receiving = new FakeReceiving();
   const cabinets = new FakeCabinets();
   const samples = new FakeSamples(options.clock);
+  const reports = new FakeReports();
   const signatures = new FakeSignatures();
   const signing = watchSignatures(signatures);
   const fridge = { isDoorOpen: false, isCompressorOn: true, isProbeUnplugged: false };
@@ -145,6 +147,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
       samples,
       signatures: signing.desk,
       seesSamples: true,
+      reports,
       operatorName: (operatorId) =>
         signatures.signers().find((each) => each.operatorId === operatorId)?.displayName ?? null,
     },
@@ -242,6 +245,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
     receiving,
     cabinets,
     samples,
+    reports,
     signatures,
     fridge,
     goods,

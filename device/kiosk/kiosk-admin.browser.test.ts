@@ -4,14 +4,14 @@ import type { Page } from "playwright-core";
 import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
-import { hasTool } from "../../test/require-tool.ts";
+import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
 import { fakeRecognition } from "./fake-recognition.ts";
 import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
 /** The operator's page in real Chromium, on stand-ins of the terminal's parts. */
-describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", () => {
+describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () => {
   const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
   let page: Page;
@@ -40,18 +40,18 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
 
   it("lets nobody in with a wrong PIN, and says how many attempts are left", async () => {
     await signIn("m1", "111111");
-    expect(await text("sign-in-problem")).toMatch(/不对.*4 次/);
+    await expect.poll(() => text("sign-in-problem")).toMatch(/不对.*4 次/);
     expect(await text("operator-pin")).not.toContain("●");
     await signIn("locked");
     await page.waitForSelector('[data-code="sign-in-locked"]');
-    expect(await text("sign-in-problem")).toContain("2 分钟");
+    await expect.poll(() => text("sign-in-problem")).toContain("2 分钟");
     // The browser itself reports answers of 401 and 429.
     complaints.splice(0);
   });
 
   it("stays signed in over a reload, and signs out", async () => {
     await signIn("m1");
-    expect(await text("operator")).toContain("管理员");
+    await expect.poll(() => text("operator")).toContain("管理员");
     await page.reload();
     await part("people-search").waitFor();
     await part("sign-out").click();
@@ -62,18 +62,18 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
   it("shows a keeper the status only", async () => {
     await signIn("k1");
     await part("terminal-status").waitFor();
-    expect(await part("tab-people").isDisabled()).toBe(true);
+    await expect.poll(() => part("tab-people").isDisabled()).toBe(true);
   });
 
   it("enrols from the webcam: consent by a guardian, a word on every shot, a look-alike checked, saved", async () => {
     await signIn("m1");
     await part("people-search").fill("20260101");
     await openPerson("p1");
-    expect(await text("face-state")).toContain("未同意");
+    await expect.poll(() => text("face-state")).toContain("未同意");
     await part("enrol").click();
-    expect(await text("consent-form")).toContain("不保存照片");
-    expect(await part("consent-self").isDisabled()).toBe(true);
-    expect(await part("consent-agree").isDisabled()).toBe(true);
+    await expect.poll(() => text("consent-form")).toContain("不保存照片");
+    await expect.poll(() => part("consent-self").isDisabled()).toBe(true);
+    await expect.poll(() => part("consent-agree").isDisabled()).toBe(true);
     await part("consent-face").check();
     await part("consent-guardian").check();
     await part("consent-agree").click();
@@ -81,15 +81,15 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     world.enrolment.problems.push("face-too-small", "too-dark", "duplicate");
     await part("enrol-once").click();
     await page.waitForSelector('[data-testid="enrol-word"][data-problem="face-too-small"]');
-    expect(await text("enrol-word")).toContain("请靠近一点");
+    await expect.poll(() => text("enrol-word")).toContain("请靠近一点");
     await part("enrol-run").click();
     await page.waitForSelector('[data-testid="enrol-count"][data-count="3"]');
-    expect(await text("enrol-duplicate")).toContain("乙同学");
+    await expect.poll(() => text("enrol-duplicate")).toContain("乙同学");
     await part("enrol-run").click();
-    expect(await part("enrol-save").isDisabled()).toBe(true);
+    await expect.poll(() => part("enrol-save").isDisabled()).toBe(true);
     await part("enrol-duplicate-confirm").check();
     await part("enrol-save").click();
-    expect(await text("person-note")).toContain("现在就可以刷脸付款");
+    await expect.poll(() => text("person-note")).toContain("现在就可以刷脸付款");
     expect(world.enrolment.completed).toEqual([
       { sessionId: "s-p1", consent: { scopes: ["face"], grantedBy: "guardian" }, duplicateConfirmed: true },
     ]);
@@ -142,11 +142,11 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     await page.getByText("已同意刷脸").first().waitFor();
     expect(world.roster.hasConsent("p3", "share-template")).toBe(true);
     await part("withdraw").click();
-    expect(await text("reason-dialog")).toContain("立即从终端删除");
-    expect(await part("reason-confirm").isDisabled()).toBe(true);
+    await expect.poll(() => text("reason-dialog")).toContain("立即从终端删除");
+    await expect.poll(() => part("reason-confirm").isDisabled()).toBe(true);
     await part("reason-0").click();
     await part("reason-confirm").click();
-    expect(await text("person-note")).toContain("已撤回");
+    await expect.poll(() => text("person-note")).toContain("已撤回");
     expect(world.templateStore.withdrawn).toMatchObject([{ personId: "p3", reason: "本人要求" }]);
     await expect.poll(() => text("face-state")).toContain("未同意");
   });
@@ -156,10 +156,10 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     await signIn("m1");
     await part("tab-charges").click();
     await part("void").click();
-    expect(await text("reason-dialog")).toMatch(/甲同学，午餐，9.00 元/);
+    await expect.poll(() => text("reason-dialog")).toMatch(/甲同学，午餐，9.00 元/);
     await part("reason-other").fill("测试原因");
     await part("reason-confirm").click();
-    expect(await text("charges-note")).toContain("95.40");
+    await expect.poll(() => text("charges-note")).toContain("95.40");
     await part("charge-voided").waitFor();
     expect(world.servingLine.voids).toEqual([{ chargeId: "c1", operatorId: "m1", reason: "测试原因" }]);
 
@@ -168,7 +168,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     await part("charge-again").click();
     await part("reason-0").click();
     await part("reason-confirm").dblclick();
-    expect(await text("person-note")).toContain("已付 9.00 元");
+    await expect.poll(() => text("person-note")).toContain("已付 9.00 元");
     expect(world.servingLine.chargedAgain).toMatchObject([
       { personId: "p1", operatorId: "m1", reason: "第二份" },
     ]);
@@ -178,9 +178,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     world.sync.set({ connection: "offline", reason: "broker-unreachable", waitingCount: 12 });
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("similarity-min")).toBe("0.584");
-    expect(await text("sync-connection")).toBe("broker-unreachable");
-    expect(await text("sync-waiting")).toBe("12");
+    await expect.poll(() => text("similarity-min")).toBe("0.584");
+    await expect.poll(() => text("sync-connection")).toBe("broker-unreachable");
+    await expect.poll(() => text("sync-waiting")).toBe("12");
     await part("camera-folder").click();
     await page.waitForSelector('[data-testid="camera-folder"][aria-pressed="true"]');
     expect(world.camera.kind()).toBe("folder");
@@ -189,9 +189,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
   it("shows how sure a match must be, where that comes from, and who is easily confused, by name", async () => {
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("calibration-state")).toContain("按本机名单算出");
-    expect(await text("fpir")).toMatch(/0\.099 %\s+0\.042 % – 0\.23 %/);
-    expect(await text("look-alikes")).toMatch(/甲同学.*乙同学.*0\.79/s);
+    await expect.poll(() => text("calibration-state")).toContain("按本机名单算出");
+    await expect.poll(() => text("fpir")).toMatch(/0\.099 %\s+0\.042 % – 0\.23 %/);
+    await expect.poll(() => text("look-alikes")).toMatch(/甲同学.*乙同学.*0\.79/s);
     expect(await part("target-missed").count()).toBe(0);
     const drawn = await part("rate-curve").locator("path").first().getAttribute("d");
     expect(drawn).toMatch(/^M62 .*L/);
@@ -205,10 +205,10 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     });
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("target-missed")).toMatch(
-      /目标达不到.*0\.1 %.*录入 3 张以上.*缩小本机名单.*刷卡或密码/s,
-    );
-    expect(await text("pack-error-rate")).toBe("漏认多");
+    await expect
+      .poll(() => text("target-missed"))
+      .toMatch(/目标达不到.*0\.1 %.*录入 3 张以上.*缩小本机名单.*刷卡或密码/s);
+    await expect.poll(() => text("pack-error-rate")).toBe("漏认多");
   });
 
   it("tells before the first calibration, and when one failed, that the default thresholds hold", async () => {
@@ -221,8 +221,8 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     });
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("calibration-state")).toContain("默认值");
-    expect(await text("calibration-failed")).toContain("calibration-failed");
+    await expect.poll(() => text("calibration-state")).toContain("默认值");
+    await expect.poll(() => text("calibration-failed")).toContain("calibration-failed");
     expect(await part("rate-curve").count()).toBe(0);
     expect(await part("target-missed").count()).toBe(0);
   });
@@ -230,7 +230,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
   it("keeps the names of look-alikes from keepers", async () => {
     await signIn("k1");
     await part("recognition").waitFor();
-    expect(await part("look-alike-count").getAttribute("data-count")).toBe("1");
+    await expect.poll(() => part("look-alike-count").getAttribute("data-count")).toBe("1");
     expect(await part("look-alikes").count()).toBe(0);
     expect(await text("recognition")).not.toContain("甲同学");
   });
@@ -239,7 +239,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
     world.clockTrust.trust = "unknown";
     await signIn("m1");
     await part("tab-status").click();
-    expect(await text("clock-ask")).toContain("这个时间对吗");
+    await expect.poll(() => text("clock-ask")).toContain("这个时间对吗");
     await part("clock-confirm").click();
     await page.waitForSelector('[data-testid="clock"][data-trust="held"]');
     expect(await part("clock-confirm").count()).toBe(0);
@@ -274,15 +274,15 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("operator's page", (
       if (pictures !== undefined) await page.screenshot({ path: join(pictures, `sign-in-${width}.png`) });
     }
     await signIn("o24");
-    expect(await text("operator")).toContain("操作员 24");
+    await expect.poll(() => text("operator")).toContain("操作员 24");
   });
 
   it("speaks English too", async () => {
     await part("language").click();
-    expect(await text("sign-in")).toContain("Operator sign-in");
+    await expect.poll(() => text("sign-in")).toContain("Operator sign-in");
     await signIn("m1");
     await part("tab-status").click();
     await part("recognition").waitFor();
-    expect(await text("terminal-status")).toContain("Least similarity");
+    await expect.poll(() => text("terminal-status")).toContain("Least similarity");
   });
 });

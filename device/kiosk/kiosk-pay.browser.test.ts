@@ -3,14 +3,14 @@ import type { Page } from "playwright-core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { scanCard } from "../../test/end-to-end/browser.ts";
 import { type KioskInBrowser, kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
-import { hasTool } from "../../test/require-tool.ts";
+import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
 import { epochMs, fen } from "../platform/units.ts";
 import { fakeLunch, fakeReceipt } from "./fake-checkout.ts";
 import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
 /** The pay page in real Chromium, on stand-ins of the terminal's parts. */
-describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
+describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page", () => {
   const start = kioskInBrowser({ hasWebcam: true });
   let kiosk: KioskInBrowser;
   let world: FakeWorld;
@@ -28,11 +28,11 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
   const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
   const seen = (id: string): Promise<unknown> => page.waitForSelector(`[data-testid="${id}"]`);
   const commands = () => world.servingLine.commands;
-  const until = (isTrue: () => boolean): Promise<void> => expect.poll(isTrue, { timeout: 20_000 }).toBe(true);
+  const until = (isTrue: () => boolean): Promise<void> => expect.poll(isTrue).toBe(true);
 
   it("shows meal and price, sends webcam pictures when asked, and draws the faces it is told of", async () => {
-    expect(await text("meal-name")).toContain("午餐");
-    expect(await text("meal-price")).toBe("¥12.00");
+    await expect.poll(() => text("meal-name")).toContain("午餐");
+    await expect.poll(() => text("meal-price")).toBe("¥12.00");
     await until(() => world.camera.pushed.length >= 3);
     const { default: sharp } = await import("sharp");
     const { width, height, format } = await sharp(world.camera.pushed.at(-1)).metadata();
@@ -56,13 +56,13 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     await until(() => commands().length === 1);
     expect(commands()).toEqual([{ kind: "activate" }]);
     world.servingLine.show({ kind: "looking", hint: "come-closer" });
-    expect(await text("look-hint")).toBe("请靠近一点");
+    await expect.poll(() => text("look-hint")).toBe("请靠近一点");
     world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
-    expect(await text("result-title")).toMatch(/支付成功\s+Payment successful/);
-    expect(await text("paid-name")).toBe("甲同学");
-    expect(await text("paid-meal")).toContain("午餐");
-    expect(await text("paid-amount")).toBe("¥9.00");
-    expect(await text("paid-balance")).toBe("¥86.40");
+    await expect.poll(() => text("result-title")).toMatch(/支付成功\s+Payment successful/);
+    await expect.poll(() => text("paid-name")).toBe("甲同学");
+    await expect.poll(() => text("paid-meal")).toContain("午餐");
+    await expect.poll(() => text("paid-amount")).toBe("¥9.00");
+    await expect.poll(() => text("paid-balance")).toBe("¥86.40");
     const title = page.getByTestId("result-title").locator(".zh");
     // A tenth of the screen's height.
     expect((await title.boundingBox())?.height).toBeGreaterThanOrEqual(80);
@@ -119,9 +119,9 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
       balanceFen: fen(8640),
       earlier: fakeReceipt({ atMs: epochMs(Date.UTC(2026, 8, 1, 4, 2)) }),
     });
-    expect(await text("result-title")).toMatch(/已经付过了\s+This meal is already paid/);
-    expect(await text("refused-earlier")).toMatch(/12:02 已付 9.00 元/);
-    expect(await text("refused-advice")).toContain("没有再扣钱");
+    await expect.poll(() => text("result-title")).toMatch(/已经付过了\s+This meal is already paid/);
+    await expect.poll(() => text("refused-earlier")).toMatch(/12:02 已付 9.00 元/);
+    await expect.poll(() => text("refused-advice")).toContain("没有再扣钱");
   });
 
   it("says what to do at a refusal, and how many attempts a wrong PIN leaves", async () => {
@@ -133,11 +133,11 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
       earlier: null,
     } as const;
     world.servingLine.show({ ...refused, reason: "balance-too-low" });
-    expect(await text("refused-advice")).toContain("充值");
+    await expect.poll(() => text("refused-advice")).toContain("充值");
     world.servingLine.show({ ...refused, reason: "person-unknown", pin: { kind: "wrong", attemptsLeft: 3 } });
     await page.waitForSelector('[data-reason="person-unknown"]');
-    expect(await text("result-title")).toContain("学号或密码不对");
-    expect(await text("refused-advice")).toContain("3");
+    await expect.poll(() => text("result-title")).toContain("学号或密码不对");
+    await expect.poll(() => text("refused-advice")).toContain("3");
   });
 
   it("asks for one more press where the school wants it: Enter pays, Esc does not", async () => {
@@ -151,8 +151,8 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
       disputable: true,
     } as const;
     world.servingLine.show(confirm);
-    expect(await text("confirm-amount")).toBe("¥9.00");
-    expect(await text("confirm-allergy")).toContain("花生");
+    await expect.poll(() => text("confirm-amount")).toBe("¥9.00");
+    await expect.poll(() => text("confirm-allergy")).toContain("花生");
     await page.keyboard.press("Escape");
     await page.keyboard.press("Enter", { delay: 5 });
     await page.getByTestId("confirm").click();
@@ -163,7 +163,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
 
   it("offers card and PIN when the face does not do", async () => {
     world.servingLine.show({ kind: "other-way", reason: "unknown-face" });
-    expect(await text("result-title")).toContain("没有认出你");
+    await expect.poll(() => text("result-title")).toContain("没有认出你");
     await page.getByTestId("other-way-retry").click();
     await page.getByTestId("other-way-pin").click();
     await seen("pin-dialog");
@@ -176,7 +176,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     for (const digit of "20260101") await page.getByTestId(`pad-${digit}`).click();
     await page.getByTestId("pad-confirm").click();
     for (const digit of "2468") await page.getByTestId(`pad-${digit}`).click();
-    expect(await text("pin-dots")).toBe("●●●●");
+    await expect.poll(() => text("pin-dots")).toBe("●●●●");
     expect(await page.getByTestId("pin-dialog").innerText()).not.toContain("2468");
     await page.getByTestId("pad-confirm").click();
     await seen("pin-checking");
@@ -217,7 +217,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     await page.waitForSelector('[data-testid="dish-remove-rice"]');
     await page.getByTestId("dish-kungpao").click();
     await page.waitForSelector('[data-testid="dish-remove-kungpao"]');
-    expect(await text("order-total")).toContain("¥9.50");
+    await expect.poll(() => text("order-total")).toContain("¥9.50");
     await page.getByTestId("dish-remove-rice").click();
     await until(() => commands().length === 3);
     expect(commands().at(-1)).toEqual({ kind: "set-order", itemIds: ["kungpao"], keyedFen: null });
@@ -230,7 +230,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     for (const digit of "1250") await page.getByTestId(`pad-${digit}`).click();
     await until(() => commands().length === 7);
     expect(commands().at(-1)).toEqual({ kind: "set-order", itemIds: [], keyedFen: 1250 });
-    expect(await text("order-total")).toContain("¥12.50");
+    await expect.poll(() => text("order-total")).toContain("¥12.50");
     await page.getByTestId("pad-confirm").click();
     await until(() => commands().length === 8);
     expect(commands().at(-1)).toEqual({ kind: "activate" });
@@ -240,7 +240,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
     world.sync.set({ waitingCount: 12 });
     await page.getByTestId("demo-network").click();
     await page.waitForSelector('[data-testid="sync-mark"][data-connection="offline"]');
-    expect(await text("sync-mark")).toMatch(/离线，12 笔待上传\s+offline, 12 waiting/);
+    await expect.poll(() => text("sync-mark")).toMatch(/离线，12 笔待上传\s+offline, 12 waiting/);
     expect(world.demo.online).toBe(false);
     await page.getByTestId("demo-network").click();
     await page.waitForSelector('[data-testid="sync-mark"][data-connection="connected"]');
@@ -248,21 +248,21 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page", () => {
 
   it("is closed with the reason, and without a meal it says so", async () => {
     world.servingLine.set({ mealPeriod: null });
-    expect(await text("no-meal")).toContain("现在不是用餐时间");
+    await expect.poll(() => text("no-meal")).toContain("现在不是用餐时间");
     world.servingLine.show({ kind: "closed", reason: "disk-unsafe" });
     await seen("view-closed");
-    expect(await text("view-closed")).toContain("机器现在不能安全记账");
+    await expect.poll(() => text("view-closed")).toContain("机器现在不能安全记账");
   });
 
   it("speaks Chinese or English as chosen, and keeps both on the result", async () => {
-    expect(await page.getByTestId("open-pin").innerText()).toContain("学号");
+    await expect.poll(() => page.getByTestId("open-pin").innerText()).toContain("学号");
     await page.getByTestId("language").click();
-    expect(await page.getByTestId("open-pin").innerText()).toContain("Number + PIN");
+    await expect.poll(() => page.getByTestId("open-pin").innerText()).toContain("Number + PIN");
     await page.reload();
     await seen("open-pin");
     await page.waitForSelector('html[lang="en"]');
     world.servingLine.show({ kind: "paid", receipt: fakeReceipt() });
-    expect(await text("result-title")).toContain("支付成功");
+    await expect.poll(() => text("result-title")).toContain("支付成功");
   });
 
   it("says the result aloud once, in Chinese, unless muted", async () => {

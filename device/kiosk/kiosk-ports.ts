@@ -11,6 +11,7 @@ import type { Enrolment } from "../roster/enrolment-port.ts";
 import type { RecognitionStatus } from "../roster/gallery-calibration-port.ts";
 import type { Roster, TemplateStore } from "../roster/roster-port.ts";
 import type { Cabinets } from "../sample-cabinet/cabinet-port.ts";
+import type { Reports } from "../sample-cabinet/report-port.ts";
 import type { Samples } from "../sample-cabinet/samples-port.ts";
 import type { Operators } from "../security/operators-port.ts";
 import type { ServingLine } from "../serving-line/serving-line-port.ts";
@@ -126,6 +127,7 @@ export interface KioskCabinets {
   readonly seesSamples: boolean;
   /** Null where the operator is no longer known. */
   readonly operatorName: (operatorId: string) => string | null;
+  readonly reports: Reports;
 }
 
 /** Whether the wall clock may be believed, and the operator's word where nobody else can give it. */

@@ -1,7 +1,7 @@
 import type { Page } from "playwright-core";
 import { beforeEach, describe, expect, it } from "vitest";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
-import { hasTool } from "../../test/require-tool.ts";
+import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
 import { fen } from "../platform/units.ts";
 import type { CheckoutView } from "../serving-line/serving-line-port.ts";
 import { fakeReceipt } from "./fake-checkout.ts";
@@ -26,7 +26,7 @@ const CONFIRM: CheckoutView = {
 };
 
 /** Questions and disputes on the pay page, in real Chromium, on stand-ins of the terminal's parts. */
-describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it", () => {
+describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page: who is it", () => {
   const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
   let page: Page;
@@ -40,7 +40,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it
 
   const text = (id: string): Promise<string> => page.getByTestId(id).innerText();
   const commanded = (): Promise<void> =>
-    expect.poll(() => world.servingLine.commands.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    expect.poll(() => world.servingLine.commands.length).toBeGreaterThan(0);
   const show = async (view: CheckoutView): Promise<void> => {
     world.servingLine.show(view);
     await page.waitForSelector(`[data-testid="pay-page"][data-view="${view.kind}"]`);
@@ -48,7 +48,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it
 
   it("asks somebody who looks like another for card or PIN, in both languages, and names nobody", async () => {
     await show({ kind: "asking", choices: null });
-    expect(await text("result-title")).toMatch(/请刷卡或输入密码\s+Card or PIN/);
+    await expect.poll(() => text("result-title")).toMatch(/请刷卡或输入密码\s+Card or PIN/);
     expect(await text("view-asking")).not.toContain("甲同学");
     await page.getByTestId("asking-pin").click();
     await page.waitForSelector('[data-testid="pin-dialog"]');
@@ -64,7 +64,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it
     await commanded();
     expect(world.servingLine.commands).toEqual([{ kind: "not-me" }]);
     await show({ kind: "not-me", outcome: "voided", amountFen: fen(900) });
-    expect(await text("result-title")).toMatch(/已退回 9.00 元\s+¥9.00 given back/);
+    await expect.poll(() => text("result-title")).toMatch(/已退回 9.00 元\s+¥9.00 given back/);
     await page.waitForSelector('[data-testid="not-me-pin"]');
     await show({ kind: "not-me", outcome: "refused", amountFen: null });
     await page.waitForSelector('[data-outcome="refused"]');
@@ -81,7 +81,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("pay page: who is it
     await page.keyboard.press("Backspace");
     await commanded();
     await page.getByTestId("not-me").click();
-    await expect.poll(() => world.servingLine.commands.length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => world.servingLine.commands.length).toBe(2);
     expect(world.servingLine.commands).toEqual([{ kind: "not-me" }, { kind: "not-me" }]);
   });
 

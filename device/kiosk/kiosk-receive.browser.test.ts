@@ -5,7 +5,7 @@ import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { scanCard } from "../../test/end-to-end/browser.ts";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
-import { hasTool } from "../../test/require-tool.ts";
+import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
 import type { ReceivingCommand } from "../receiving/receiving-port.ts";
 import {
   FAKE_PHOTO,
@@ -43,7 +43,7 @@ const ORDER_CHANGE = {
 };
 
 /** The receiving page in real Chromium, on stand-ins of the terminal's parts. */
-describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", () => {
+describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () => {
   const start = kioskInBrowser({ hasWebcam: true });
   let world: FakeWorld;
   let page: Page;
@@ -71,16 +71,16 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     page.waitForSelector(`[data-testid="receive-page"][data-next="${code}"]`);
   const commands = (): readonly ReceivingCommand[] => world.receiving.commands.map(({ command }) => command);
   const lastCommand = async (count: number): Promise<ReceivingCommand | undefined> => {
-    await expect.poll(() => commands().length, { timeout: 20_000 }).toBe(count);
+    await expect.poll(() => commands().length).toBe(count);
     return commands().at(-1);
   };
   const weighing = (line = fakeLine("potato", "土豆"), goods = fakeGoods()): void =>
     world.receiving.show({ step: { kind: "weighing", delivery: fakeDelivery(), line, goods } });
 
   it("shows who delivers today and how far each is, and opens one by finger or by its number", async () => {
-    expect(await text("delivery-veg")).toContain("绿源蔬菜");
-    expect(await part("delivery-meat").getAttribute("data-state")).toBe("open");
-    expect(await text("next-step")).toContain("选择送货单");
+    await expect.poll(() => text("delivery-veg")).toContain("绿源蔬菜");
+    await expect.poll(() => part("delivery-meat").getAttribute("data-state")).toBe("open");
+    await expect.poll(() => text("next-step")).toContain("选择送货单");
     await part("delivery-veg").click();
     expect(await lastCommand(1)).toEqual({ kind: "choose-delivery", orderId: "veg" });
     expect(world.receiving.commands[0]?.operatorId).toBe("k1");
@@ -92,7 +92,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     await scanCard(page, "0106901234567892310300253010AB12");
     expect(await lastCommand(1)).toEqual({ kind: "scan", text: "0106901234567892310300253010AB12" });
     world.receiving.show({ lastScan: { gtin: null, outcome: "code-check-digit" } });
-    expect(await text("receive-notice")).toContain("校验位");
+    await expect.poll(() => text("receive-notice")).toContain("校验位");
     await part("enter-code").click();
     for (const key of "PO-7") await part(`key-${key}`).click();
     await part("key-enter").click();
@@ -103,18 +103,18 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
   it("takes the weight that stands still, and no other", async () => {
     weighing();
     await next("scale-trouble");
-    expect(await text("next-step")).toContain("请放上货品");
-    expect(await part("take").isDisabled()).toBe(true);
+    await expect.poll(() => text("next-step")).toContain("请放上货品");
+    await expect.poll(() => part("take").isDisabled()).toBe(true);
     await page.keyboard.press("Enter");
     world.receiving.weigh(fakeReady(25_040));
     await next("ready");
-    expect(await text("weight-digits")).toBe("25.040");
-    expect(await text("take")).toContain("25.040 kg");
+    await expect.poll(() => text("weight-digits")).toBe("25.040");
+    await expect.poll(() => text("take")).toContain("25.040 kg");
     world.receiving.answers.push({ kind: "taken", weighIn: fakeWeighIn() });
     await part("take").click();
     expect(await lastCommand(1)).toEqual({ kind: "take" });
     world.receiving.show({ activity: { kind: "taken", weighIn: fakeWeighIn() } });
-    expect(await text("taken-weight")).toContain("25.040");
+    await expect.poll(() => text("taken-weight")).toContain("25.040");
     await page.waitForSelector('[data-testid="thumbnail"][data-loaded="true"]');
   });
 
@@ -129,7 +129,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     for (const [reason, words, tone] of cases) {
       world.receiving.weigh(fakeScale({ gate: { kind: "waiting", reason } }));
       await part("next-step").getByText(words).waitFor();
-      expect(await part("weight").getAttribute("data-tone")).toBe(tone);
+      await expect.poll(() => part("weight").getAttribute("data-tone")).toBe(tone);
     }
   });
 
@@ -159,7 +159,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     await next("expiry");
     await part("goods-expiry").click();
     for (const digit of "20260931") await part(`pad-${digit}`).click();
-    expect(await part("pad-confirm").isDisabled()).toBe(true);
+    await expect.poll(() => part("pad-confirm").isDisabled()).toBe(true);
     await part("pad-delete").click();
     await part("pad-0").click();
     await part("pad-confirm").click();
@@ -181,16 +181,16 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     world.receiving.show({
       activity: { kind: "asking", for: "finish-line", mismatches: ["under"], netG: null, photo: null },
     });
-    expect(await text("ask-under")).toContain("少于订购数量");
+    await expect.poll(() => text("ask-under")).toContain("少于订购数量");
     await part("ask-override").click();
     await part("choice-needed-today").click();
     await part("choice-m1").click();
     world.receiving.answers.push({ kind: "not-signed", outcome: { kind: "wrong", attemptsLeft: 3 } });
     for (const digit of "1111") await part(`pad-${digit}`).click();
     await part("pad-confirm").click();
-    expect(await text("sign-outcome")).toContain("3");
+    await expect.poll(() => text("sign-outcome")).toContain("3");
     for (const digit of "135790") await part(`pad-${digit}`).click();
-    expect(await text("sign-pin")).toBe("●●●●●●");
+    await expect.poll(() => text("sign-pin")).toBe("●●●●●●");
     await part("pad-confirm").click();
     expect(await lastCommand(2)).toEqual({
       kind: "override",
@@ -253,7 +253,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     world.receiving.show({
       step: { kind: "delivery", delivery: fakeDelivery({ orderChange: ORDER_CHANGE }) },
     });
-    expect(await text("order-change")).toMatch(/50 kg[\s\S]*60 kg/);
+    await expect.poll(() => text("order-change")).toMatch(/50 kg[\s\S]*60 kg/);
     await part("use-version").click();
     expect(await lastCommand(1)).toEqual({ kind: "choose-order-version", version: 2 });
   });
@@ -284,7 +284,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     await part("sign-face").click();
     expect(await lastCommand(1)).toEqual({ kind: "close-delivery", signer: { by: "face" } });
     await seen("receive-result");
-    expect(await part("receive-result").getAttribute("data-outcome")).toBe("accepted-in-part");
+    await expect.poll(() => part("receive-result").getAttribute("data-outcome")).toBe("accepted-in-part");
     await page.keyboard.press("Enter");
     await gone("receive-result");
   });
@@ -293,7 +293,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     const rice = { product: { productId: "rice", name: "大米" }, balanceG: 42_500, balancePieces: 0 };
     world.receiving.stockRows.push(rice);
     await part("stock").click();
-    expect(await text("stock-rice")).toContain("42.500 kg");
+    await expect.poll(() => text("stock-rice")).toContain("42.500 kg");
     await page.keyboard.press("Escape");
     await part("weigh-out").click();
     await part("choice-rice").click();
@@ -314,7 +314,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
     });
     world.receiving.weigh(fakeReady(5000));
     await next("issue-ready");
-    expect(await text("step-weighing")).toContain("42.500 kg");
+    await expect.poll(() => text("step-weighing")).toContain("42.500 kg");
     await page.keyboard.press("Enter");
     expect(await lastCommand(2)).toEqual({ kind: "take" });
   });
@@ -322,7 +322,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
   it("goes on without photos only when somebody with the right signed for it", async () => {
     world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery() } });
     world.receiving.set({ camera: { kind: "lost", code: "camera-silent" } });
-    expect(await text("camera-lost")).toContain("摄像头断开");
+    await expect.poll(() => text("camera-lost")).toContain("摄像头断开");
     await part("waive-photos").click();
     await part("choice-agreed").click();
     await part("choice-m1").click();
@@ -342,7 +342,7 @@ describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("receiving page", ()
   it("says a refusal in words, and asks for a new sign-in when the session is over", async () => {
     world.receiving.answers.push({ kind: "refused", reason: "order-closed" });
     await part("delivery-dry").click();
-    expect(await text("receive-notice")).toContain("已经结束");
+    await expect.poll(() => text("receive-notice")).toContain("已经结束");
     world.operators.signOut("token-k1");
     await part("delivery-veg").click();
     await seen("sign-in");

@@ -22,13 +22,14 @@ import { PAGE_FRAME_BYTES_MAX, type StatusMessage } from "./protocol.ts";
 import { demoGoodsRoutes, demoGoodsShown, photoRoutes, receivingRoutes } from "./receiving-routes.ts";
 import { ReceivingScreens } from "./receiving-screens.ts";
 import { recognitionRoutes } from "./recognition-routes.ts";
+import { reportRoutes } from "./report-routes.ts";
 import { guardRequests, isLoopback } from "./request-guard.ts";
 import { cameraShown, demoRoutes, demoShown, terminalRoutes } from "./terminal-routes.ts";
 
 /** A picture older than this is not what stands before the camera. */
 const PICTURE_AGE_MS_MAX = 2000;
 /** The page's own addresses; all lead to the one built page. */
-const PAGES = ["/", "/pay", "/admin", "/receive", "/cabinet"];
+const PAGES = ["/", "/pay", "/admin", "/receive", "/cabinet", "/cabinet/report"];
 
 /** The kiosk's local server: the page, the pay socket, the operator's API, metrics and health. */
 export function createKioskServer(options: KioskServerOptions): KioskServer {
@@ -100,6 +101,7 @@ export function createKioskServer(options: KioskServerOptions): KioskServer {
     recognitionRoutes(server, options);
     receivingRoutes(routes, options, receivingScreens);
     cabinetRoutes(routes, options, cabinetScreens, alarms);
+    reportRoutes(routes, options);
     photoRoutes(routes, options);
     demoRoutes(routes, options, screens);
     demoGoodsRoutes(routes, options, () => {

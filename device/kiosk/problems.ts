@@ -92,7 +92,7 @@ const TEXTS = {
   "role-refused": {
     status: 403,
     message: { zh: "您的权限不够", en: "Your role does not allow this" },
-    hint: { zh: "请让收银员或管理员操作", en: "Ask a cashier or a manager" },
+    hint: { zh: "请换有权限的人登录", en: "Somebody with the right must sign in" },
   },
   "message-too-large": {
     status: 413,
@@ -143,6 +143,31 @@ const TEXTS = {
     status: 404,
     message: { zh: "没有这张标签", en: "There is no such label" },
     hint: { zh: "请在留样记录里查找", en: "Look for the sample in the history" },
+  },
+  "dates-wrong": {
+    status: 400,
+    message: { zh: "日期不对", en: "The dates are wrong" },
+    hint: { zh: "第一天不能晚于最后一天", en: "The first day cannot come after the last" },
+  },
+  "too-many-days": {
+    status: 400,
+    message: { zh: "日期范围太长", en: "These are too many days" },
+    hint: { zh: "一份报告最多 400 天", en: "A report covers at most 400 days" },
+  },
+  "report-under-way": {
+    status: 409,
+    message: { zh: "另一份报告正在生成", en: "Another report is being made" },
+    hint: { zh: "请等它完成，或先取消", en: "Wait until it is made, or cancel it" },
+  },
+  "report-unknown": {
+    status: 404,
+    message: { zh: "没有这份报告", en: "There is no such report" },
+    hint: { zh: "报告只保留一小时，请重新生成", en: "A report is kept for an hour: make it again" },
+  },
+  "disk-unsafe": {
+    status: 507,
+    message: { zh: "磁盘已满或出错", en: "The disk is full or fails" },
+    hint: { zh: "请先清理磁盘；收款优先", en: "Free some space first: sales come first" },
   },
   "photo-unknown": {
     status: 404,

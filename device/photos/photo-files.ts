@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { databaseFault } from "../journal/database-fault.ts";
 import { CanteenError, systemCode } from "../platform/errors.ts";
@@ -68,8 +68,8 @@ export class PhotoFiles {
     return content;
   }
 
-  async remove(sha256: string, mediaType: PhotoMediaType): Promise<void> {
-    await rm(this.fileOf(sha256, mediaType), { force: true });
+  remove(sha256: string, mediaType: PhotoMediaType): Promise<void> {
+    return removeFile(this.fileOf(sha256, mediaType));
   }
 
   /** Every file that lies here. */
@@ -86,6 +86,16 @@ export class PhotoFiles {
 
   #folderOf(sha256: string): string {
     return join(this.#folder, sha256.slice(0, 2));
+  }
+}
+
+/** Also where there is none. @throws CanteenError of the disk, as on one that has become read-only. */
+export async function removeFile(file: string): Promise<void> {
+  try {
+    await unlink(file);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return;
+    throw databaseFault(error) ?? error;
   }
 }
 

@@ -18,6 +18,18 @@ export interface StoredPhoto {
 /** Why a photo on record cannot be shown. */
 export type PhotoProblem = "photo-missing" | "photo-changed";
 
+/** What becomes of photos that the cloud asked for; one in neither list may be asked for again later. */
+export interface PhotosAskedFor {
+  readonly sending: string[];
+  readonly gone: {
+    readonly sha256: string;
+    /** `deleted`: by the rules, after the cloud's receipt. `unknown`: no photo that an entry claimed, or no note of it. */
+    readonly why: "unknown" | "deleted" | "missing" | "changed";
+    readonly ackedAtMs: number | null;
+    readonly deletedAtMs: number | null;
+  }[];
+}
+
 export interface PhotoUsage {
   readonly bytes: number;
   readonly bytesMax: number;
@@ -52,6 +64,12 @@ export interface PhotoStore {
   nextToSend(): StoredPhoto | undefined;
   /** The cloud has it. */
   confirm(sha256: string): void;
+  /**
+   * The cloud has lost these: what is still here waits for it once more, and stays until it has it again. At most so many
+   * at once that photos cannot fill their space with what the cloud does not take.
+   * @throws CanteenError of the disk: nothing was changed.
+   */
+  sendAgain(hashes: readonly string[]): PhotosAskedFor;
   /** It cannot be sent because the file is gone or changed: passed over until the file is there again. */
   setAside(sha256: string, problem: PhotoProblem): void;
   usage(): PhotoUsage;

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, readdirSync, rmSync, utimesSync, writeFileSync }
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { type JournalFixture, journalFixture } from "../journal/journal-fixture.ts";
+import { isFault } from "../platform/errors.ts";
 import { auditPhotos } from "./photo-audit.ts";
 import { photoHash } from "./photo-files.ts";
 import type { PhotoStore } from "./photo-port.ts";
@@ -226,6 +227,41 @@ test("the audit names quoted photos that are gone or changed, and reads past wha
     { sha256: changed.sha256, code: "photo-changed" },
     { sha256: gone.sha256, code: "photo-missing" },
   ]);
+});
+
+test("the audit finds a quoted photo of which neither row nor file is left, unless it went by the rules", async () => {
+  const { photos, db, journal, ids, photoFolder, fileOf, clock } = rig();
+  const [retired, taken] = [await keep(photos, picture(1)), await keep(photos, picture(2))];
+  const body = { photo: { photoSha256: retired.sha256, thumbnailSha256: taken.sha256 } };
+  journal.transact(() => {
+    journal.append({ id: ids.next(), kind: "device.fault", body });
+    photos.claim([retired.sha256, taken.sha256]);
+  });
+  photos.confirm(retired.sha256);
+  await clock.advance(KEPT_MS_MIN + 1);
+  await photos.tidy();
+  db.exec("DELETE FROM photo");
+  rmSync(fileOf(taken.sha256));
+  const { problems } = await auditPhotos(db, photoFolder, new AbortController().signal);
+  expect(problems).toEqual([{ sha256: taken.sha256, code: "photo-missing" }]);
+});
+
+test("a photo that cannot be deleted or written is the disk's fault, by name, and the others are still handed out", async () => {
+  const { photos, clock, photoFolder, fileOf } = rig();
+  const [stuck, there] = [await keep(photos, picture(1)), await keep(photos, picture(2))];
+  photos.claim([stuck.sha256, there.sha256]);
+  photos.confirm(stuck.sha256);
+  await clock.advance(KEPT_MS_MIN + 1);
+  // Whoever runs the tests may delete from a read-only folder; a folder in the file's place nobody deletes as a file.
+  rmSync(fileOf(stuck.sha256));
+  mkdirSync(join(fileOf(stuck.sha256), "inside"), { recursive: true });
+  await expect(photos.tidy()).rejects.toSatisfy(isFault);
+  expect(await photos.read(there.sha256)).toHaveLength(1000);
+  const fresh = photoHash(picture(9));
+  rmSync(join(photoFolder, fresh.slice(0, 2)), { recursive: true, force: true });
+  writeFileSync(join(photoFolder, fresh.slice(0, 2)), "no folder");
+  await expect(keep(photos, picture(9))).rejects.toSatisfy(isFault);
+  expect(photos.find(fresh)).toBeUndefined();
 });
 
 test("what waits is told when it is claimed", async () => {

@@ -1,26 +1,28 @@
-import { rm, stat } from "node:fs/promises";
 import type { Database } from "better-sqlite3";
 import { withDatabaseFaults } from "../journal/database-fault.ts";
 import { prepared } from "../journal/prepared.ts";
 import { assert, present } from "../platform/assert.ts";
 import type { Clock } from "../platform/clock.ts";
 import { CanteenError, isFault } from "../platform/errors.ts";
+import { sendPhotosAgain } from "./photo-again.ts";
 import { type FoundFile, PhotoFiles, photoFault, photoHash } from "./photo-files.ts";
+import { type GonePhoto, noteGone } from "./photo-gone.ts";
 import type {
   PhotoMediaType,
   PhotoProblem,
   PhotoSize,
   PhotoStore,
+  PhotosAskedFor,
   PhotoUsage,
   StoredPhoto,
 } from "./photo-port.ts";
-import { quotedPhotos } from "./quoted-photos.ts";
+import { StrayPhotos } from "./stray-photos.ts";
 
 export interface PhotoStoreOptions {
   readonly db: Database;
   /** Where the files lie; made when the first is written. */
   readonly folder: string;
-  readonly clock: Pick<Clock, "now" | "delay">;
+  readonly clock: Pick<Clock, "now" | "mono" | "delay">;
   readonly limits: PhotoLimits;
 }
 
@@ -29,6 +31,8 @@ export interface PhotoLimits {
   readonly bytesMax: number;
   /** How long a photo stays here after the cloud has it. */
   readonly keptMsMin: number;
+  /** For tests: how many notes of deleted photos are kept. */
+  readonly goneRecordsMax?: number;
 }
 
 /** A picture is made for about 150 kB; what is far larger was not made by this program. */
@@ -61,14 +65,19 @@ class PhotosOnDisk implements PhotoStore {
   readonly #options: PhotoStoreOptions;
   readonly #files: PhotoFiles;
   readonly #listeners = new Set<() => void>();
-  /** Files without a row that no entry quoted when it was looked: an entry that comes later claims its photos itself. */
-  readonly #unquoted = new Set<string>();
+  readonly #strays: StrayPhotos;
+  /** Stored here and not yet claimed, with their monotonic time: whatever the wall clock does, their entry may come. */
+  readonly #inHand = new Map<string, number>();
   /** Pictures are kept and deleted one after the other, so that two cannot take the last room. */
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(options: PhotoStoreOptions) {
     this.#options = options;
     this.#files = new PhotoFiles(options.folder);
+    const { db, clock, limits } = options;
+    const keptMsMin = Math.max(limits.keptMsMin, LOOSE_MS_MAX);
+    const isKnown = (sha256: string): boolean => this.find(sha256) !== undefined;
+    this.#strays = new StrayPhotos({ db, files: this.#files, clock, keptMsMin, isKnown });
   }
 
   async put(
@@ -94,6 +103,7 @@ class PhotosOnDisk implements PhotoStore {
     return this.#inTurn(async () => {
       const lacking: NewPicture[] = [];
       for (const picture of pictures) {
+        this.#inHand.set(picture.sha256, this.#options.clock.mono());
         const known = this.find(picture.sha256);
         if (known === undefined || !(await this.#isWhole(known))) lacking.push(picture);
       }
@@ -128,6 +138,7 @@ class PhotosOnDisk implements PhotoStore {
 
   claim(hashes: readonly string[]): void {
     for (const sha256 of hashes) {
+      this.#inHand.delete(sha256);
       const { changes } = this.#run("UPDATE photo SET claimed = 1 WHERE sha256 = ?", sha256);
       assert(changes === 1, "an entry quotes only photos that are stored");
     }
@@ -167,6 +178,15 @@ class PhotosOnDisk implements PhotoStore {
     );
   }
 
+  sendAgain(hashes: readonly string[]): PhotosAskedFor {
+    const { db } = this.#options;
+    const asked = withDatabaseFaults(() =>
+      db.transaction(() => sendPhotosAgain(db, hashes, this.usage().waitingCount)).immediate(),
+    );
+    if (asked.sending.length > 0) this.#tellPending();
+    return asked;
+  }
+
   setAside(sha256: string, problem: PhotoProblem): void {
     withDatabaseFaults(() => this.#run("UPDATE photo SET problem = ? WHERE sha256 = ?", problem, sha256));
   }
@@ -188,17 +208,19 @@ class PhotosOnDisk implements PhotoStore {
       let deletedCount = 0;
       for (;;) {
         const due = this.#rows(
-          `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms < ? UNION ALL
-           SELECT ${COLUMNS} FROM photo WHERE claimed = 0 AND stored_at_ms < ? LIMIT ?`,
+          `SELECT * FROM (SELECT ${COLUMNS} FROM photo WHERE acked_at_ms < ? UNION ALL
+             SELECT ${COLUMNS} FROM photo WHERE claimed = 0 AND stored_at_ms < ?)
+           WHERE sha256 NOT IN (SELECT value FROM json_each(?)) LIMIT ?`,
           now - limits.keptMsMin,
           now - LOOSE_MS_MAX,
+          this.#handJson(),
           DELETE_ROUND_MAX,
         );
-        for (const row of due) await this.#delete(row);
-        deletedCount += due.length;
+        for (const row of due) if (await this.#delete(row, "retention")) deletedCount += 1;
         if (due.length < DELETE_ROUND_MAX) break;
       }
-      const strays = await this.#settleStrays(now);
+      const strays = await this.#strays.settle(now, (named, size) => this.#adopt(named, size));
+      if (strays.adoptedCount > 0) this.#tellPending();
       return { ...strays, deletedCount: deletedCount + strays.deletedCount };
     });
   }
@@ -211,7 +233,7 @@ class PhotosOnDisk implements PhotoStore {
         if (deletable.length === 0) break;
         for (const row of deletable) {
           if (freed >= bytes) break;
-          await this.#delete(row);
+          if (!(await this.#delete(row, "space"))) continue;
           freed += row.bytes;
           deletedCount += 1;
         }
@@ -234,56 +256,48 @@ class PhotosOnDisk implements PhotoStore {
       if (deletable.length === 0) throw spaceFull(bytesMax);
       for (const row of deletable) {
         if (free >= bytes) break;
-        await this.#delete(row);
-        free += row.bytes;
+        if (await this.#delete(row, "space")) free += row.bytes;
       }
     }
   }
 
   #deletable(): readonly PhotoRow[] {
     return this.#rows(
-      `SELECT ${COLUMNS} FROM photo WHERE acked_at_ms IS NOT NULL ORDER BY acked_at_ms LIMIT ?`,
+      `SELECT ${COLUMNS} FROM photo
+       WHERE acked_at_ms IS NOT NULL AND sha256 NOT IN (SELECT value FROM json_each(?))
+       ORDER BY acked_at_ms LIMIT ?`,
+      this.#handJson(),
       DELETE_ROUND_MAX,
     );
   }
 
-  /** The row goes first: a file without a row is found and removed by name, a row without a file is an alarm. */
-  async #delete({ sha256, media_type }: PhotoRow): Promise<void> {
-    withDatabaseFaults(() => this.#run("DELETE FROM photo WHERE sha256 = ?", sha256));
-    await this.#files.remove(sha256, media_type);
+  /** What may not be deleted now; what nobody claimed for a day is in nobody's hand any more. */
+  #handJson(): string {
+    const since = this.#options.clock.mono() - LOOSE_MS_MAX;
+    for (const [sha256, atMono] of this.#inHand) if (atMono < since) this.#inHand.delete(sha256);
+    return JSON.stringify([...this.#inHand.keys()]);
   }
 
-  /**
-   * Files without a row. Half-written ones go. After the database was restored from an older backup the others are photos
-   * that it does not know: what an entry quotes is taken up again, for the cloud may lack it; the rest may be all that
-   * is left of an entry, and stays as long as any photo.
-   */
-  async #settleStrays(
-    now: number,
-  ): Promise<{ readonly deletedCount: number; readonly adoptedCount: number }> {
-    const strays: FoundFile[] = [];
-    for await (const found of this.#files.list())
-      if (found.named === null || this.find(found.named.sha256) === undefined) strays.push(found);
-    const names = new Set(
-      strays.flatMap(({ named }) =>
-        named === null || this.#unquoted.has(named.sha256) ? [] : [named.sha256],
-      ),
-    );
+  /** The row goes first: a file without a row is found and removed by name, a row without a file is an alarm. */
+  async #delete({ sha256, media_type, acked_at_ms }: PhotoRow, why: GonePhoto["why"]): Promise<boolean> {
     const { db, clock, limits } = this.#options;
-    const quoted = await quotedPhotos(db, names, () => clock.delay(1));
-    for (const sha256 of names) if (!quoted.has(sha256)) this.#unquoted.add(sha256);
-    let [deletedCount, adoptedCount] = [0, 0];
-    for (const { file, named } of strays) {
-      const size = named === null ? undefined : quoted.get(named.sha256);
-      if (named !== null && size !== undefined) {
-        if (await this.#adopt(named, size)) adoptedCount += 1;
-      } else if (named === null || (await isOlder(file, now - Math.max(limits.keptMsMin, LOOSE_MS_MAX)))) {
-        await rm(file, { force: true });
-        deletedCount += 1;
-      }
-    }
-    if (adoptedCount > 0) this.#tellPending();
-    return { deletedCount, adoptedCount };
+    const isDeleted = withDatabaseFaults(() =>
+      db.transaction(() => {
+        // As it was when it was chosen: since then an entry may have claimed it, or the cloud may have asked for it again.
+        const { changes } = this.#run(
+          "DELETE FROM photo WHERE sha256 = ? AND acked_at_ms IS ? AND (acked_at_ms IS NOT NULL OR claimed = 0)",
+          sha256,
+          acked_at_ms,
+        );
+        if (changes === 0) return false;
+        if (acked_at_ms === null) return true;
+        const gone: GonePhoto = { ackedAtMs: acked_at_ms, deletedAtMs: clock.now(), why };
+        noteGone(db, sha256, gone, limits.goneRecordsMax);
+        return true;
+      })(),
+    );
+    if (isDeleted) await this.#files.remove(sha256, media_type);
+    return isDeleted;
   }
 
   /** @returns false where the file is not what its name says: it stays as it is, for whoever looks into it. */
@@ -321,8 +335,8 @@ class PhotosOnDisk implements PhotoStore {
     return prepared<(string | number)[], PhotoRow>(this.#options.db, sql).all(...values);
   }
 
-  #run(sql: string, ...values: readonly (string | number)[]): { readonly changes: number } {
-    return prepared<(string | number)[]>(this.#options.db, sql).run(...values);
+  #run(sql: string, ...values: readonly (string | number | null)[]): { readonly changes: number } {
+    return prepared<(string | number | null)[]>(this.#options.db, sql).run(...values);
   }
 }
 
@@ -336,10 +350,6 @@ interface NewPicture {
 function newPicture(content: Uint8Array, size: PhotoSize, mediaType: PhotoMediaType): NewPicture {
   if (content.byteLength === 0 || content.byteLength > PHOTO_BYTES_MAX) throw tooLarge(content.byteLength);
   return { sha256: photoHash(content), content, size, mediaType };
-}
-
-async function isOlder(file: string, thanMs: number): Promise<boolean> {
-  return (await stat(file)).mtimeMs < thanMs;
 }
 
 function photoOf(row: PhotoRow): StoredPhoto {

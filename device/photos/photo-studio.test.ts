@@ -128,7 +128,7 @@ describe("a photo of a moment", () => {
     expect(await take(1100)).toEqual({ kind: "refused", reason: "photo-space-full" });
   });
 
-  it("is taken without blurring, and says so, when nothing can look for faces", async () => {
+  it("is refused, and nothing of it is written, when nothing can look for faces", async () => {
     const gone = new CanteenError("gone", {
       code: "engine-crashed",
       retry: "backoff",
@@ -136,12 +136,14 @@ describe("a photo of a moment", () => {
     });
     const crashed = studioWith({ detectFaces: () => Promise.reject(gone) });
     crashed.camera.show(0);
-    expect((await taken(crashed.take(0))).facesBlurred).toBeNull();
+    expect(await crashed.take(0)).toEqual({ kind: "refused", reason: "faces-unseen" });
+    expect(crashed.store.usage().count).toBe(0);
     const silent = studioWith({ detectFaces: () => new Promise(() => {}) });
     silent.camera.show(0);
     const taking = silent.take(0);
-    await silent.clock.advance(2000);
-    expect((await taken(taking)).facesBlurred).toBeNull();
+    await silent.clock.advance(3000);
+    expect(await taking).toEqual({ kind: "refused", reason: "faces-unseen" });
+    expect(silent.store.usage().count).toBe(0);
   });
 
   it("says how many faces were covered, wherever the detector's own picture was larger", async () => {

@@ -27,8 +27,8 @@ const NEAR_MS = 100;
 export const FRAME_WAIT_MS_MAX = 300;
 /** A frame further off shows something else. Over `FRAME_WAIT_MS_MAX` it is marked by its `offMs`. */
 const OFF_MS_MAX = 2000;
-/** Longer than the detector takes while the till uses it too. */
-const DETECT_MS_MAX = 2000;
+/** Longer than the detector takes while the till uses it too, and shorter than whoever weighs waits. */
+const DETECT_MS_MAX = 3000;
 
 /**
  * Keeps the camera's newest frames in memory and makes photos of them.
@@ -97,14 +97,16 @@ class CameraStudio implements PhotoStudio {
     const looking = this.#facesOf(frame);
     const outcome = await maker.make({ jpeg: frame.jpeg, faces: looking, caption });
     if (outcome.kind === "refused") return refused(outcome.reason);
+    // Nothing of a picture that may show somebody is written.
+    const faces = await looking;
+    if (faces === null) return refused("faces-unseen");
     const stored = await this.#store(outcome.pictures);
     if (stored === null) return refused("photo-space-full");
-    const faces = await looking;
     const photo = {
       ...stored,
       offMs: Math.round(Math.abs(frame.capturedMonoMs - atMono)),
       cameraLabel,
-      facesBlurred: faces === null ? null : faces.boxes.length,
+      facesBlurred: faces.boxes.length,
     };
     return { kind: "taken", photo };
   }
@@ -129,7 +131,7 @@ class CameraStudio implements PhotoStudio {
     this.#frameWaiters.delete(onFrame);
   }
 
-  /** Null where nothing could look in time: the photo says so, and is taken all the same. */
+  /** Null where nothing could look in time. */
   async #facesOf({ jpeg }: CameraFrame): Promise<FacePlaces | null> {
     const { detectFaces, clock, logger } = this.#options;
     const answered = new AbortController();

@@ -20,5 +20,22 @@ export const photoMigrations: MigrationSet = {
       CREATE INDEX photo_deletable ON photo (acked_at_ms) WHERE acked_at_ms IS NOT NULL;
       CREATE INDEX photo_loose ON photo (stored_at_ms) WHERE claimed = 0;`,
     },
+    {
+      name: "what became of deleted photos",
+      // Whatever was deleted before this is not on record: the entries up to now are those that may quote it.
+      sql: `CREATE TABLE photo_gone (
+        order_no INTEGER PRIMARY KEY AUTOINCREMENT,
+        sha256 TEXT NOT NULL UNIQUE CHECK (length(sha256) = 64),
+        acked_at_ms INTEGER NOT NULL,
+        deleted_at_ms INTEGER NOT NULL,
+        why TEXT NOT NULL CHECK (why IN ('retention', 'space')),
+        head_seq INTEGER NOT NULL
+      ) STRICT;
+      CREATE TABLE photo_gone_dropped (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        through_seq INTEGER NOT NULL
+      ) STRICT;
+      INSERT INTO photo_gone_dropped (only, through_seq) SELECT 1, coalesce(max(seq), 0) FROM journal;`,
+    },
   ],
 };

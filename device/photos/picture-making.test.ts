@@ -52,6 +52,18 @@ describe("the two pictures of a photo", () => {
     }
   });
 
+  it("of a camera with 20 megapixels are as small as any; more than a camera has is refused", async () => {
+    const flat = (width: number, height: number): Promise<Buffer> =>
+      sharp({ create: { width, height, channels: 3, background: "#7a4" } })
+        .jpeg()
+        .toBuffer();
+    const { photoMeta, photo, thumbnail } = await made(await flat(5184, 3888));
+    expect(Math.max(photoMeta.width, photoMeta.height)).toBeLessThanOrEqual(PHOTO_SIDE_PX_MAX);
+    expect(photo.byteLength).toBeLessThanOrEqual(200_000);
+    expect(thumbnail.byteLength).toBeLessThanOrEqual(12_000);
+    await expect(made(await flat(6000, 4500))).rejects.toBeInstanceOf(PictureUnreadable);
+  });
+
   it("keep nothing that the camera wrote beside the pixels", async () => {
     const frame = await madeFrame(640, 480);
     expect(Buffer.from(frame).includes("Gate camera")).toBe(true);

@@ -33,3 +33,15 @@ export async function quotedPhotos(
   }
   return quoted;
 }
+
+/** Every photo that an entry still here quotes, with that entry's number; one that two quote comes twice. */
+export function* quotesOf(db: Database): Generator<{ readonly seq: number; readonly sha256: string }> {
+  const page = db.prepare<[number, number], { readonly seq: number; readonly body: string }>(
+    `SELECT seq, body FROM journal WHERE seq > ? AND body LIKE '%Sha256":"%' ORDER BY seq LIMIT ?`,
+  );
+  for (let rows = page.all(0, PAGE_ROWS); rows.length > 0; ) {
+    for (const { seq, body } of rows)
+      for (const [, , sha256 = ""] of body.matchAll(QUOTE)) yield { seq, sha256 };
+    rows = page.all(rows.at(-1)?.seq ?? 0, PAGE_ROWS);
+  }
+}

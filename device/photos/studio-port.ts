@@ -19,7 +19,7 @@ export interface TakenPhoto {
   readonly offMs: number;
   /** Where the picture came from, e.g. "browser". */
   readonly cameraLabel: string;
-  /** Faces that were made unrecognisable; null when nothing could look for them. */
+  /** Faces that were made unrecognisable; null in records from when a photo was kept though nothing could look. */
   readonly facesBlurred: number | null;
 }
 
@@ -28,8 +28,17 @@ export type TakePhoto =
   /** No frame near enough to the moment within the wait, or none at all. */
   | { readonly kind: "refused"; readonly reason: PhotoRefusal };
 
-/** `picture-unreadable`: the camera gave bytes that are no picture. */
-export type PhotoRefusal = "camera-lost" | "no-frame" | "busy" | "photo-space-full" | "picture-unreadable";
+/**
+ * `picture-unreadable`: the camera gave bytes that are no picture. `faces-unseen`: nothing could look for faces in it, and
+ * one that may show somebody is not kept.
+ */
+export type PhotoRefusal =
+  | "camera-lost"
+  | "no-frame"
+  | "busy"
+  | "photo-space-full"
+  | "picture-unreadable"
+  | "faces-unseen";
 
 export interface PhotoStudio {
   /**

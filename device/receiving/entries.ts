@@ -92,6 +92,7 @@ const photo = z.discriminatedUnion("kind", [
     thumbnailSha256: sha256,
     offMs: z.int().min(-3_600_000).max(3_600_000),
     cameraLabel: z.string().max(200),
+    /** Null in entries from when a photo was kept though nothing could look for faces. */
     facesBlurred: z.int().min(0).nullable(),
     /** On the strip under the photo, of caption-content.ts; null of entries from before there was one. */
     contentCode: z
@@ -106,6 +107,7 @@ const photo = z.discriminatedUnion("kind", [
       "camera-lost",
       "no-frame",
       "picture-unreadable",
+      "faces-unseen",
       "photo-space-full",
       "no-camera",
       "nothing-to-show",

@@ -70,6 +70,21 @@ test("the newest version is in force, and an older one can still be looked up", 
   expect(book.dueOn(DAY)).toEqual([changed]);
 });
 
+test("a version that was used before never takes the place of what it was used for, and the record says so", () => {
+  const { book, journal } = rig();
+  book.apply({ after: 0, revision: 1, orders: [order("po-1", 7), order("po-2", 3)] });
+  const other = order("po-1", 7, { lines: [line("1", { quantity: "99" })] });
+  const sent = [order("po-1", 5), other, order("po-2", 3)];
+  for (const [at, offered] of sent.entries()) book.apply({ after: 1, revision: 2 + at, orders: [offered] });
+  expect(book.find("po-1")).toEqual(order("po-1", 7));
+  const kept = [2, 3, 4].map((seq) => journal.entryBySeq(seq)?.body["kept"]);
+  expect(kept).toEqual([
+    [{ orderId: "po-1", offeredVersion: 5, heldVersion: 7 }],
+    [{ orderId: "po-1", offeredVersion: 7, heldVersion: 7 }],
+    undefined,
+  ]);
+});
+
 test("a cancelled order leaves the day's list, not the book", () => {
   const { book } = rig();
   book.apply({ after: 0, revision: 1, orders: [order("po-1", 1)] });

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import type { Database } from "better-sqlite3";
 import type { MigrationSet } from "../journal/database.ts";
 import type { Journal } from "../journal/journal-port.ts";
@@ -52,6 +53,19 @@ interface OrderRow {
   readonly content: string;
 }
 
+interface OrderKept {
+  readonly kind: "kept";
+  readonly orderId: string;
+  readonly offeredVersion: number;
+  readonly heldVersion: number;
+}
+
+type OrderTaken =
+  | { readonly kind: "saved"; readonly order: PurchaseOrder }
+  | { readonly kind: "same" }
+  /** What came has no higher version than what is in force, and other contents. */
+  | OrderKept;
+
 /** Purchase orders on the terminal's disk: each version is kept, the newest is in force. */
 export class SqliteOrderBook implements OrderBook {
   readonly #options: OrderBookOptions;
@@ -72,8 +86,10 @@ export class SqliteOrderBook implements OrderBook {
       const have = this.revision();
       if (change.revision <= have) return { kind: "stale" };
       if (change.after > have) return { kind: "gap", have };
-      const changed = change.orders.filter((order) => this.#save(order));
-      this.#record(change.revision, changed);
+      const taken = change.orders.map((order) => this.#save(order));
+      const kept = taken.filter((outcome) => outcome.kind === "kept");
+      const changed = taken.flatMap((outcome) => (outcome.kind === "saved" ? [outcome.order] : []));
+      this.#record(change.revision, changed, kept);
       return { kind: "applied", revision: change.revision };
     });
     if (applied.kind === "applied") for (const listener of this.#listeners) listener();
@@ -113,25 +129,26 @@ export class SqliteOrderBook implements OrderBook {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** @returns whether it is newer than what is there: a late repetition of an older version changes nothing. */
-  #save(order: PurchaseOrder): boolean {
+  /** A version that is not above the one in force never takes its place: an entry may quote that one. */
+  #save(sent: PurchaseOrder): OrderTaken {
     const { db, clock, priceFree } = this.#options;
+    const order = priceFree ? withoutPrices(sent) : sent;
     const { orderId, version, dueDate } = order;
-    const known = prepared<[string], { version: number }>(
-      db,
-      "SELECT version FROM purchase_order WHERE order_id = ? AND is_newest = 1",
-    ).get(orderId);
-    if (known !== undefined && known.version >= version) return false;
+    const held = this.find(orderId);
+    if (held !== undefined && held.version >= version)
+      return isDeepStrictEqual(held, order)
+        ? { kind: "same" }
+        : { kind: "kept", orderId, offeredVersion: version, heldVersion: held.version };
     prepared<[string]>(db, "UPDATE purchase_order SET is_newest = 0 WHERE order_id = ?").run(orderId);
     prepared<[string, number, string, string, number]>(
       db,
       `INSERT INTO purchase_order (order_id, version, is_newest, due_date, content, saved_at_ms)
        VALUES (?, ?, 1, ?, ?, ?)`,
-    ).run(orderId, version, dueDate, JSON.stringify(priceFree ? withoutPrices(order) : order), clock.now());
-    return true;
+    ).run(orderId, version, dueDate, JSON.stringify(order), clock.now());
+    return { kind: "saved", order };
   }
 
-  #record(revision: number, changed: readonly PurchaseOrder[]): void {
+  #record(revision: number, changed: readonly PurchaseOrder[], kept: readonly OrderKept[]): void {
     const { db, journal, ids, clock } = this.#options;
     prepared<[number]>(db, "UPDATE order_book SET revision = ?").run(revision);
     // By the day of the delivery as well: a clock that began at 1970 has saved today's orders long ago.
@@ -142,7 +159,10 @@ export class SqliteOrderBook implements OrderBook {
        (SELECT order_id, version FROM purchase_order WHERE saved_at_ms < ? AND due_date < ? LIMIT ?)`,
     ).run(beforeMs, new Date(beforeMs).toISOString().slice(0, 10), DELETE_ROUND_MAX);
     const orders = changed.map(({ orderId, version, lines }) => ({ orderId, version, lines: lines.length }));
-    journal.append({ id: ids.next(), kind: "orders.received", body: { revision, orders } });
+    // Only a cloud that was put back sends what is not above: the entry tells it from where on its versions are free.
+    const held = kept.map(({ kind: _, ...order }) => order);
+    const body = { revision, orders, ...(held.length === 0 ? {} : { kept: held }) };
+    journal.append({ id: ids.next(), kind: "orders.received", body });
   }
 }
 

@@ -69,7 +69,7 @@ describe("a scale that is unplugged", () => {
         thumbnailSha256: "b".repeat(64),
         offMs: 420,
         cameraLabel: "browser",
-        facesBlurred: null,
+        facesBlurred: 0,
       },
     });
     expect(await answer).toMatchObject({ kind: "taken", weighIn: { netG: 5000, photo: { isOff: true } } });
@@ -77,7 +77,7 @@ describe("a scale that is unplugged", () => {
 });
 
 describe("a camera that is gone", () => {
-  test.each(["camera-lost", "no-frame", "photo-space-full", "picture-unreadable"] as const)(
+  test.each(["camera-lost", "no-frame", "photo-space-full", "picture-unreadable", "faces-unseen"] as const)(
     "%s: the weigh-in goes on only under a name, and says so",
     async (reason) => {
       const rig = await weighing();

@@ -220,6 +220,7 @@ export type PhotoRecord =
         | "camera-lost"
         | "no-frame"
         | "picture-unreadable"
+        | "faces-unseen"
         | "photo-space-full"
         /** The terminal has none. */
         | "no-camera"

@@ -12,7 +12,6 @@ export const REPORT_FORMAT = 1;
 export const REPORT_RENDERER = 2;
 /** Up to this one a calibration of before the span was left out, although it holds within it. */
 const RENDERER_WITHOUT_FORMER_CALIBRATIONS = 1;
-export const REPORT_DAYS_MAX = 400;
 /** What a browser opens and prints without trouble. */
 const REPORT_ENTRIES_MAX = 200_000;
 const REPORT_BYTES_MAX = 64 * 1024 * 1024;
@@ -93,6 +92,7 @@ export function selectEntries(
   db: Database,
   range: Pick<ReportHeader, "fromMs" | "toMs" | "cabinetId" | "renderer">,
   headSeq: number,
+  onRead: (seq: number) => void = () => {},
 ): readonly JournalEntry[] {
   const chosen = new Map<number, JournalEntry>();
   let bytes = 0;
@@ -109,6 +109,7 @@ export function selectEntries(
   );
   const stories = new Map<string, { readonly rows: [JournalEntry, number][]; isWanted: boolean }>();
   for (const row of select.iterate(headSeq)) {
+    onRead(row.seq);
     const entry = entryOfRow(row);
     const isWithin = isOfCabinet(entry, range.cabinetId) && touches(entry, range);
     const story = storyOf(entry);
@@ -183,8 +184,8 @@ function tooLarge(): CanteenError {
     code: "report-too-large",
     retry: "never",
     hint: {
-      zh: "报告过大：请缩短日期范围，或用 --cabinet 只选一个留样柜。",
-      en: "The report would be too large: choose fewer days, or one cabinet with --cabinet.",
+      zh: "报告过大：请缩短日期范围，或只选一个留样柜。",
+      en: "The report would be too large: choose fewer days, or one cabinet only.",
     },
   });
 }

@@ -15,6 +15,18 @@ export function closingHash({ header, entries }: ReportData): string {
   return createHash("sha256").update(canonicalJson(closed), "utf8").digest("hex");
 }
 
+/**
+ * What a report's QR code on the terminal's screen holds: one line that a phone shows as it is and keeps.
+ *
+ *     CR1|site/device|first date|last date|entries|closing hash
+ */
+export function reportCode(
+  { site, device, fromDate, toDate }: Pick<ReportData["header"], "site" | "device" | "fromDate" | "toDate">,
+  { entries, closing }: { readonly entries: number; readonly closing: string },
+): string {
+  return ["CR1", `${site}/${device}`, fromDate, toDate, String(entries), closing].join("|");
+}
+
 export function dataElements({ header, entries }: ReportData): string {
   const lines = entries.map((entry) => inScript(canonicalEntry(entry)));
   return [

@@ -6,6 +6,7 @@ import { noLongerHeld } from "../journal/pruned-journal.ts";
 import { REPORT_FORMAT, REPORT_RENDERER, type ReportHeader, selectEntries } from "./report-data.ts";
 import { closingHash } from "./report-file.ts";
 import { renderReport } from "./report-page.ts";
+import type { ReportPhase } from "./report-port.ts";
 
 export type ReportWish = Pick<
   ReportHeader,
@@ -30,18 +31,23 @@ export interface MadeReport {
 /**
  * Makes the inspector's report from a snapshot of the journal; needs no running terminal and disturbs none.
  * @param operatorName of those who acted; null where the terminal no longer knows them.
+ * @param onProgress   `share` from 0 to 1 of the phase, as far as it can be told.
  * @throws CanteenError `report-too-large`, or `journal-no-longer-held` for days of which entries were pruned.
  */
 export function makeReport(
   db: Database,
   wish: ReportWish,
   operatorName: (operatorId: string) => string | null,
+  onProgress: (phase: ReportPhase, share: number) => void = () => {},
 ): MadeReport {
   const head = db
     .prepare<[], { seq: number; hash: string }>("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1")
     .get() ?? { seq: 0, hash: GENESIS_HASH };
   refusePruned(db, wish);
-  const entries = selectEntries(db, { ...wish, renderer: REPORT_RENDERER }, head.seq);
+  const entries = selectEntries(db, { ...wish, renderer: REPORT_RENDERER }, head.seq, (seq) =>
+    onProgress("reading", seq / head.seq),
+  );
+  onProgress("drawing", 0);
   const names = Object.fromEntries(
     [...peopleOf(entries)].toSorted().flatMap((operatorId) => {
       const name = operatorName(operatorId);

@@ -35,7 +35,7 @@ const photo = z.strictObject({
   facesBlurred: z.int().min(0).nullable(),
 });
 const photoMissing = z
-  .enum(["camera-lost", "no-frame", "busy", "photo-space-full", "picture-unreadable"])
+  .enum(["camera-lost", "no-frame", "busy", "photo-space-full", "picture-unreadable", "faces-unseen"])
   .nullable();
 
 /** What must be over, and what was, by the stamps and by proof (sample-clock.ts). */

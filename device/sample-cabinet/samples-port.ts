@@ -174,7 +174,13 @@ export type TakingView =
   /** On record. Stays until `start`, `cancel` or a minute has passed, so that the label can be printed. */
   | { readonly step: "stored"; readonly sample: SampleView; readonly label: LabelView };
 
-export type PhotoMissing = "camera-lost" | "no-frame" | "busy" | "photo-space-full" | "picture-unreadable";
+export type PhotoMissing =
+  | "camera-lost"
+  | "no-frame"
+  | "busy"
+  | "photo-space-full"
+  | "picture-unreadable"
+  | "faces-unseen";
 
 export interface TakingWhat {
   readonly sampleId: string;

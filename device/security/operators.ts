@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { withDatabaseFaults } from "../journal/database-fault.ts";
 import type { Journal } from "../journal/journal-port.ts";
+import { prepared } from "../journal/prepared.ts";
 import type { Clock } from "../platform/clock.ts";
 import type { Entropy, IdSource } from "../platform/entropy.ts";
 import { CanteenError } from "../platform/errors.ts";
@@ -127,9 +128,9 @@ class SqliteOperators implements Operators, OperatorSigners {
 
   operatorOfPerson(personId: string): Operator | undefined {
     const row = withDatabaseFaults(() =>
-      this.#options.db
-        .prepare<[string], OperatorRow>("SELECT * FROM operator WHERE person_id = ?")
-        .get(personId),
+      prepared<[string], OperatorRow>(this.#options.db, "SELECT * FROM operator WHERE person_id = ?").get(
+        personId,
+      ),
     );
     return row === undefined ? undefined : operatorOf(row);
   }
@@ -151,8 +152,7 @@ class SqliteOperators implements Operators, OperatorSigners {
 
   list(): readonly Operator[] {
     return withDatabaseFaults(() =>
-      this.#options.db
-        .prepare<[], OperatorRow>("SELECT * FROM operator ORDER BY operator_id")
+      prepared<[], OperatorRow>(this.#options.db, "SELECT * FROM operator ORDER BY operator_id")
         .all()
         .map(operatorOf),
     );
@@ -200,9 +200,9 @@ class SqliteOperators implements Operators, OperatorSigners {
 
   #row(operatorId: string): OperatorRow | undefined {
     return withDatabaseFaults(() =>
-      this.#options.db
-        .prepare<[string], OperatorRow>("SELECT * FROM operator WHERE operator_id = ?")
-        .get(operatorId),
+      prepared<[string], OperatorRow>(this.#options.db, "SELECT * FROM operator WHERE operator_id = ?").get(
+        operatorId,
+      ),
     );
   }
 }

@@ -1,5 +1,6 @@
 import type { Database } from "better-sqlite3";
 import { withDatabaseFaults } from "../journal/database-fault.ts";
+import { immediately, prepared } from "../journal/prepared.ts";
 import type { Clock } from "../platform/clock.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 
@@ -37,29 +38,26 @@ export class PinAttempts {
 
   /** Call before the comparison. @param subject who is tried, e.g. `operator:li`; unknown ones count alike. */
   begin(subject: string): AttemptStart {
-    return withDatabaseFaults(() => this.#db.transaction(() => this.#begin(subject)).immediate());
+    return withDatabaseFaults(() => immediately(this.#db, () => this.#begin(subject)));
   }
 
   /** Call when the PIN was right. */
   succeeded(subject: string): void {
     this.#lockedUntil.delete(subject);
-    withDatabaseFaults(() => this.#db.prepare("DELETE FROM pin_attempt WHERE subject = ?").run(subject));
+    withDatabaseFaults(() => prepared(this.#db, "DELETE FROM pin_attempt WHERE subject = ?").run(subject));
   }
 
   /** Call when the PIN was never compared, because the hasher was busy: the attempt did not take place. */
   notCompared(subject: string): void {
     withDatabaseFaults(() =>
-      this.#db
-        .transaction(() => {
-          this.#lockedUntil.delete(subject);
-          this.#db.prepare("DELETE FROM pin_attempt WHERE subject = ? AND wrong_count = 1").run(subject);
-          this.#db
-            .prepare(
-              "UPDATE pin_attempt SET wrong_count = wrong_count - 1, locked_at_ms = NULL WHERE subject = ?",
-            )
-            .run(subject);
-        })
-        .immediate(),
+      immediately(this.#db, () => {
+        this.#lockedUntil.delete(subject);
+        prepared(this.#db, "DELETE FROM pin_attempt WHERE subject = ? AND wrong_count = 1").run(subject);
+        prepared(
+          this.#db,
+          "UPDATE pin_attempt SET wrong_count = wrong_count - 1, locked_at_ms = NULL WHERE subject = ?",
+        ).run(subject);
+      }),
     );
   }
 
@@ -78,13 +76,12 @@ export class PinAttempts {
     const now = this.#clock.now();
     if (locks) this.#lockedUntil.set(subject, monoMs(this.#clock.mono() + this.#limits.lockMs));
     else this.#lockedUntil.delete(subject);
-    this.#db
-      .prepare(
-        `INSERT INTO pin_attempt (subject, wrong_count, locked_at_ms, touched_at_ms) VALUES (?, ?, ?, ?)
+    prepared(
+      this.#db,
+      `INSERT INTO pin_attempt (subject, wrong_count, locked_at_ms, touched_at_ms) VALUES (?, ?, ?, ?)
          ON CONFLICT (subject) DO UPDATE SET wrong_count = excluded.wrong_count,
            locked_at_ms = excluded.locked_at_ms, touched_at_ms = excluded.touched_at_ms`,
-      )
-      .run(subject, count, locks ? now : null, now);
+    ).run(subject, count, locks ? now : null, now);
     this.#forgetOldest();
     return { kind: "allowed", attemptsLeft: this.#limits.attemptsMax - count };
   }
@@ -103,14 +100,15 @@ export class PinAttempts {
   }
 
   #row(subject: string): AttemptRow | undefined {
-    return this.#db
-      .prepare<[string], AttemptRow>("SELECT wrong_count, locked_at_ms FROM pin_attempt WHERE subject = ?")
-      .get(subject);
+    return prepared<[string], AttemptRow>(
+      this.#db,
+      "SELECT wrong_count, locked_at_ms FROM pin_attempt WHERE subject = ?",
+    ).get(subject);
   }
 
   #forgetOldest(): void {
-    const count = this.#db.prepare<[], number>("SELECT count(*) FROM pin_attempt").pluck().get() ?? 0;
-    if (count <= SUBJECTS_MAX) return;
+    const counted = prepared<[], { count: number }>(this.#db, "SELECT count(*) AS count FROM pin_attempt");
+    if ((counted.get()?.count ?? 0) <= SUBJECTS_MAX) return;
     const gone = this.#db
       .prepare<[], string>(
         `DELETE FROM pin_attempt WHERE subject =

@@ -42,6 +42,21 @@ export function dateOf(plan: MealPlan, atMs: number): string {
  * that very day; of an hour that happens twice it is either one, of a skipped hour the moment of the change ± an hour.
  */
 export function epochMsOf(zone: string, date: string, minuteOfDay: number): number {
+  const key = `${zone} ${date} ${minuteOfDay}`;
+  const known = moments.get(key);
+  if (known !== undefined) return known;
+  const found = computedEpochMsOf(zone, date, minuteOfDay);
+  if (moments.size >= MOMENTS_MAX) moments.clear();
+  moments.set(key, found);
+  return found;
+}
+
+/** The sample cabinet asks for the same few meals every quarter of a minute, and formatting a date costs 50 µs. */
+const moments = new Map<string, number>();
+/** Ten days of as many periods as a plan may have. */
+const MOMENTS_MAX = 500;
+
+function computedEpochMsOf(zone: string, date: string, minuteOfDay: number): number {
   const asIfUtcMs = Date.parse(`${date}T00:00Z`) + minuteOfDay * MS_PER_MINUTE;
   let atMs = asIfUtcMs;
   for (let round = 0; round < 2; round++) atMs = asIfUtcMs - distanceMs(zone, atMs);

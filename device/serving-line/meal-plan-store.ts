@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { MigrationSet } from "../journal/database.ts";
 import type { Journal } from "../journal/journal-port.ts";
+import { prepared } from "../journal/prepared.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import { fen } from "../platform/units.ts";
 import { mealPlanProblems } from "./meal-plan.ts";
@@ -57,9 +58,10 @@ export class MealPlanStore {
 
   /** @returns undefined while the configured plan holds, or when a saved one no longer fits this terminal's mode. */
   load(): MealPlan | undefined {
-    const row = this.#options.db
-      .prepare<[], { readonly plan: string }>("SELECT plan FROM meal_plan WHERE only = 1")
-      .get();
+    const row = prepared<[], { readonly plan: string }>(
+      this.#options.db,
+      "SELECT plan FROM meal_plan WHERE only = 1",
+    ).get();
     if (row === undefined) return undefined;
     const plan = mealPlanOf(JSON.parse(row.plan) as WrittenMealPlan);
     return mealPlanProblems(plan, this.#options.activation).length === 0 ? plan : undefined;

@@ -76,6 +76,7 @@ function rig(more: Partial<DownlinkOptions> = {}) {
       accept: () => noted("template", { kind: "accepted" }),
       onPending: () => () => {},
     },
+    photos: { sendAgain: (hashes) => noted(`again ${hashes.length}`, { sending: [...hashes], gone: [] }) },
     onReceipt: () => void calls.push("receipt"),
     onPhotoReceipt: ({ sha256 }) => void calls.push(`photo ${sha256.slice(0, 4)}`),
     onCommand: ({ id }) => noted("command", { v: 1, id, status: "done", code: null, facts: {} }),
@@ -83,6 +84,8 @@ function rig(more: Partial<DownlinkOptions> = {}) {
     onRosterFits: () => void calls.push("fits"),
     onShareConfirmed: (shareId) => void calls.push(`confirmed ${shareId}`),
     report: (message) => void reports.push(message),
+    answerPhotos: ({ ask, sending, gone }) =>
+      void calls.push(`photos ${ask} ${sending.length} ${gone.map(({ why }) => why).join()}`),
     answerCommand: ({ status }) => void calls.push(`answer ${status}`),
     now: () => epochMs(7),
     logger: createLogger("debug", { write: (line) => lines.push(line) }),
@@ -112,6 +115,21 @@ describe("Downlink", () => {
       { v: 1, atMs: 7, what: "template", shareId: "share-1", status: "accepted", code: null },
     ]);
     for (const report of reports) expect(CHANNELS.reported.schema.safeParse(report).success).toBe(true);
+  });
+
+  it("answers which of the photos that the cloud lost come again, and says nothing when that could not be saved", () => {
+    const request = { v: 1, ask: "q", hashes: [HASH, HASH, "b".repeat(64)] };
+    const known = rig();
+    known.receive("photoRequest", request);
+    expect(known.calls).toEqual(["again 2", "photos q 2 "]);
+    const none = rig({ photos: undefined });
+    none.receive("photoRequest", request);
+    expect(none.calls).toEqual(["photos q 0 unknown,unknown,unknown"]);
+    const full = rig({ photos: { sendAgain: diskFull } });
+    full.receive("photoRequest", request);
+    full.receive("photoRequest", { ...request, hashes: [] });
+    expect(full.calls).toEqual([]);
+    expect(full.downlink.refusedCount).toBe(1);
   });
 
   it("takes the echo of its own share as a confirmation, not as a new template", () => {

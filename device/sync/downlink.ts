@@ -16,6 +16,7 @@ import {
 } from "./messages.ts";
 import type { IncomingMessage } from "./mqtt-connection.ts";
 import type { OrdersMessage } from "./order-messages.ts";
+import type { PhotoAnswerMessage, PhotoRequestMessage, PhotosAsked } from "./photo-messages.ts";
 import { CHANNELS, type Channel, parseTopic, type TerminalAddress } from "./topics.ts";
 
 export interface DownlinkOptions {
@@ -24,6 +25,7 @@ export interface DownlinkOptions {
   readonly mealPlan: MealPlanDownlink | undefined;
   readonly orders: OrdersDownlink | undefined;
   readonly templates: TemplateExchange | undefined;
+  readonly photos: { sendAgain(hashes: readonly string[]): PhotosAsked } | undefined;
   readonly onReceipt: (receipt: ReceiptMessage) => void;
   readonly onPhotoReceipt: (receipt: PhotoReceiptMessage) => void;
   readonly onCommand: (command: CommandMessage) => CommandResultMessage;
@@ -33,6 +35,7 @@ export interface DownlinkOptions {
   readonly onShareConfirmed: (shareId: string) => void;
   readonly report: (message: ReportedMessage) => void;
   readonly answerCommand: (message: CommandResultMessage) => void;
+  readonly answerPhotos: (message: PhotoAnswerMessage) => void;
   readonly now: () => EpochMs;
   readonly logger: Logger;
 }
@@ -81,6 +84,9 @@ export class Downlink {
         break;
       case "photoReceipt":
         this.#with(CHANNELS.photoReceipt, payload, (receipt) => this.#options.onPhotoReceipt(receipt));
+        break;
+      case "photoRequest":
+        this.#with(CHANNELS.photoRequest, payload, (request) => this.#sendPhotosAgain(request));
         break;
       case "roster":
         this.#with(CHANNELS.roster, payload, (message) => this.#takeRoster(message));
@@ -148,6 +154,15 @@ export class Downlink {
     }
     const code = applied.kind === "refused" ? "orders-not-taken" : null;
     this.#report({ what: "orders", version, status: applied.kind, code });
+  }
+
+  /** Where the disk says no there is no answer, and the cloud asks again. */
+  #sendPhotosAgain({ ask, hashes }: PhotoRequestMessage): void {
+    const { photos, answerPhotos } = this.#options;
+    const unknown = { why: "unknown", ackedAtMs: null, deletedAtMs: null } as const;
+    const none: PhotosAsked = { sending: [], gone: hashes.map((sha256) => ({ sha256, ...unknown })) };
+    const asked = this.#saved("photo-request", () => photos?.sendAgain([...new Set(hashes)]) ?? none);
+    if (!("fault" in asked)) answerPhotos({ v: 1, ask, ...asked });
   }
 
   #takeTemplate({ v: _v, ...share }: TemplateDownMessage): void {

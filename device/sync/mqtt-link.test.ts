@@ -121,7 +121,7 @@ describe.each(KINDS)("link on $kind", ({ versions, preferred, start, tools }) =>
       const filters = ["canteen/v1/+/+/state/#"];
       const watcher = await openLink(brokerSettings(port), { name: "watcher", filters }).connected();
       const polite = await openLink(brokerSettings(port), { name: "polite" }).connected();
-      await polite.link.close({ waitMsMax: 500 });
+      await polite.link.close({ waitMsMax: 60_000 });
       const broken = await openLink(brokerSettings(proxy.port), { name: "broken" }).connected();
       proxy.cut();
       await watcher.until(() => watcher.messages.length > 0);
@@ -202,7 +202,7 @@ describe("link", () => {
     const { port, close } = await startAedes();
     teardown.push(close);
     const recording = openLink(brokerSettings(port, { url: `mqtts://127.0.0.1:${port}` }), {
-      waits: { connectWaitMsMax: 2000 },
+      waits: { connectWaitMsMax: 60_000 },
     });
     await recording.until(() => recording.states.some(({ reason }) => reason !== null));
     expect(["tls-failed", "broker-closed"]).toContain(

@@ -44,6 +44,7 @@ function rig(contents: readonly Uint8Array[]) {
         problems.push(problem);
         waiting.delete(sha256);
       },
+      sendAgain: () => ({ sending: [], gone: [] }),
       onPending: (listener) => {
         pending = listener;
         return () => {};

@@ -6,6 +6,7 @@ import type { Logger } from "../platform/logger.ts";
 import { LanePace } from "./lane-pace.ts";
 import type { PhotoReceiptMessage } from "./messages.ts";
 import type { PublishOutcome } from "./mqtt-connection.ts";
+import type { PhotosAsked } from "./photo-messages.ts";
 
 /** Where the photos come from: `device/photos`, in the words of this lane. */
 export interface PhotoSource {
@@ -16,6 +17,11 @@ export interface PhotoSource {
   confirm(sha256: string): void;
   setAside(sha256: string, problem: "photo-missing" | "photo-changed"): void;
   onPending(listener: () => void): () => void;
+  /**
+   * The cloud has lost these: what is here waits for it once more. Saved when this returns.
+   * @throws CanteenError of the disk: nothing was changed.
+   */
+  sendAgain(hashes: readonly string[]): PhotosAsked;
 }
 
 export interface PhotoChunk {

@@ -250,7 +250,7 @@ class TerminalSync implements Sync {
   }
 
   #makeDownlink(): Downlink {
-    const { address, roster, mealPlan, orders, templates, clock, logger } = this.#options;
+    const { address, roster, mealPlan, orders, templates, photos, clock, logger } = this.#options;
     const commands = {
       log: this.#options.commands?.log ?? noCommands,
       handlers: this.#options.commands?.handlers ?? {},
@@ -258,11 +258,7 @@ class TerminalSync implements Sync {
       logger,
     };
     return new Downlink({
-      address,
-      roster,
-      mealPlan,
-      orders,
-      templates,
+      ...{ address, roster, mealPlan, orders, templates, photos },
       onReceipt: (receipt) => this.#pump.receive(receipt),
       onPhotoReceipt: (receipt) => this.#photos?.receive(receipt),
       onCommand: (command) => answerCommand(command, commands),
@@ -271,6 +267,7 @@ class TerminalSync implements Sync {
       onShareConfirmed: (shareId) => this.#templates?.confirmed(shareId),
       report: (message) => this.#send("reported", message),
       answerCommand: (message) => this.#send("commandResult", message),
+      answerPhotos: (message) => this.#send("photoAnswer", message),
       now: () => clock.now(),
       logger,
     });

@@ -19,6 +19,7 @@ import {
   templateUpSchema,
 } from "./messages.ts";
 import { ordersSchema } from "./order-messages.ts";
+import { photoAnswerSchema, photoRequestSchema } from "./photo-messages.ts";
 
 /** One topic of the contract, below `canteen/v1/{site}/{device}/`. All are QoS 1. */
 export interface Channel<Schema extends z.ZodType = z.ZodType> {
@@ -61,6 +62,8 @@ export const CHANNELS = {
     "Sealed templates, to every terminal of the site.",
   ),
   photoReceipt: channel("down/photo-receipt", photoReceiptSchema, "How much of a photo the cloud has."),
+  photoRequest: channel("down/photo-request", photoRequestSchema, "Photos that the cloud has lost."),
+  photoAnswer: channel("up/photo-answer", photoAnswerSchema, "Which of them come again."),
   mealPlan: channel("down/meal-plan", mealPlanSchema, "Desired meal plan."),
   orders: channel("down/orders", ordersSchema, "Purchase orders, before their delivery."),
   reported: channel("up/reported", reportedSchema, "What became of a message from the cloud."),

@@ -74,7 +74,8 @@ async function withProbe(
     probes,
     clock: systemBridgeClock,
     pollEveryMs: 50,
-    replyWaitMsMax: 200,
+    // Who answers does so at once, but a busy machine may look elsewhere for a while.
+    replyWaitMsMax: trouble === "silence" ? 200 : 1000,
   });
   const first = new Promise<ThermometerReading>((resolve) => thermometer.onReading(resolve));
   await bay.plug();

@@ -194,8 +194,9 @@ describe("a scale in trouble", () => {
     ["parity-look", "device-unreadable"],
   ] as const)("blames %s on what it is, with a hint for the counter", (trouble, code) =>
     onStage(line, { key: "stgs-text", voice: ST_GS_VOICE, trouble }, async ({ state }) => {
-      const faulty = await state((candidate) => candidate.kind === "faulty");
+      const faulty = await state((candidate) => faultCode(candidate) === code);
       expect(faulty).toMatchObject({
+        kind: "faulty",
         fault: { code, hint: { zh: expect.any(String), en: expect.any(String) } },
       });
     }),

@@ -201,7 +201,10 @@ function driverOf(key: string, transport: Transport, heard: string[]): BridgeDev
   return reader;
 }
 
-describe.runIf(hasPython)("a thermometer, a scanner, a card reader on a pty", () => {
+// Each has a line of its own and mostly waits for the driver's judgement.
+const SIDE_BY_SIDE = { concurrent: true } as const;
+
+describe.runIf(hasPython)("a thermometer, a scanner, a card reader on a pty", SIDE_BY_SIDE, () => {
   it.each(OTHERS)(
     "hears %s at half the baud rate, reads nothing, and says to check it",
     async (key, said) => {
@@ -238,7 +241,7 @@ describe.runIf(hasPython)("a thermometer, a scanner, a card reader on a pty", ()
   });
 });
 
-describe.runIf(hasPython)("a scale driver on a pty", () => {
+describe.runIf(hasPython)("a scale driver on a pty", SIDE_BY_SIDE, () => {
   it.each(SCALES)(
     "says that $key is unreadable at half and at twice the baud rate, and to check it",
     async ({ dialect, serial, frames }) => {

@@ -5,11 +5,11 @@ import { type AddressInfo, createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { freePort } from "../../device/sync/testing/brokers.ts";
 import { deviceReceived, LineWatch } from "../../test/hardware/line-watch.ts";
 import { hasTool, withSystemFolders } from "../../test/require-tool.ts";
 import type { SerialSettings } from "../ports/dialect.ts";
 import { PtyHost } from "../simulators/pty-bay.ts";
-import { tcpBay } from "../simulators/tcp-bay.ts";
 import { Line } from "./line.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "./system-time.ts";
 import { tcpTransport } from "./tcp-transport.ts";
@@ -22,7 +22,7 @@ afterEach(async () => {
   for (const end of ends.splice(0).reverse()) await end();
 });
 
-function lineTo(port: number, rfc2217: SerialSettings | undefined, writeWaitMsMax = 1000) {
+function lineTo(port: number, rfc2217: SerialSettings | undefined, writeWaitMsMax = 30_000) {
   const watch = new LineWatch();
   const transport = tcpTransport({
     host: "127.0.0.1",
@@ -38,8 +38,7 @@ function lineTo(port: number, rfc2217: SerialSettings | undefined, writeWaitMsMa
 
 /** Debian's ser2net: an implementation of RFC 2217 that knows nothing of this one. */
 async function ser2net(device: string) {
-  const free = await tcpBay();
-  const port = Number(free.address.split(":")[1]);
+  const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), "canteen-ser2net-"));
   const config = join(folder, "ser2net.yaml");
   writeFileSync(

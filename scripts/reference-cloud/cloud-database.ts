@@ -143,6 +143,30 @@ CREATE TABLE IF NOT EXISTS purchase_order (
   content TEXT NOT NULL
 ) STRICT;
 
+CREATE TABLE IF NOT EXISTS order_issue (
+  revision INTEGER PRIMARY KEY
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS order_known (
+  order_id TEXT PRIMARY KEY,
+  version INTEGER NOT NULL
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS photo_quote (
+  site TEXT NOT NULL,
+  device TEXT NOT NULL,
+  sha256 TEXT NOT NULL,
+  size TEXT NOT NULL CHECK (size IN ('photo', 'thumbnail')),
+  state TEXT NOT NULL CHECK (state IN ('wanted', 'here', 'lost')),
+  asked_count INTEGER NOT NULL DEFAULT 0,
+  next_ask_ms INTEGER NOT NULL,
+  lost_why TEXT CHECK (lost_why IN ('unknown', 'deleted', 'missing', 'changed')),
+  acked_at_ms INTEGER,
+  deleted_at_ms INTEGER,
+  PRIMARY KEY (site, device, sha256)
+) STRICT;
+CREATE INDEX IF NOT EXISTS photo_wanted ON photo_quote (site, device, next_ask_ms) WHERE state = 'wanted';
+
 CREATE TABLE IF NOT EXISTS photo (
   site TEXT NOT NULL,
   device TEXT NOT NULL,

@@ -40,6 +40,7 @@ import type { DeviceBook } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 import type { OrderDesk } from "./order-desk.ts";
 import type { PhotoIntake } from "./photo-intake.ts";
+import type { PhotoQuotes } from "./photo-quotes.ts";
 import type { SealedTemplates } from "./template-store.ts";
 
 /** Where the roster's messages come from. */
@@ -60,6 +61,8 @@ export interface CloudMqttOptions {
   readonly roster: RosterFeed;
   readonly templates: SealedTemplates;
   readonly photos: PhotoIntake;
+  /** Left out, no photo is asked for. */
+  readonly quotes?: PhotoQuotes;
   readonly alarms: AlarmBoard;
   readonly orders: Pick<OrderDesk, "messagesSince">;
   readonly mealPlan: () => MealPlanMessage | null;
@@ -209,6 +212,11 @@ export class CloudMqtt {
       case "reported":
         this.#with(CHANNELS.reported, address, payload, (report) => this.#onReported(address, report));
         break;
+      case "photoAnswer":
+        this.#with(CHANNELS.photoAnswer, address, payload, (answer) => {
+          this.#options.quotes?.answered(address, answer);
+        });
+        break;
       case "commandResult":
         this.#with(CHANNELS.commandResult, address, payload, ({ id, status }) => {
           this.#options.logger.info({ ...plain(address), id, status }, "a command was answered");
@@ -237,7 +245,14 @@ export class CloudMqtt {
     }
     const receipt = this.#options.photos.take(address, photo.sha256, photo.offset, payload);
     this.send(address, "photoReceipt", receipt);
-    if (receipt.complete) this.#options.onChanged();
+    if (!receipt.complete) return;
+    this.#options.onChanged();
+    if (this.#options.quotes?.arrived(address, photo.sha256) === true) this.#askForPhotos(address);
+  }
+
+  #askForPhotos(address: TerminalAddress): void {
+    const request = this.#options.quotes?.request(address);
+    if (request !== undefined) this.send(address, "photoRequest", request);
   }
 
   #with<T>(
@@ -274,6 +289,8 @@ export class CloudMqtt {
     this.#sendMealPlan(address, message.mealPlanVersion);
     this.#sendOrders(address, message.ordersRevision);
     this.#sendTemplates(address);
+    // The birth is repeated each minute: what is due then is asked for.
+    this.#askForPhotos(address);
   }
 
   #onReported(address: TerminalAddress, report: ReportedMessage): void {

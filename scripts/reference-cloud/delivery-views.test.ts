@@ -54,6 +54,52 @@ test("a delivery is shown with its weights, people and photos", async () => {
   ]);
 });
 
+test("what was let in when a line was finished is shown: by whom, why, and with which photo", async () => {
+  const db = cloud();
+  const rig = await received(6000);
+  const signer = { by: "pin", operatorId: "manager", pin: "1" } as const;
+  expect(await rig.act({ kind: "waive-photos", reasonId: "needed", signer })).toEqual({ kind: "done" });
+  expect(await rig.act({ kind: "finish-line", decision: "accept", reasonId: null })).toMatchObject({
+    kind: "asked",
+  });
+  await rig.act({ kind: "override", reasonId: "needed", signer });
+  await rig.act({ kind: "choose-line", lineId: "2" });
+  await rig.act({ kind: "reject-goods", reasonId: "not-fresh", weighed: false });
+  ingest(db, "t1", rig);
+  const [delivery] = deliveriesOf(db);
+  expect(delivery?.finishedLines).toMatchObject([
+    {
+      ...{ lineId: "1", productName: "货品1", decision: "accepted", verdict: "under", mismatches: ["under"] },
+      ...{ receivedG: 6000, overriddenBy: "manager", overrideReasonId: "needed", operatorId: "keeper" },
+    },
+  ]);
+  expect(delivery?.finishedLines[0]?.photoSha256).toMatch(/^[0-9a-f]{64}$/);
+  expect(delivery?.waivers).toMatchObject([{ overriddenBy: "manager", overrideReasonId: "needed" }]);
+  expect(delivery?.weighIns).toMatchObject([
+    { kind: "accepted", reasonId: null, overriddenBy: null },
+    { kind: "rejected", reasonId: "not-fresh" },
+  ]);
+  expect(delivery?.refusal).toBeNull();
+});
+
+test("a delivery that went back as a whole says why, with its photo", async () => {
+  const db = cloud();
+  const rig = receivingRig();
+  rig.receive([purchaseOrder("po-1", [orderLine("1")])]);
+  await rig.act({ kind: "choose-delivery", orderId: "po-1" });
+  const signer = { by: "pin", operatorId: "second", pin: "1" } as const;
+  expect(await rig.act({ kind: "refuse-delivery", reasonId: "not-fresh", signer })).toMatchObject({
+    kind: "closed",
+  });
+  ingest(db, "t1", rig);
+  expect(deliveriesOf(db)).toMatchObject([
+    {
+      outcome: "refused",
+      refusal: { reasonId: "not-fresh", thumbnailSha256: expect.stringMatching(/^[0-9a-f]{64}$/) },
+    },
+  ]);
+});
+
 test("two terminals that took the same line offline are both kept, and each shows the other", async () => {
   const db = cloud();
   ingest(db, "t1", await received(6000));

@@ -1,6 +1,7 @@
 import type { Database } from "better-sqlite3";
 import {
   type DeliveryClosed,
+  type DeliveryLineFinished,
   type DeliveryOpened,
   GOODS_ENTRY_SCHEMAS,
   type GoodsRecord,
@@ -25,10 +26,44 @@ export interface DeliveredWeighIn {
   readonly timeTrust: string;
   readonly operatorId: string;
   readonly overriddenBy: string | null;
+  readonly overrideReasonId: string | null;
+  /** Why the goods went back. */
+  readonly reasonId: string | null;
   readonly mismatches: readonly string[];
   readonly photoSha256: string | null;
   readonly thumbnailSha256: string | null;
   struck: boolean;
+}
+
+/** What was decided about a line, and who let it be so. */
+export interface FinishedLine {
+  readonly lineId: string;
+  readonly productName: string;
+  readonly decision: string;
+  readonly verdict: string;
+  readonly mismatches: readonly string[];
+  readonly receivedG: number;
+  readonly operatorId: string;
+  readonly overriddenBy: string | null;
+  readonly overrideReasonId: string | null;
+  readonly reasonId: string | null;
+  readonly photoSha256: string | null;
+  readonly thumbnailSha256: string | null;
+  readonly atMs: number;
+}
+
+/** Somebody let goods in without photos, for the whole delivery. */
+export interface PhotoWaiver {
+  readonly overriddenBy: string;
+  readonly overrideReasonId: string;
+  readonly atMs: number;
+}
+
+/** The whole delivery went back. */
+export interface Refusal {
+  readonly reasonId: string;
+  readonly photoSha256: string | null;
+  readonly thumbnailSha256: string | null;
 }
 
 /**
@@ -56,6 +91,9 @@ export interface CloudDelivery {
   signedBy: string | null;
   readonly weighIns: DeliveredWeighIn[];
   readonly decisions: Record<string, string>;
+  readonly finishedLines: FinishedLine[];
+  readonly waivers: PhotoWaiver[];
+  refusal: Refusal | null;
   readonly conflicts: DeliveryConflict[];
 }
 
@@ -76,7 +114,7 @@ export function deliveriesOf(db: Database): readonly CloudDelivery[] {
   const rows = db
     .prepare<[number], GoodsRow>(
       `SELECT * FROM (SELECT arrival, site, device, seq, kind, at_ms, time_trust, body FROM entry
-       WHERE kind IN ('delivery.opened', 'delivery.order-chosen', 'delivery.line-finished', 'delivery.closed',
+       WHERE kind IN ('delivery.opened', 'delivery.order-chosen', 'delivery.line-finished', 'delivery.closed', 'delivery.photos-waived',
          'weighin.accepted', 'weighin.rejected', 'weighin.reversed')
        ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
     )
@@ -118,8 +156,16 @@ function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
     }
     case "delivery.line-finished":
       delivery.decisions[record.body.line.lineId] = record.body.decision;
+      delivery.finishedLines.push(finishedLineOf(row, record.body));
       break;
+    case "delivery.photos-waived": {
+      const { operatorId, reasonId } = record.body.override;
+      delivery.waivers.push({ overriddenBy: operatorId, overrideReasonId: reasonId, atMs: row.at_ms });
+      break;
+    }
     case "delivery.closed":
+      if (record.body.reasonId !== null)
+        delivery.refusal = { reasonId: record.body.reasonId, ...hashesOf(record.body.photo) };
       delivery.outcome = record.body.outcome;
       delivery.signedBy = record.body.signature.operatorId;
       break;
@@ -146,6 +192,9 @@ function opened({ site, device, at_ms }: GoodsRow, body: DeliveryOpened): CloudD
     signedBy: null,
     weighIns: [],
     decisions: {},
+    finishedLines: [],
+    waivers: [],
+    refusal: null,
     conflicts: [],
   };
 }
@@ -155,7 +204,6 @@ function weighInOf(
   kind: "accepted" | "rejected",
   body: WeighInAccepted | WeighInRejected,
 ): DeliveredWeighIn {
-  const photo: RecordedPhoto = body.photo;
   return {
     weighInId: body.weighInId,
     seq: row.seq,
@@ -170,11 +218,34 @@ function weighInOf(
     timeTrust: row.time_trust,
     operatorId: body.operatorId,
     overriddenBy: body.override?.operatorId ?? null,
+    overrideReasonId: body.override?.reasonId ?? null,
+    reasonId: "reasonId" in body ? body.reasonId : null,
     mismatches: body.mismatches,
-    photoSha256: photo.kind === "taken" ? photo.photoSha256 : null,
-    thumbnailSha256: photo.kind === "taken" ? photo.thumbnailSha256 : null,
+    ...hashesOf(body.photo),
     struck: false,
   };
+}
+
+function finishedLineOf({ at_ms }: GoodsRow, body: DeliveryLineFinished): FinishedLine {
+  const { line, decision, verdict, mismatches, received, operatorId, override, reasonId, photo } = body;
+  return {
+    lineId: line.lineId,
+    productName: line.product.name,
+    ...{ decision, verdict, mismatches, operatorId, reasonId },
+    receivedG: received.netG,
+    overriddenBy: override?.operatorId ?? null,
+    overrideReasonId: override?.reasonId ?? null,
+    ...hashesOf(photo),
+    atMs: at_ms,
+  };
+}
+
+function hashesOf(photo: RecordedPhoto | null): {
+  readonly photoSha256: string | null;
+  readonly thumbnailSha256: string | null;
+} {
+  if (photo?.kind !== "taken") return { photoSha256: null, thumbnailSha256: null };
+  return { photoSha256: photo.photoSha256, thumbnailSha256: photo.thumbnailSha256 };
 }
 
 function conflictsOf(delivery: CloudDelivery, all: readonly CloudDelivery[]): DeliveryConflict[] {

@@ -52,6 +52,12 @@ const DELIVERIES: readonly Pick<WrittenOrder, "orderId" | "supplier" | "lines">[
   },
 ];
 
+/** One open order of one line; for tests. */
+export function demoOrder(orderId: string, date: string): WrittenOrder {
+  const supplier = { supplierId: "demo-green", name: "绿源蔬菜" };
+  return { orderId, supplier, dueDate: date, status: "open", lines: [line("potato", "土豆", "50")] };
+}
+
 /** Deliveries due on `date`, unless they are there. */
 export function seedDemoOrders(desk: OrderDesk, date: string): void {
   for (const { orderId, supplier, lines } of DELIVERIES) {

@@ -15,13 +15,15 @@ import type { CloudViews } from "./cloud-views.ts";
 import type { OrderDesk, PurchaseOrder, WrittenOrder } from "./order-desk.ts";
 import type { PeopleLedger } from "./people-ledger.ts";
 import type { PhotoIntake } from "./photo-intake.ts";
+import type { PhotoQuotes } from "./photo-quotes.ts";
 
 export interface HttpOptions {
   readonly views: CloudViews;
   readonly ledger: PeopleLedger;
   readonly photos: PhotoIntake;
   readonly alarms: AlarmBoard;
-  readonly orders: Pick<OrderDesk, "dueOn">;
+  readonly orders: Pick<OrderDesk, "dueOn" | "lost">;
+  readonly quotes: Pick<PhotoQuotes, "lost">;
   readonly putOrder: (order: WrittenOrder) => PurchaseOrder;
   readonly journals: {
     exportLines(address: TerminalAddress): Iterable<string>;
@@ -40,10 +42,12 @@ const FILES = {
   "page.js": "text/javascript",
   "page-dom.js": "text/javascript",
   "page-samples.js": "text/javascript",
+  "page-deliveries.js": "text/javascript",
 } as const;
 const WATCHERS_MAX = 64;
 const CHECKPOINTS_SHOWN = 100;
 const ENTRIES_MAX = 1000;
+const LOST_SHOWN = 200;
 /** Changes closer together than this reach the page as one. */
 const TELL_WAIT_MS = 150;
 
@@ -141,7 +145,7 @@ export class CloudHttp {
   }
 
   #serveReads(): void {
-    const { views, ledger, photos, orders, alarms, broker, clock } = this.#options;
+    const { views, ledger, photos, quotes, orders, alarms, broker, clock } = this.#options;
     this.#server.get("/healthz", () => ({ ok: true, broker: broker() }));
     this.#server.get("/api/devices", () => ({ devices: views.devices() }));
     this.#server.get("/api/cabinets", () => ({ cabinets: alarms.all() }));
@@ -153,7 +157,11 @@ export class CloudHttp {
     this.#server.get("/api/charges", (request) => ({
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
-    this.#server.get("/api/deliveries", () => ({ deliveries: views.deliveries() }));
+    this.#server.get("/api/deliveries", () => ({
+      deliveries: views.deliveries(),
+      lostOrders: orders.lost(LOST_SHOWN),
+      lostPhotos: quotes.lost(LOST_SHOWN),
+    }));
     this.#server.get("/api/samples", () => views.samples(clock.now()));
     this.#server.get("/api/orders", (request) => ({
       orders: orders.dueOn(ordersQuery.parse(request.query).due),

@@ -1,3 +1,7 @@
+import { copyFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Database } from "better-sqlite3";
+import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import {
   type JournalFixture,
@@ -8,8 +12,8 @@ import { receivingMigrations, SqliteOrderBook } from "../../device/receiving/ord
 import { startAedes } from "../../device/sync/testing/brokers.ts";
 import { brokerSettings } from "../../device/sync/testing/recording-link.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
-import { seedDemoOrders } from "./demo-orders.ts";
-import { OrderDesk } from "./order-desk.ts";
+import { demoOrder, seedDemoOrders } from "./demo-orders.ts";
+import { OrderDesk, type WrittenOrder } from "./order-desk.ts";
 import { databaseFile, RigCloud, RigTerminal } from "./testing/rig.ts";
 
 const DAY = "2026-09-01";
@@ -23,7 +27,7 @@ function openBook(): JournalFixture & { readonly book: SqliteOrderBook } {
 function openDesk(folder: string): OrderDesk {
   const db = openCloudDatabase(databaseFile(folder));
   onTestFinished(() => void db.close());
-  return new OrderDesk(db);
+  return new OrderDesk(db, () => Date.parse(`${DAY}T00:00:00Z`));
 }
 
 /** All that the desk would send to this book, applied. */
@@ -77,6 +81,130 @@ test("a desk that was restored from a backup goes on above what a terminal knows
   expect(book.dueOn("2026-09-02")).toHaveLength(3);
 });
 
+/** One order's way through: what the desk sends, and what the terminals' journals then say, until all is said. */
+function settle(desk: OrderDesk, terminals: readonly Terminal[]): void {
+  for (let isNews = true; isNews; ) {
+    isNews = false;
+    for (const terminal of terminals) {
+      isNews = bringUp(terminal.book, desk).length > 0 || isNews;
+      const { journal } = terminal;
+      for (const entry of journal.readAfter(terminal.heardSeq, { countMax: 1000, bytesMax: 1e7 })) {
+        isNews = desk.heard(entry.body) || isNews;
+        terminal.heardSeq = entry.seq;
+      }
+    }
+  }
+}
+
+type Terminal = ReturnType<typeof openBook> & { heardSeq: number };
+const newTerminal = (): Terminal => ({ ...openBook(), heardSeq: 0 });
+
+const written = (orderId: string, quantity: string): WrittenOrder => {
+  const made = demoOrder(orderId, DAY);
+  return { ...made, lines: made.lines.map((line) => ({ ...line, quantity })) };
+};
+
+test("after a restore no terminal keeps another order than the cloud's, whatever either of them was told", () => {
+  const change = fc.record({
+    orderId: fc.constantFrom("a", "b", "c"),
+    quantity: fc.constantFrom("1", "2", "3"),
+  });
+  const told = fc.record({ change, terminal: fc.constantFrom(0, 1, null) });
+  const some = fc.array(told, { maxLength: 6 });
+  fc.assert(
+    fc.property(some, some, some, (before, lost, since) => {
+      // Seconds between the changes of one time: the clock of a restored cloud has gone on.
+      let now = Date.parse("2026-09-01T00:00:00Z");
+      const open = (file: string): OrderDesk => {
+        const db = openCloudDatabase(file);
+        db.pragma("synchronous = OFF");
+        opened.push(db);
+        return new OrderDesk(db, () => (now += 1000));
+      };
+      const opened: Database[] = [];
+      const terminals = [newTerminal(), newTerminal()];
+      const work = (desk: OrderDesk, steps: typeof before): void => {
+        for (const { change, terminal } of steps) {
+          desk.put(written(change.orderId, change.quantity));
+          const to = terminals[terminal ?? -1];
+          if (to !== undefined) bringUp(to.book, desk);
+        }
+      };
+      const folder = temporaryFolder();
+      const first = open(join(folder, "first.db"));
+      work(first, before);
+      opened[0]?.exec(`VACUUM INTO '${join(folder, "backup.db")}'`);
+      work(first, lost);
+      const restored = open(join(folder, "backup.db"));
+      work(restored, since);
+      // What the old cloud had of the journals is lost with it: the terminals send them again.
+      settle(restored, terminals);
+      for (const orderId of ["a", "b", "c"]) {
+        const own = restored.find(orderId);
+        for (const { book } of terminals)
+          if (own === undefined) expect(isLost(restored, orderId) || !isKnown(book, orderId)).toBe(true);
+          else expect(book.find(orderId)).toEqual(own);
+      }
+      for (const db of opened) db.close();
+    }),
+    { numRuns: 25 },
+  );
+});
+
+const isKnown = (book: SqliteOrderBook, orderId: string): boolean => book.find(orderId) !== undefined;
+const isLost = (desk: OrderDesk, orderId: string): boolean =>
+  desk.lost(100).some((order) => order.orderId === orderId);
+
+test("a version that terminals hold is never used for other contents, also of an order that the cloud forgot", () => {
+  const terminal = newTerminal();
+  const before = openDesk(temporaryFolder());
+  for (const quantity of ["10", "20", "30"]) before.put(written("po-1", quantity));
+  settle(before, [terminal]);
+  expect(terminal.book.find("po-1")?.version).toBe(3);
+  terminal.heardSeq = 0;
+  const restored = openDesk(temporaryFolder());
+  settle(restored, [terminal]);
+  expect(restored.lost(10)).toEqual([{ orderId: "po-1", version: 3 }]);
+  expect(restored.put(written("po-1", "99")).version).toBe(4);
+  expect(restored.lost(10)).toEqual([]);
+  settle(restored, [terminal]);
+  expect(terminal.book.find("po-1")).toEqual(restored.find("po-1"));
+  expect(restored.heard({ orders: "not orders" })).toBe(false);
+});
+
+test("a cloud that is put back from a backup while terminals hold newer orders brings them to its own, over the broker", async () => {
+  const broker = await startAedes();
+  onTestFinished(() => broker.close());
+  const folder = temporaryFolder();
+  const first = await RigCloud.start(broker.port, folder);
+  const { journal, book } = openBook();
+  first.cloud.orders.put(written("po-1", "10"));
+  const terminal = new RigTerminal(journal, brokerSettings(broker.port), { orders: book });
+  onTestFinished(() => terminal.close());
+  await expect.poll(() => book.find("po-1")?.version).toBe(1);
+  await first.close();
+  const backup = join(temporaryFolder(), "backup.db");
+  copyFileSync(databaseFile(folder), backup);
+  const second = await RigCloud.start(broker.port, folder);
+  for (const quantity of ["20", "30"]) second.cloud.orders.put(written("po-1", quantity));
+  second.cloud.orders.put(written("po-2", "7"));
+  await second.connected();
+  second.cloud.mqtt.pushOrders();
+  await expect.poll(() => [book.find("po-1")?.version, book.find("po-2")?.version]).toEqual([3, 1]);
+  await second.close();
+  copyFileSync(backup, databaseFile(folder));
+  for (const beside of ["-wal", "-shm"]) rmSync(`${databaseFile(folder)}${beside}`, { force: true });
+  const restored = await RigCloud.start(broker.port, folder);
+  onTestFinished(() => restored.close());
+  await expect
+    .poll(() => book.find("po-1"), { timeout: 20_000 })
+    .toMatchObject({ version: 4, lines: [{ quantity: "10" }] });
+  expect(restored.cloud.orders.find("po-1")).toEqual(book.find("po-1"));
+  await expect
+    .poll(() => restored.cloud.orders.lost(10), { timeout: 20_000 })
+    .toEqual([{ orderId: "po-2", version: 1 }]);
+});
+
 test("the page's API refuses an order that the contract would not let through", async () => {
   const broker = await startAedes();
   onTestFinished(() => broker.close());
@@ -90,4 +218,14 @@ test("the page's API refuses an order that the contract would not let through", 
   expect(answer.status).toBe(400);
   const due = await fetch(`${cloud.cloud.url}/api/orders?due=${DAY}`);
   expect(await due.json()).toEqual({ orders: [] });
+  const { lines, ...rest } = written("po-1", "10");
+  const plain = lines.map(({ tolerance: _, ...line }) => line);
+  const made = await fetch(`${cloud.cloud.url}/api/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...rest, lines: plain }),
+  });
+  expect(await made.json()).toMatchObject({
+    order: { lines: [{ tolerance: { underBp: 500, overBp: 500 } }] },
+  });
 });

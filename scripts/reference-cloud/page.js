@@ -3,7 +3,8 @@
  * Plain DOM; every text from outside goes in as text, never as markup.
  */
 
-import { clockTime, element, english, mark, thumbnail } from "./page-dom.js";
+import { drawDeliveries } from "./page-deliveries.js";
+import { clockTime, element, english, mark } from "./page-dom.js";
 import { drawSamples } from "./page-samples.js";
 
 const METHODS = {
@@ -217,63 +218,6 @@ function drawCabinets(cabinets) {
   document.querySelector("#cabinets").replaceChildren(...cabinets.map(cabinetRow));
 }
 
-const OUTCOMES = {
-  accepted: ["good", "已接收", "accepted"],
-  "accepted-in-part": ["warn", "部分接收", "accepted in part"],
-  refused: ["bad", "整单拒收", "refused"],
-};
-
-function deliveryConflict({ kind, withDevice, lineIds }) {
-  const [chinese, text] =
-    kind === "same-version"
-      ? ["两台终端都收了", "both took goods, same order version"]
-      : ["两台终端按不同版本收了", "both took goods, other versions"];
-  return element("p", {}, mark("bad", `${chinese} · ${withDevice}`, `${text}: lines ${lineIds.join(", ")}`));
-}
-
-function weighInRow(weighIn) {
-  const { kind, quantity, orderedQuantity, unit, netG, struck, mismatches, overriddenBy } = weighIn;
-  const people = overriddenBy === null ? weighIn.operatorId : `${weighIn.operatorId} · 放行 ${overriddenBy}`;
-  return element(
-    "tr",
-    { class: struck ? "voided" : "", "data-weigh-in": weighIn.weighInId, "data-kind": kind },
-    element("td", {}, thumbnail(weighIn)),
-    element("td", {}, weighIn.productName, element("small", {}, mismatches.join(", "))),
-    element(
-      "td",
-      { class: "number" },
-      `${quantity ?? "—"} ${unit}`,
-      element("small", {}, `订 ${orderedQuantity ?? "—"} · ${netG ?? "—"} g`),
-    ),
-    element("td", {}, kind === "accepted" ? mark("good", "收", "taken") : mark("bad", "退", "sent back")),
-    element("td", {}, people, element("small", {}, clockTime.format(weighIn.atMs))),
-  );
-}
-
-function deliveryCard(delivery) {
-  const { orderId, orderVersion, supplierName, device, outcome, signedBy, conflicts, weighIns } = delivery;
-  const state = outcome === null ? mark("warn", "进行中", "open") : mark(...OUTCOMES[outcome]);
-  return element(
-    "article",
-    { class: "card wide", "data-delivery": delivery.deliveryId, "data-outcome": outcome ?? "open" },
-    element("h3", {}, `${supplierName} · ${orderId} v${orderVersion}`, state),
-    element(
-      "small",
-      {},
-      `${device} · 收货 ${delivery.openedBy}${signedBy === null ? "" : ` · 签字 ${signedBy}`} · ${clockTime.format(delivery.openedAtMs)}`,
-    ),
-    ...conflicts.map(deliveryConflict),
-    element("table", {}, element("tbody", {}, ...weighIns.map(weighInRow))),
-  );
-}
-
-function drawDeliveries(deliveries) {
-  const none = element("p", { class: "empty" }, "还没有收货 ", english("No deliveries yet"));
-  document
-    .querySelector("#deliveries")
-    .replaceChildren(...(deliveries.length > 0 ? deliveries.map(deliveryCard) : [none]));
-}
-
 let drawing = false;
 let again = false;
 
@@ -285,23 +229,22 @@ async function draw() {
   }
   drawing = true;
   try {
-    const [health, { devices }, { cabinets }, samples, { charges }, { people }, { deliveries }] =
-      await Promise.all([
-        read("/healthz"),
-        read("/api/devices"),
-        read("/api/cabinets"),
-        read("/api/samples"),
-        read("/api/charges"),
-        read("/api/people"),
-        read("/api/deliveries"),
-      ]);
+    const [health, { devices }, { cabinets }, samples, { charges }, { people }, goods] = await Promise.all([
+      read("/healthz"),
+      read("/api/devices"),
+      read("/api/cabinets"),
+      read("/api/samples"),
+      read("/api/charges"),
+      read("/api/people"),
+      read("/api/deliveries"),
+    ]);
     drawBroker(health.broker);
     drawDevices(devices);
     drawCabinets(cabinets);
     drawSamples(samples);
     drawCharges(charges);
     drawPeople(people);
-    drawDeliveries(deliveries);
+    drawDeliveries(goods);
   } catch (error) {
     tell(`云端没有回应 · The cloud does not answer (${error.message})`);
   } finally {

@@ -30,6 +30,7 @@ export class PhotoIntake {
   readonly #find: Statement<[string, string, string], { bytes: number }>;
   readonly #anywhere: Statement<[string], { site: string; device: string }>;
   readonly #insert: Statement<[string, string, string, number, number]>;
+  readonly #forget: Statement<[string, string, string]>;
 
   constructor(db: Database, folder: string, now: () => number) {
     this.#folder = folder;
@@ -39,12 +40,18 @@ export class PhotoIntake {
     this.#insert = db.prepare(
       "INSERT OR IGNORE INTO photo (site, device, sha256, bytes, received_at_ms) VALUES (?, ?, ?, ?, ?)",
     );
+    this.#forget = db.prepare("DELETE FROM photo WHERE site = ? AND device = ? AND sha256 = ?");
+    const all = db
+      .prepare<[], TerminalAddress & { sha256: string; bytes: number }>("SELECT * FROM photo")
+      .all();
+    for (const { sha256, bytes, ...address } of all) this.#isStored(address, sha256, bytes);
   }
 
   take(address: TerminalAddress, sha256: string, offset: number, chunk: Uint8Array): PhotoReceiptMessage {
     const { site, device } = address;
     const stored = this.#find.get(site, device, sha256);
-    if (stored !== undefined) return receipt(sha256, stored.bytes, true);
+    if (stored !== undefined && this.#isStored(address, sha256, stored.bytes))
+      return receipt(sha256, stored.bytes, true);
     const part = this.#file(address, sha256, "part");
     const haveBytes = existsSync(part) ? statSync(part).size : 0;
     if (offset + chunk.byteLength > PHOTO_BYTES_MAX)
@@ -67,6 +74,14 @@ export class PhotoIntake {
     if (address === undefined) return undefined;
     const file = this.#file(address, sha256, "photo");
     return existsSync(file) ? readFileSync(file) : undefined;
+  }
+
+  /** A file that somebody lost is not claimed to be here: its row goes, and the photo may come again. */
+  #isStored(address: TerminalAddress, sha256: string, bytes: number): boolean {
+    const found = statSync(this.#file(address, sha256, "photo"), { throwIfNoEntry: false });
+    if (found?.size === bytes) return true;
+    this.#forget.run(address.site, address.device, sha256);
+    return false;
   }
 
   #file({ site, device }: TerminalAddress, sha256: string, kind: "part" | "photo"): string {

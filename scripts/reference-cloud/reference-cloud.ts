@@ -18,6 +18,7 @@ import { JournalIntake } from "./journal-intake.ts";
 import { OrderDesk } from "./order-desk.ts";
 import { PeopleLedger } from "./people-ledger.ts";
 import { PhotoIntake } from "./photo-intake.ts";
+import { PhotoQuotes } from "./photo-quotes.ts";
 import { SealedTemplates } from "./template-store.ts";
 
 export interface ReferenceCloudOptions {
@@ -31,6 +32,8 @@ export interface ReferenceCloudOptions {
   readonly entropy: Entropy;
   readonly ids: IdSource;
   readonly logger: Logger;
+  /** For tests: shorter waits before a photo is asked for. */
+  readonly photoWaits?: { readonly patienceMs: number; readonly askWaitMsMin: number };
   /** Called after each change of what is stored or shown; must not throw. */
   readonly onChanged?: () => void;
 }
@@ -41,6 +44,7 @@ export interface ReferenceCloud {
   readonly views: CloudViews;
   readonly mqtt: CloudMqtt;
   readonly photos: PhotoIntake;
+  readonly quotes: PhotoQuotes;
   readonly alarms: AlarmBoard;
   readonly orders: OrderDesk;
   readonly checkpoints: CheckpointBook;
@@ -49,6 +53,7 @@ export interface ReferenceCloud {
 
 /** Changes of many accounts within this time go down in one delta. */
 const ROSTER_PUSH_WAIT_MS = 150;
+const ORDERS_RECEIVED = "orders.received";
 const COMMAND_LIFE_MS = 60_000;
 /** The day at the demo's school, as YYYY-MM-DD. */
 const DEMO_DATE = new Intl.DateTimeFormat("en-CA", { timeZone: "Asia/Shanghai", dateStyle: "short" });
@@ -68,10 +73,12 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const devices = new DeviceBook(db, now);
   devices.forgetOnline();
   const templates = new SealedTemplates(db, now);
-  const orders = new OrderDesk(db);
+  const orders = new OrderDesk(db, now);
   const alarms = new AlarmBoard(now);
   const photos = new PhotoIntake(db, join(options.dataFolder, "photos"), now);
+  const quotes = new PhotoQuotes({ db, now, random: () => entropy.uniform(), ...options.photoWaits });
   let pushing: Timer | null = null;
+  let pushingOrders: Timer | null = null;
   const ledger = new PeopleLedger({
     db,
     now,
@@ -88,7 +95,19 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const intake = new JournalIntake(db, now, (address, entry) => {
     ledger.post(address, entry);
     checkpoints.post(address, entry);
+    quotes.posted(address, entry.body);
+    if (entry.kind !== ORDERS_RECEIVED || !orders.heard(entry.body)) return;
+    pushingOrders ??= clock.after(ROSTER_PUSH_WAIT_MS, () => {
+      pushingOrders = null;
+      mqtt.pushOrders();
+      changed();
+    });
   });
+  // The table of orders may have been put back without the journal: what the terminals have is in their entries.
+  const heard = db
+    .prepare<[string], string>("SELECT body FROM entry WHERE kind = ? ORDER BY arrival")
+    .pluck();
+  for (const body of heard.all(ORDERS_RECEIVED)) orders.heard(JSON.parse(body));
   if (options.demoRoster) {
     await seedDemoRoster(ledger, createPinHasher({ entropy }), now());
     seedDemoOrders(orders, DEMO_DATE.format(now()));
@@ -96,14 +115,14 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
   const mealPlan = mealPlanStore(db);
   const views = new CloudViews(db, devices, intake);
   const mqtt: CloudMqtt = new CloudMqtt({
-    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, orders, alarms },
+    ...{ broker: options.broker, intake, devices, roster: ledger, templates, photos, quotes, orders, alarms },
     mealPlan: mealPlan.get,
     vouches: (address, entry) => checkpoints.vouches(address, entry),
     ...{ onChanged: changed, clock, entropy, ids, logger },
   });
   const http: CloudHttp = new CloudHttp({
     journals: { exportLines: (address) => intake.exportLines(address), checkpoints },
-    ...{ views, ledger, photos, orders, alarms, broker: () => mqtt.state(), clock, ids },
+    ...{ views, ledger, photos, quotes, orders, alarms, broker: () => mqtt.state(), clock, ids },
     setMealPlan: (plan) => {
       mealPlan.set(plan);
       mqtt.pushMealPlan();
@@ -127,11 +146,13 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     views,
     mqtt,
     photos,
+    quotes,
     orders,
     alarms,
     checkpoints,
     close: async () => {
       pushing?.cancel();
+      pushingOrders?.cancel();
       await mqtt.close();
       await http.close();
       db.close();

@@ -9,6 +9,7 @@ import { lockDataFolder } from "../../device/journal/data-folder-lock.ts";
 import type { Terminal } from "../../device/main.ts";
 import { isFault } from "../../device/platform/errors.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
+import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
 import { createEmbeddedBroker } from "../../device/sync/embedded-broker.ts";
 import { CHANNELS } from "../../device/sync/topics.ts";
 import { samplePhoto } from "../../models/artifacts-for-tests.ts";
@@ -173,35 +174,32 @@ describe("pictures that no face can be paid with", () => {
     const [face] = photosOf("1003");
     if (face === undefined) throw new Error("1003 has photos");
     const page = await PayPage.open(terminal);
-    /** Frames are measured while somebody wants to pay, so the diner presses again. */
-    const logged = (code: string): true | null => {
-      if (page.views.at(-1)?.kind !== "looking") page.command({ kind: "activate" });
-      return school.logLines.some((line) => line.includes(`"code":"${code}"`)) || null;
+    const logged = (code: string): true | null =>
+      school.logLines.some((line) => line.includes(`"code":"${code}"`)) || null;
+    const hinted = async (hint: string): Promise<void> => {
+      const from = page.views.length;
+      const isIt = (view: CheckoutView): boolean => view.kind === "looking" && view.hint === hint;
+      await page.pressing(hint, () => page.views.slice(from).find(isIt));
     };
 
-    const noFace = page.next("looking", ({ hint }) => hint === "look-here");
     page.picture = await blank(640, 480);
-    page.command({ kind: "activate" });
-    await noFace;
+    await hinted("look-here");
     page.picture = face.slice(0, face.length >> 1);
     await until("not a whole JPEG", () => page.problemCodes.find((code) => code === "request-invalid"));
     page.picture = Uint8Array.from([...face.slice(0, 100), 0xff, 0xd9]);
-    await until("refused by the decoder", () => logged("image-unreadable"));
+    await page.pressing("refused by the decoder", () => logged("image-unreadable"));
     page.picture = await blank(10_000, 10_000);
-    await until("refused by its size", () => logged("image-too-large"));
+    await page.pressing("refused by its size", () => logged("image-too-large"));
     page.command({ kind: "cancel" });
 
-    const crowd = page.next("looking", ({ hint }) => hint === "one-at-a-time");
     page.picture = new Uint8Array(await sharp(samplePhoto(6)).resize({ width: 1280 }).jpeg().toBuffer());
-    page.command({ kind: "activate" });
-    await crowd;
+    await hinted("one-at-a-time");
     expect(chargeCount(terminal)).toBe(0);
     page.command({ kind: "cancel" });
 
-    const paid = page.next("paid");
     page.picture = face;
-    page.command({ kind: "activate" });
-    expect((await paid).receipt).toMatchObject({ personId: "p-1003", method: "face" });
+    const paid = await page.pressing("paid", () => page.paid());
+    expect(paid.receipt).toMatchObject({ personId: "p-1003", method: "face" });
     expect(chargeCount(terminal)).toBe(1);
   });
 });

@@ -1,33 +1,17 @@
 import { execFileSync } from "node:child_process";
-import { mkdtemp } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type Browser, chromium, type Page } from "playwright-core";
-import { build } from "vite";
-import { withSystemFolders } from "../require-tool.ts";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { CHROMIUM, withSystemFolders } from "../require-tool.ts";
 
-/** Helpers for tests in real Chromium: the built page, a webcam made of generated pictures, a browser. */
+/** Helpers for tests in real Chromium: a webcam made of generated pictures, a browser, a window of it. */
 
-const UI_FOLDER = new URL("../../device/kiosk/ui/", import.meta.url).pathname;
+/** For what a page is waited for: less than a test may take, so that what was waited for in vain is named. */
+const PAGE_WAIT_MS_MAX = 90_000;
 
-/** Builds the page into a new temporary folder, which the caller removes. */
-export async function buildUi(): Promise<string> {
-  const outDir = await mkdtemp(join(tmpdir(), "canteen-ui-"));
-  await build({
-    root: UI_FOLDER,
-    configFile: join(UI_FOLDER, "vite.config.ts"),
-    logLevel: "error",
-    build: { outDir, emptyOutDir: true },
-  });
-  return outDir;
-}
-
-/** Path of the system's Chromium. @throws when there is none; guard with `hasTool("chromium")`. */
-export function chromiumPath(): string {
-  return execFileSync("sh", ["-c", "command -v chromium"], {
-    env: withSystemFolders(),
-    encoding: "utf8",
-  }).trim();
+/** Path of the system's Chromium. @throws when there is none; guard with `hasTool(CHROMIUM)`. */
+function chromiumPath(): string {
+  const any = CHROMIUM.map((name) => `command -v ${name}`).join(" || ");
+  return execFileSync("sh", ["-c", any], { env: withSystemFolders(), encoding: "utf8" }).trim();
 }
 
 /**
@@ -58,6 +42,7 @@ export function openBrowser(webcamFile?: string): Promise<Browser> {
         ];
   return chromium.launch({
     executablePath: chromiumPath(),
+    timeout: PAGE_WAIT_MS_MAX,
     args: [
       "--no-sandbox",
       "--disable-gpu",
@@ -70,6 +55,16 @@ export function openBrowser(webcamFile?: string): Promise<Browser> {
       ...webcam,
     ],
   });
+}
+
+/** A window of its own, with its own cookies; the caller closes it. */
+export async function openContext(
+  browser: Browser,
+  options: Parameters<Browser["newContext"]>[0] = {},
+): Promise<BrowserContext> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(PAGE_WAIT_MS_MAX);
+  return context;
 }
 
 /** Collects what the page complains about: a test ends by expecting none. */

@@ -36,13 +36,13 @@ function configFor(port: string, folder: string): Config {
     high: { ...alarms.high, delayMs: 200 },
     doorOpen: { ...alarms.doorOpen, delayMs: 200 },
     // Longer than a round in which everybody is silent: then it is the line, not the probes.
-    probeFault: { ...alarms.probeFault, delayMs: 2500 },
+    probeFault: { ...alarms.probeFault, delayMs: 4200 },
     lineLost: { ...alarms.lineLost, delayMs: 200 },
   });
   return {
     ...config,
     devices: config.devices.map((device) =>
-      device.kind === "modbus-bus" ? { ...device, pollEveryMs: 50, replyWaitMsMax: 150 } : device,
+      device.kind === "modbus-bus" ? { ...device, pollEveryMs: 50, replyWaitMsMax: 250 } : device,
     ),
     cabinets: config.cabinets.map((cabinet) => ({ ...cabinet, alarms: quick(cabinet.alarms) })),
   };

@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -7,8 +7,10 @@ import { startDemoCabinet } from "../../device/commands/demo-cabinet.ts";
 import { demoConfig } from "../../device/config/demo-config.ts";
 import type { Terminal } from "../../device/main.ts";
 import { Teardown } from "../../device/platform/teardown.ts";
-import { hasTool } from "../require-tool.ts";
-import { buildUi, complaintsOf, openBrowser } from "./browser.ts";
+import { verifyReport } from "../../device/sample-cabinet/report-verify.ts";
+import { builtPage } from "../../scripts/set-up.mjs";
+import { CHROMIUM, hasTool } from "../require-tool.ts";
+import { complaintsOf, openBrowser, openContext } from "./browser.ts";
 import { clock, openSchool, type School, until } from "./school.ts";
 
 const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
@@ -16,19 +18,16 @@ const KEEPER = { operatorId: "wang", pin: "407193" };
 const MANAGER = { operatorId: "li", pin: "628451" };
 
 /** A sample, an alarm and a disposal in real Chromium; probes, door, buzzer and scale speak bytes over real sockets. */
-describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Modbus slaves", () => {
+describe.skipIf(!hasTool(CHROMIUM))("the cabinet in a browser, on simulated Modbus slaves", () => {
   let uiFolder = "";
   let browser: Browser;
 
   beforeAll(async () => {
-    uiFolder = await buildUi();
+    uiFolder = await builtPage();
     browser = await openBrowser();
     if (SCREENSHOTS !== undefined) await mkdir(SCREENSHOTS, { recursive: true });
   });
-  afterAll(async () => {
-    await browser.close();
-    await rm(uiFolder, { recursive: true, force: true });
-  });
+  afterAll(() => browser.close());
 
   async function startKitchen(school: School) {
     const teardown = new Teardown();
@@ -55,7 +54,7 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
   }
 
   async function open(terminal: Terminal, path: string): Promise<Page> {
-    const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+    const context = await openContext(browser);
     onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.goto(`${terminal.urls[0]?.url ?? ""}${path}`);
@@ -103,7 +102,7 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
     await page.waitForSelector('[data-testid="slot-1"][data-state="keeping"]');
 
     cabinet.set({ isDoorOpen: true });
-    await page.getByTestId("alarm-screen").waitFor({ timeout: 60_000 });
+    await page.getByTestId("alarm-screen").waitFor();
     await picture(page, "alarm");
     cabinet.set({ isDoorOpen: false });
     await page.getByTestId("alarm-screen-go").click();
@@ -122,6 +121,20 @@ describe.skipIf(!hasTool("chromium"))("the cabinet in a browser, on simulated Mo
     await sign(page, MANAGER);
     await page.waitForSelector('[data-testid="slot-1"][data-state="empty"]');
     await picture(page, "disposed");
+
+    await page.getByTestId("act-report").click();
+    await sign(page, KEEPER);
+    await page.getByTestId("report-make").click();
+    const report = page.frameLocator('[data-testid="report-frame"]');
+    await report.getByText("留样柜检查报告").first().waitFor({ timeout: 120_000 });
+    await picture(page, "report");
+    const coming = page.waitForEvent("download");
+    await page.getByTestId("report-download").click();
+    const html = await readFile(await (await coming).path(), "utf8");
+    expect(verifyReport(html, terminal.store.db)).toMatchObject({
+      ok: true,
+      closing: await page.getByTestId("report-closing").getAttribute("data-hash"),
+    });
 
     const kinds = kindsOf(terminal);
     expect(kinds.filter((kind) => kind.startsWith("sample."))).toEqual(["sample.stored", "sample.disposed"]);

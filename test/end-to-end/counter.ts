@@ -85,6 +85,25 @@ export class PayPage {
     return until(`a view ${kind}`, () => this.views.slice(from).find(isIt));
   }
 
+  /**
+   * Presses to pay by face, and again whenever the terminal has given up, until `look` finds something: how many
+   * frames a machine measures before that is not what is tested.
+   */
+  async pressing<T>(what: string, look: () => T | null | undefined): Promise<T> {
+    return until(what, () => {
+      const seen = look();
+      if (seen === null || seen === undefined) {
+        if (this.views.at(-1)?.kind !== "looking") this.command({ kind: "activate" });
+      }
+      return seen;
+    });
+  }
+
+  /** What the screen said of the payment, as soon as it said so. */
+  paid(): Extract<CheckoutView, { kind: "paid" }> | undefined {
+    return this.views.flatMap((view) => (view.kind === "paid" ? [view] : [])).at(-1);
+  }
+
   #see(message: ServerMessage): void {
     if (message.type === "status") this.views.push(message.line.view as CheckoutView);
     else if (message.type === "problem") this.problemCodes.push(message.problem.code);

@@ -6,7 +6,8 @@ import { afterAll, afterEach, beforeAll, expect } from "vitest";
 import { createFakeWorld, type FakeWorld, type FakeWorldOptions } from "../../device/kiosk/fake-world.ts";
 import { createKioskServer } from "../../device/kiosk/kiosk-server.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser } from "./browser.ts";
+import { builtPage } from "../../scripts/set-up.mjs";
+import { complaintsOf, makeWebcamFile, openBrowser, openContext } from "./browser.ts";
 
 /** A kiosk on stand-ins with one page in real Chromium, for one test. */
 export interface KioskInBrowser {
@@ -23,7 +24,7 @@ export interface KioskInBrowser {
 }
 
 /**
- * Builds the pages and opens one browser for all tests of the block around it.
+ * Opens one browser for all tests of the block around it, on the built pages.
  * @returns starts a kiosk and an empty page for one test; both are gone after it.
  */
 export function kioskInBrowser({
@@ -37,13 +38,12 @@ export function kioskInBrowser({
   let stop: () => Promise<void> = async () => {};
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), "canteen-browser-"));
-    uiFolder = await buildUi();
+    uiFolder = await builtPage();
     browser = await openBrowser(hasWebcam ? await makeWebcamFile(folder) : undefined);
   });
   afterAll(async () => {
     await browser.close();
     await rm(folder, { recursive: true, force: true });
-    await rm(uiFolder, { recursive: true, force: true });
   });
   afterEach(() => stop());
 
@@ -53,10 +53,7 @@ export function kioskInBrowser({
     let server = createKioskServer(serverOptions);
     const { url } = await server.start();
     const settings = { ...serverOptions.settings, port: Number(new URL(url).port) };
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      reducedMotion: "reduce",
-    });
+    const context = await openContext(browser, { reducedMotion: "reduce" });
     const page = await context.newPage();
     const complaints = complaintsOf(page);
     stop = async () => {

@@ -1,36 +1,37 @@
-import { rm } from "node:fs/promises";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { demoFolderDefault, prepareDemo } from "../../scripts/prepare-demo.ts";
-import { hasTool } from "../require-tool.ts";
-import { buildUi, complaintsOf, makeWebcamFile, openBrowser, scanCard } from "./browser.ts";
+import { builtPage } from "../../scripts/set-up.mjs";
+import { CHROMIUM, hasTool } from "../require-tool.ts";
+import { complaintsOf, makeWebcamFile, openBrowser, openContext, scanCard } from "./browser.ts";
 import { openSchool, type School, until } from "./school.ts";
 
 const OPERATOR = { operatorId: "li", pin: "628451" };
 const SCREENSHOTS = process.env["CANTEEN_SCREENSHOTS"];
 
 /** The whole way in real Chromium with a webcam: enrol at the counter, pay, try again; engine, journal and cloud are real. */
-describe.skipIf(!hasTool("chromium") || !hasTool("ffmpeg"))("the kiosk in a browser with a webcam", () => {
+describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("the kiosk in a browser with a webcam", () => {
+  let folder = "";
   let uiFolder = "";
   let browser: Browser;
 
   beforeAll(async () => {
-    uiFolder = await buildUi();
+    folder = await mkdtemp(join(tmpdir(), "canteen-webcam-"));
+    uiFolder = await builtPage();
     await prepareDemo();
     const picture = join(demoFolderDefault, "people", "1003", "enrol-1.jpg");
-    browser = await openBrowser(await makeWebcamFile(uiFolder, picture));
+    browser = await openBrowser(await makeWebcamFile(folder, picture));
   });
   afterAll(async () => {
     await browser.close();
-    await rm(uiFolder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true });
   });
 
   async function open(school: School, path: string, url: string): Promise<Page> {
-    const context = await browser.newContext({
-      viewport: { width: 1280, height: 800 },
-      permissions: ["camera"],
-    });
+    const context = await openContext(browser, { permissions: ["camera"] });
     onTestFinished(() => context.close());
     const page = await context.newPage();
     await page.goto(`${url}${path}`);

@@ -20,8 +20,9 @@ const PHOTO_HOLD_MS = 20_000;
 describe("a copy of an enrolled face before the terminal's camera", () => {
   it("a phone that shows the face is not charged at strict, and another way is offered", async () => {
     const { terminal, views } = await showAtTill("screen-replay", "strict");
-    const offered = await until("another way", () => views.find((view) => view.kind === "other-way"));
-    expect(offered).toEqual({ kind: "other-way", reason: "liveness" });
+    await until("another way for a copy", () =>
+      views.find((view) => view.kind === "other-way" && view.reason === "liveness"),
+    );
     expect(terminal.servingLine.recentCharges(1)).toEqual([]);
   });
 
@@ -33,11 +34,10 @@ describe("a copy of an enrolled face before the terminal's camera", () => {
   });
 
   it("the person in front of it gets as far as the question or the charge", async () => {
-    const { personId, views } = await showAtTill("live", "assist");
-    const reached = await until("asked or paid", () =>
-      views.find((view) => isQuestion(view) || view.kind === "paid"),
-    );
-    if (reached.kind === "paid") expect(reached.receipt).toMatchObject({ personId, method: "face" });
+    const { terminal, personId, views } = await showAtTill("live", "assist");
+    const paid = () => terminal.servingLine.recentCharges(1)[0];
+    await until("asked or paid", () => views.find(isQuestion) ?? paid());
+    if (paid() !== undefined) expect(paid()).toMatchObject({ personId, method: "face" });
     expect(views.some((view) => view.kind === "other-way" && view.reason === "unknown-face")).toBe(false);
   });
 });
@@ -56,7 +56,12 @@ async function showAtTill(
   const personId = await enrol(counter, NUMBER);
   await counter.close();
   const camera = await folderOf(school, kind, photo);
-  const adjust = (config: Config): Config => ({ ...config, camera, face: { ...config.face, liveness } });
+  // Twice as long as a diner is looked at, so that a busy machine sees frames enough to judge by.
+  const adjust = (config: Config): Config => ({
+    ...config,
+    camera,
+    face: { ...config.face, liveness, lookMsMax: 2 * config.face.lookMsMax },
+  });
   const terminal = await school.startTerminal({ adjust });
   const views: CheckoutView[] = [];
   terminal.servingLine.onStatus(({ view }) => views.push(view));

@@ -36,9 +36,8 @@ describe("two terminals of one site", () => {
     const page = await PayPage.open(second);
     const [picture] = photosOf("1003");
     page.picture = picture ?? null;
-    const paid = page.next("paid");
-    page.command({ kind: "activate" });
-    expect((await paid).receipt).toMatchObject({ personId: FACE_1003, method: "face" });
+    const paid = await page.pressing("paid", () => page.paid());
+    expect(paid.receipt).toMatchObject({ personId: FACE_1003, method: "face" });
     await until("the charge in the cloud", () => school.cloud.views.charges(10)[0]);
 
     expect(picture).toBeDefined();

@@ -2,7 +2,8 @@ import type { CheckoutView, Receipt } from "../../device/serving-line/serving-li
 import type { Chance } from "./chance.ts";
 import { type MealOfDay, PIN } from "./school.ts";
 import type { SchoolModel } from "./school-model.ts";
-import type { SimulatedTerminal, TerminalLife } from "./simulated-terminal.ts";
+import type { SimulatedTerminal } from "./simulated-terminal.ts";
+import type { TerminalLife } from "./terminal-life.ts";
 import { count, type World } from "./world.ts";
 
 export interface CanteenOptions {
@@ -56,6 +57,7 @@ export class Canteen {
     this.#receipts.delete(terminal.device);
     await this.#present(terminal, life, personId, way);
     await this.#answer(terminal, life);
+    if (this.#isSentAway(terminal, life)) await this.#tryAnotherWay(terminal, life, personId);
     const receipt = this.#receipts.get(terminal.device);
     const view = this.#view(terminal, life);
     if (receipt !== undefined) {
@@ -104,6 +106,21 @@ export class Canteen {
       else if (view?.kind === "asking") await life.line.command({ kind: "cancel" });
       else return;
     }
+  }
+
+  /** The page asks for another way: the camera is gone, or it is not sure. */
+  #isSentAway(terminal: SimulatedTerminal, life: TerminalLife): boolean {
+    return this.#view(terminal, life)?.kind === "other-way";
+  }
+
+  /** Nearly everybody has a card or knows a PIN, and wants to eat. */
+  async #tryAnotherWay(terminal: SimulatedTerminal, life: TerminalLife, personId: string): Promise<void> {
+    const { advance, world } = this.#options;
+    await advance(this.#chance.between(500, 3000));
+    if (terminal.life !== life || !this.#chance.happens(0.9)) return;
+    count(world, "another way");
+    await this.#present(terminal, life, personId, this.#chance.pick<Way>(["card", "card", "pin"]));
+    await this.#answer(terminal, life);
   }
 
   async #afterPaying(

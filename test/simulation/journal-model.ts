@@ -158,7 +158,7 @@ export class JournalModel {
   /** Reads what came since the last time. */
   observe(): void {
     if (this.#db === null) return;
-    const changes = Number(prepared<[], { n: number }>(this.#db, "SELECT total_changes() AS n").get()?.n);
+    const changes = changesOf(this.#db);
     if (changes === this.#changesSeen) return;
     this.#changesSeen = changes;
     this.#read(this.#db, Number.MAX_SAFE_INTEGER);
@@ -256,6 +256,11 @@ export class JournalModel {
     this.#effects.set(personId, effects);
     this.#deviceEffects.push({ seq, amountFen });
   }
+}
+
+/** Rows written through this connection since it was opened: without a new one there is nothing to look at. */
+export function changesOf(db: Database): number {
+  return prepared<[], { n: number }>(db, "SELECT total_changes() AS n").get()?.n ?? 0;
 }
 
 /** SHA-256 over RFC 8785 JSON of the entry without its hash; written here anew. */

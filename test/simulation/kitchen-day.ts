@@ -1,16 +1,21 @@
+import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import type { WrittenOrder } from "../../scripts/reference-cloud/order-desk.ts";
 import type { Chance } from "./chance.ts";
 import { Kitchen } from "./kitchen.ts";
 import { KitchenModel } from "./kitchen-model.ts";
 import { CABINET, KitchenThings } from "./kitchen-things.ts";
-import { PHOTO_BYTES_MAX } from "./school.ts";
+import { PHOTO_BYTES_MAX, TEMPERATURE_BYTES_MAX, TEMPERATURE_FILE } from "./school.ts";
 import type { SimulatedCloud } from "./simulated-cloud.ts";
-import type { KitchenBehind, SimulatedTerminal } from "./simulated-terminal.ts";
+import type { SimulatedTerminal } from "./simulated-terminal.ts";
+import type { KitchenBehind } from "./terminal-life.ts";
 import { broken } from "./violation.ts";
 import { count, type World } from "./world.ts";
 
 const MS_PER_HOUR = 3_600_000;
 const TROUBLE_MS = { least: 30_000, most: 1_800_000 };
+/** What may come between two looks at the budget: two pages of readings, and two of minutes. */
+const TEMPERATURE_SLACK_BYTES = 4 * 4096;
 const LINES = ["potato", "tofu", "chicken"];
 /** Small ones cost a run nothing; large ones fill their budget within a day of bad network. */
 const PHOTO_BYTES = [400, 400, 400, 300_000];
@@ -36,8 +41,10 @@ export class KitchenDay {
   readonly #troubles: { readonly untilMs: number; readonly end: () => void }[] = [];
   /** How much goes wrong in this one. */
   readonly #troublesPerHour: number;
-  /** After how many diners somebody does something in the kitchen. */
-  readonly #actShare: number;
+  /** How often somebody does something in the kitchen. */
+  readonly #actsPerDay: number;
+  /** The same, of the turns of diners. */
+  #actShare = 0;
 
   constructor(options: KitchenDayOptions) {
     this.#options = options;
@@ -51,7 +58,7 @@ export class KitchenDay {
     });
     this.behind = { things: this.things, chance: chance.branch(), photoBytes: chance.pick(PHOTO_BYTES) };
     this.#troublesPerHour = chance.pick([0, 2, 8]);
-    this.#actShare = chance.pick([0.05, 0.2, 0.5]);
+    this.#actsPerDay = chance.pick([30, 80, 200]);
   }
 
   standsBehind(terminal: SimulatedTerminal): void {
@@ -62,7 +69,8 @@ export class KitchenDay {
   }
 
   /** The buyer orders for the day. */
-  begin(businessDate: string): void {
+  begin(businessDate: string, dinersPerDay: number): void {
+    this.#actShare = Math.min(0.5, this.#actsPerDay / dinersPerDay);
     const orderId = `po-${businessDate}`;
     const quantity = (): string => String(this.#chance.pick([20, 60, 120]));
     this.#order({
@@ -115,6 +123,19 @@ export class KitchenDay {
     if (store === undefined) return;
     const { bytes } = store.photos.usage();
     if (bytes > PHOTO_BYTES_MAX) throw broken("disk-budget", `photos take ${bytes} bytes`);
+    this.#checkTemperatures();
+  }
+
+  /** With what its log has for it: what was freed in it is used again before it grows. Old rows go once a minute. */
+  #checkTemperatures(): void {
+    const folder = this.#terminal?.dataFolder;
+    if (folder === undefined) return;
+    const file = new Sqlite(join(folder, TEMPERATURE_FILE), { readonly: true });
+    const [pages, pageBytes] = ["page_count", "page_size"].map((name) => file.pragma(name, { simple: true }));
+    file.close();
+    const size = Number(pages) * Number(pageBytes);
+    if (size > TEMPERATURE_BYTES_MAX + TEMPERATURE_SLACK_BYTES)
+      throw broken("disk-budget", `temperatures take ${size} bytes`);
   }
 
   #order(order: WrittenOrder): void {

@@ -10,7 +10,8 @@ import { KEEPER, type KitchenLife, MANAGER, SECOND } from "./kitchen-life.ts";
 import { HIGH_MILLI_C, type KitchenModel } from "./kitchen-model.ts";
 import { CABINET, type KitchenThings, type Load } from "./kitchen-things.ts";
 import { PIN } from "./school.ts";
-import type { SimulatedTerminal, TerminalLife } from "./simulated-terminal.ts";
+import type { SimulatedTerminal } from "./simulated-terminal.ts";
+import type { TerminalLife } from "./terminal-life.ts";
 import { count, type World } from "./world.ts";
 
 export interface KitchenOptions {

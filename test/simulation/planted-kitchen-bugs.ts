@@ -1,8 +1,11 @@
+import { dirname, join } from "node:path";
 import type { Database } from "better-sqlite3";
+import Sqlite from "better-sqlite3";
 import type { EntryDraft } from "../../device/journal/journal-port.ts";
 import { prepared } from "../../device/journal/prepared.ts";
 import type { PlantedBug } from "./planted-bug.ts";
 import { afterAppending, over, planted } from "./planting.ts";
+import { TEMPERATURE_FILE } from "./school.ts";
 
 /** Defects that would cost a kitchen a record: of alarms, weigh-ins, photos and samples. */
 export const PLANTED_KITCHEN_BUGS: readonly PlantedBug[] = [
@@ -67,6 +70,18 @@ export const PLANTED_KITCHEN_BUGS: readonly PlantedBug[] = [
           },
         }),
       });
+    },
+  }),
+
+  /** Readings are kept for ever. */
+  planted("temperatures-never-go", {
+    kitchen: (kitchen, { db }) => {
+      const file = new Sqlite(join(dirname(db.name), TEMPERATURE_FILE));
+      for (const table of ["reading", "minute"])
+        file.exec(`CREATE TRIGGER IF NOT EXISTS keep_${table} BEFORE DELETE ON ${table}
+          BEGIN SELECT RAISE(IGNORE); END`);
+      file.close();
+      return kitchen;
     },
   }),
 

@@ -7,13 +7,14 @@ import { PLANTED_BUGS } from "./planted-bugs.ts";
 import { simulate, simulationRoot } from "./simulation.ts";
 import type { SimulationResult } from "./simulation-port.ts";
 
-const USAGE = `npm run simulate -- [--seed S] [--days D] [--runs N | --minutes M] [--processes P] [--kitchen yes|no] [--bug NAME]
+const USAGE = `npm run simulate -- [--seed S] [--days D] [--runs N | --minutes M] [--processes P] [--kitchen yes|no] [--diners N] [--bug NAME]
 
 One school for D days (default 3) under the faults that seed S draws (default 1).
 --runs N       N runs with the seeds S, S+1, …
 --minutes M    as many as fit into M minutes
 --processes P  in P processes, each with every P-th seed
 --kitchen yes|no  with receiving and a sample cabinet behind the first till, or without; else the seed decides
+--diners N     so many people eat there; else the seed decides
 --bug NAME     with a planted bug: ${PLANTED_BUGS.map(({ name }) => name).join(", ")}
 
 A failing run prints its seed and its last events, and ends with exit code 1.`;
@@ -38,6 +39,7 @@ async function main(): Promise<number> {
       step: { type: "string", default: "1" },
       bug: { type: "string", default: "none" },
       kitchen: { type: "string", default: "drawn" },
+      diners: { type: "string", default: "drawn" },
       help: { type: "boolean", default: false },
     },
   });
@@ -63,9 +65,10 @@ interface Wanted {
   readonly step: string;
   readonly bug: string;
   readonly kitchen: string;
+  readonly diners: string;
 }
 
-async function here({ seed, days, runs, minutes, step, bug: name, kitchen }: Wanted): Promise<Total> {
+async function here({ seed, days, runs, minutes, step, bug: name, kitchen, diners }: Wanted): Promise<Total> {
   const bug = [NO_BUG, ...PLANTED_BUGS].find((one) => one.name === name);
   if (bug === undefined) throw new Error(`no bug ${name}\n\n${USAGE}`);
   const endMs = minutes === undefined ? null : performance.now() + Number(minutes) * 60_000;
@@ -78,11 +81,11 @@ async function here({ seed, days, runs, minutes, step, bug: name, kitchen }: Wan
       bug,
       isOver,
       ...(kitchen === "drawn" ? {} : { kitchen: kitchen === "yes" }),
+      ...(diners === "drawn" ? {} : { diners: Number(diners) }),
     });
     add(total, result);
     if (result.violation !== null) {
-      tell(result, name, kitchen);
-      break;
+      tell(result, { bug: name, kitchen, diners });
     }
   }
   return total;
@@ -94,13 +97,20 @@ function add(total: Total, { seed, violation, counts }: SimulationResult): void 
   for (const [what, times] of counts) total.counts.set(what, (total.counts.get(what) ?? 0) + times);
 }
 
-function tell({ seed, days, violation, lastEvents }: SimulationResult, bug: string, kitchen: string): void {
+function tell(
+  { seed, days, violation, lastEvents }: SimulationResult,
+  { bug, kitchen, diners }: Pick<Wanted, "bug" | "kitchen" | "diners">,
+): void {
   process.stdout.write(`\n${violation?.message}\n`);
   if (violation?.cause instanceof Error) process.stdout.write(`${violation.cause.stack}\n`);
   process.stdout.write(`The last events:\n  ${lastEvents.join("\n  ")}\n`);
-  const behind = kitchen === "drawn" ? "" : ` --kitchen ${kitchen}`;
-  const more = bug === "none" ? behind : `${behind} --bug ${bug}`;
-  process.stdout.write(`Again: npm run simulate -- --seed ${seed} --days ${days}${more}\n`);
+  const more = [
+    ...(kitchen === "drawn" ? [] : ["--kitchen", kitchen]),
+    ...(diners === "drawn" ? [] : ["--diners", diners]),
+    ...(bug === "none" ? [] : ["--bug", bug]),
+  ];
+  const wanted = ["--seed", seed, "--days", days, ...more].join(" ");
+  process.stdout.write(`Again: npm run simulate -- ${wanted}\n`);
 }
 
 /** Each process takes every n-th seed. */
@@ -113,7 +123,7 @@ async function inProcesses(processes: number, wanted: Wanted): Promise<Total> {
       ...(minutes === undefined
         ? ["--runs", String(Math.ceil(Number(wanted.runs) / processes))]
         : ["--minutes", minutes]),
-      ...["--bug", wanted.bug, "--kitchen", wanted.kitchen],
+      ...["--bug", wanted.bug, "--kitchen", wanted.kitchen, "--diners", wanted.diners],
     ]);
     child.on("message", (message) => {
       const part = message as Omit<Total, "counts"> & { readonly counts: readonly [string, number][] };

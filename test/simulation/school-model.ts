@@ -3,7 +3,7 @@ import { prepared } from "../../device/journal/prepared.ts";
 import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
 import { BATCH_BYTES_MAX, MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import type { OutgoingMessage } from "../../device/sync/mqtt-connection.ts";
-import { type Charge, JournalModel, type Row } from "./journal-model.ts";
+import { type Charge, changesOf, JournalModel, type Row } from "./journal-model.ts";
 import { LIMITS, MEALS, type MealOfDay, mealAt } from "./school.ts";
 import { broken } from "./violation.ts";
 
@@ -99,7 +99,7 @@ export class SchoolModel {
   /** After each turn. */
   observe(cloud: Database): void {
     for (const journal of this.journals.values()) journal.observe();
-    const changes = Number(prepared<[], { n: number }>(cloud, "SELECT total_changes() AS n").get()?.n);
+    const changes = changesOf(cloud);
     if (cloud !== this.#cloudSeen || changes !== this.#cloudChangesSeen) this.#observeCloud(cloud);
     this.#cloudSeen = cloud;
     this.#cloudChangesSeen = changes;

@@ -62,6 +62,9 @@ const DISHES = [
 ];
 /** The least that the configuration takes, so that a run gets there. */
 export const PHOTO_BYTES_MAX = 10_000_000;
+export const TEMPERATURE_FILE = "temperatures.db";
+/** Less than the configuration takes, where a probe would need months to get there: here it needs a day. */
+export const TEMPERATURE_BYTES_MAX = 24_576;
 
 /** A scale, a sample cabinet with one probe, and what they are used for. */
 function kitchenConfig() {
@@ -89,7 +92,7 @@ export function terminalConfig(
   dataFolder: string,
   { activation, hasKitchen }: { readonly activation: "touch" | "presence"; readonly hasKitchen: boolean },
 ): Config {
-  return configSchema.parse({
+  const config = configSchema.parse({
     ...(hasKitchen ? kitchenConfig() : {}),
     site: SITE,
     device,
@@ -115,6 +118,7 @@ export function terminalConfig(
       },
     },
   });
+  return { ...config, storage: { ...config.storage, temperatureBytesMax: TEMPERATURE_BYTES_MAX } };
 }
 
 /** scrypt at the least cost that there is: the hash is not what is tried here. */

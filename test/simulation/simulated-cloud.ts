@@ -138,6 +138,8 @@ export class SimulatedCloud {
     const db = openCloudDatabase(this.#file);
     // The cloud's disk is not what is tried here.
     db.pragma("synchronous = OFF");
+    // Nobody else reads its file: without this each read takes and gives back locks by system calls.
+    db.pragma("locking_mode = EXCLUSIVE");
     const ids: IdSource = idSource(clock, entropy);
     const devices = new DeviceBook(db, now);
     devices.forgetOnline();
@@ -156,7 +158,7 @@ export class SimulatedCloud {
     });
     const intake = new JournalIntake(db, now, (address, entry) => bug.post(people, address, entry));
     let link: SimulatedLink | undefined;
-    const [orders, alarms] = [new OrderDesk(db), new AlarmBoard(now)];
+    const [orders, alarms] = [new OrderDesk(db, now), new AlarmBoard(now)];
     const mqtt: CloudMqtt = new CloudMqtt({
       broker: {
         url: "mqtt://simulated",

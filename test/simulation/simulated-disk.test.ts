@@ -55,6 +55,24 @@ describe("the simulated disk", () => {
     expect(new Set(outcomes.map(({ kept }) => kept))).toEqual(new Set([10, 15]));
   });
 
+  it("keeps every commit under FULL when the log was begun anew in the meantime", () => {
+    for (const [seed, how] of Array.from(
+      { length: 8 },
+      (_, n) => [n, n % 2 ? "RESTART" : "TRUNCATE"] as const,
+    )) {
+      const disk = newDisk(seed);
+      const db = open(disk, "FULL");
+      add(db, disk, 20);
+      const image = disk.image();
+      db.pragma(`wal_checkpoint(${how})`);
+      if (how === "RESTART") add(db, disk, 3);
+      disk.cut(image);
+      const next = open(disk, "FULL");
+      expect(next.pragma("integrity_check", { simple: true })).toBe("ok");
+      expect(linesOf(next)).toBeGreaterThanOrEqual(20);
+    }
+  });
+
   it("keeps every commit under FULL when a checkpoint is under way", () => {
     // 1,000 pages of log make SQLite copy them into the main file at the end of a commit.
     const outcomes = Array.from({ length: 3 }, (_, seed) => cutDuringCommit(seed + 1, 998));

@@ -17,6 +17,8 @@ import type { Chance } from "./chance.ts";
 
 /** What a disk writes as a whole or not at all. */
 const SECTOR_BYTES = 512;
+/** Magic number, sizes and salts at the beginning of a log. Source: SQLite, fileformat2.html. */
+const LOG_HEADER_BYTES = 32;
 /** SQLite's FULL. Under NORMAL a commit is on its way when it returns; it is synced with the next checkpoint. */
 const SYNCHRONOUS_FULL = 2;
 /** Where the number of frames that were copied into the main file stands in the -shm file. Source: SQLite, walformat.html. */
@@ -87,13 +89,14 @@ export class SimulatedDisk {
   /**
    * The power goes. The next life finds what the disk model allows.
    * @param before the image from before the transaction that was under way; null when none was.
+   * @param now what had been written by then; default: what is there.
    */
-  cut(before: Image | null): void {
+  cut(before: Image | null, now = this.#image()): void {
     const from = this.folder;
-    const now = this.#image();
     // Asked again: a connection that was made weaker meanwhile has not synced since then, to be on the strict side.
     const base = this.#isFull() ? before : (this.#synced ?? before);
-    const left = base === null ? now : this.#torn(base, now);
+    const left =
+      base === null ? now : base.main.length === 0 ? this.#tornAtBirth(base, now) : this.#torn(base, now);
     this.#life += 1;
     mkdirSync(this.folder, { recursive: true });
     // Keys and photos survive whole; a lock goes with its process.
@@ -124,8 +127,8 @@ export class SimulatedDisk {
   }
 
   #image(): Image {
-    const log = `${this.file}-wal`;
-    return { main: readFileSync(this.file), log: existsSync(log) ? readFileSync(log) : Buffer.alloc(0) };
+    const bytesOf = (file: string): Buffer => (existsSync(file) ? readFileSync(file) : Buffer.alloc(0));
+    return { main: bytesOf(this.file), log: bytesOf(`${this.file}-wal`) };
   }
 
   #backfill(): number {
@@ -143,10 +146,29 @@ export class SimulatedDisk {
 
   /** The log is synced before a checkpoint touches the main file; until then the main file is the old one. */
   #torn(before: Image, now: Image): Image {
+    if (isBegunAnew(before.log, now.log)) return this.#tornAcrossLogs(before, now);
     const checkpointed = !before.main.equals(now.main);
     if (checkpointed && this.#chance.happens(0.5))
       return { main: this.#mixed(before.main, now.main), log: now.log };
     return { main: before.main, log: this.#mixed(before.log, now.log) };
+  }
+
+  /**
+   * The log was begun anew or cut off in between, which may be only when all of it is in the main file and synced; and
+   * before a first new frame the new header is. Source: SQLite, wal.c: walRestartLog, sqlite3WalFrames, sqlite3WalCheckpoint.
+   */
+  #tornAcrossLogs(before: Image, now: Image): Image {
+    if (this.#chance.happens(0.5)) return { main: this.#mixed(before.main, now.main), log: before.log };
+    if (now.log.length < LOG_HEADER_BYTES)
+      return { main: now.main, log: this.#chance.pick([before.log, now.log]) };
+    const header = now.log.subarray(0, LOG_HEADER_BYTES);
+    const old = Buffer.concat([header, before.log.subarray(LOG_HEADER_BYTES)]);
+    return { main: now.main, log: this.#mixed(old, now.log) };
+  }
+
+  /** That a new file has a log is synced, by a commit of its own, before the log is begun. */
+  #tornAtBirth(before: Image, now: Image): Image {
+    return this.#chance.happens(0.5) ? before : { main: now.main, log: this.#mixed(before.log, now.log) };
   }
 
   /** Of the sectors that differ, each is the old or the new one; a file that grew ends anywhere in between. */
@@ -164,6 +186,13 @@ export class SimulatedDisk {
     }
     return mixed;
   }
+}
+
+/** Its salts change, or it is gone. */
+function isBegunAnew(before: Buffer, now: Buffer): boolean {
+  const end = LOG_HEADER_BYTES;
+  if (before.length < end) return false;
+  return now.length < end || before.compare(now, 0, end, 0, end) !== 0;
 }
 
 export type DiskImage = Image;

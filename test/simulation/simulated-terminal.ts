@@ -2,69 +2,42 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
 import type { Config } from "../../device/config/schema.ts";
-import { prepared } from "../../device/journal/prepared.ts";
 import { isFault } from "../../device/platform/errors.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
 import { GalleryBounds } from "../../device/roster/identity-bounds.ts";
-import { createServingLine, type ServingLineControl } from "../../device/serving-line/serving-line.ts";
+import { createServingLine } from "../../device/serving-line/serving-line.ts";
 import type { CheckoutView } from "../../device/serving-line/serving-line-port.ts";
 import { servingLineSettings } from "../../device/serving-line/settings.ts";
 import { createSync } from "../../device/sync/sync.ts";
-import type { Sync } from "../../device/sync/sync-port.ts";
 import { alarmSource } from "../../device/terminal-cabinets.ts";
 import { openTerminalStore, type TerminalStore } from "../../device/terminal-store.ts";
 import type { Chance } from "./chance.ts";
 import { type KitchenLife, openKitchen } from "./kitchen-life.ts";
-import type { KitchenThings } from "./kitchen-things.ts";
 import { terminalConfig } from "./school.ts";
 import type { SimulatedLink } from "./simulated-broker.ts";
 import { SimulatedCamera } from "./simulated-camera.ts";
 import { SITE } from "./simulated-cloud.ts";
 import { type DiskImage, SimulatedDisk } from "./simulated-disk.ts";
 import { MachineClock } from "./simulated-time.ts";
+import {
+  type Durable,
+  headSeq,
+  type KitchenBehind,
+  noteCommand,
+  PowerGone,
+  type TerminalLife,
+  type TerminalWatch,
+  takeForItself,
+} from "./terminal-life.ts";
 import { withTrackedPhotos } from "./tracked-photos.ts";
 import { WatchedJournal, type WriteFate } from "./watched-journal.ts";
 import { count, type World } from "./world.ts";
 
-/** What is on this machine's disk after its last transaction, as seen from outside of the journal's code. */
-export interface Durable {
-  /** Entries that a transaction brought which has returned. */
-  committedSeq: number;
-  /** Entries of the transaction during which the power went; they may be there or not, all of them or none. */
-  doubtfulSeq: number | null;
-}
-
-export interface TerminalWatch {
-  /** The screen changed. */
-  shown(view: CheckoutView): void;
-  /** Reads what the journal has by now. */
-  observe(): void;
-  /** A process opened the database. */
-  opened(db: Database, durable: Durable): void;
-  /** The machine went off, with these entries committed. */
-  off(committedSeq: number): void;
-}
-
-/** One process of a terminal, from its start to the loss of power. */
-export interface TerminalLife {
-  readonly clock: MachineClock;
-  readonly db: Database;
-  readonly store: TerminalStore;
-  readonly line: ServingLineControl;
-  readonly sync: Sync;
-  readonly camera: SimulatedCamera;
-  /** Null at a till without a kitchen. */
-  readonly kitchen: KitchenLife | null;
-}
-
-/** The kitchen behind a terminal; null where it is a till and nothing else. */
-export interface KitchenBehind {
-  readonly things: KitchenThings;
-  readonly chance: Chance;
-  readonly photoBytes: number;
-}
-
 const DISK_FULL_SPARE_PAGES = 2;
+/** The database is made at the first start and migrated in one transaction: worth a try of its own. */
+const FIRST_OPENING_CUT = 0.1;
+/** A later start is as likely to be cut short as so many transactions. */
+const OPENING_WRITES = 10;
 
 /**
  * A terminal as `device/main.ts` builds it, without page, camera and face engine: its own store, serving line, sync,
@@ -126,16 +99,12 @@ export class SimulatedTerminal {
     this.#watch.observe();
   }
 
-  get databaseFile(): string {
-    return this.#disk.file;
-  }
-
   /** The journal has ended itself after the disk failed: a person has to start the terminal again. */
   get restartWanted(): boolean {
     return this.#restartWanted;
   }
 
-  /** @returns false where the terminal could not start: its disk is full. */
+  /** @returns false where the terminal could not start: its disk is full, or the power went meanwhile. */
   async powerOn(): Promise<boolean> {
     if (this.#life !== null) return true;
     this.#sweep();
@@ -145,6 +114,7 @@ export class SimulatedTerminal {
     this.#generation += 1;
     const generation = this.#generation;
     let db: Database | undefined;
+    const opening = this.#openingCut();
     this.#opening = true;
     try {
       const store = await openTerminalStore({
@@ -156,8 +126,10 @@ export class SimulatedTerminal {
         makeBackups: () => ({ make: () => Promise.resolve("simulated"), close: () => Promise.resolve() }),
         wrapJournal: (journal, opened) => {
           db = opened;
+          if (opening !== null) throw new PowerGone(this.#disk.image());
           world.bug.opened(opened);
           this.#disk.opened(opened);
+          takeForItself(opened);
           this.#watch.opened(opened, { ...this.#durable });
           this.#noteCommitted(opened);
           const watched = new WatchedJournal(journal, {
@@ -173,6 +145,13 @@ export class SimulatedTerminal {
       if (db === undefined) throw new Error("the store has opened its database");
       this.#life = this.#build(config, clock, db, world.bug.store(withTrackedPhotos(store, world.time)));
     } catch (error) {
+      if (error instanceof PowerGone) {
+        clock.powerOff();
+        db?.close();
+        this.#disk.cut(opening, error.written);
+        this.#disk.forgetFormer();
+        return false;
+      }
       if (!isFault(error)) throw error;
       world.trace.add(`${this.device} does not start: ${error.code}`);
       db?.close();
@@ -212,6 +191,20 @@ export class SimulatedTerminal {
     if (db === undefined) return;
     const pages = Number(db.pragma("page_count", { simple: true }));
     db.pragma(`max_page_count = ${full ? pages + DISK_FULL_SPARE_PAGES : 1_073_741_823}`);
+  }
+
+  /** While another connection reads the database's file, as `journal verify` does. */
+  letOthersRead<T>(read: (file: string) => T): T {
+    const db = this.#life?.db;
+    if (db === undefined) return read(this.#disk.file);
+    db.pragma("locking_mode = NORMAL");
+    // SQLite gives its lock back with the next access.
+    headSeq(db);
+    try {
+      return read(this.#disk.file);
+    } finally {
+      takeForItself(db);
+    }
   }
 
   close(): void {
@@ -317,6 +310,20 @@ export class SimulatedTerminal {
     if (!this.#ghosts.includes(life)) this.#watch.shown(view);
   }
 
+  /**
+   * Whether the power is to go when the database is open, migrated and its projections are looked through, and before
+   * anything else. @returns the disk from before; null: it does not go.
+   */
+  #openingCut(): DiskImage | null {
+    const { shares, faultsOn } = this.#world;
+    const share =
+      this.#generation === 1 ? FIRST_OPENING_CUT : faultsOn ? shares.cutAtWrite * OPENING_WRITES : 0;
+    if (!this.#chance.happens(share)) return null;
+    count(this.#world, "cut while opening");
+    this.#world.trace.add(`${this.device} loses power while it opens its database`);
+    return this.#disk.image();
+  }
+
   #fate(): WriteFate {
     const { shares, faultsOn } = this.#world;
     if (!faultsOn || this.#opening || this.#life === null) return "written";
@@ -376,18 +383,4 @@ export class SimulatedTerminal {
     }
     this.#ghosts = [];
   }
-}
-
-/** A command that does nothing but leave its id in the journal, so that it can be counted. */
-function noteCommand({ journal, ids }: TerminalStore) {
-  return ({ id }: { readonly id: string }): { readonly status: "done" } => {
-    journal.append({ id: ids.next(), kind: "command.noted", body: { commandId: id } });
-    return { status: "done" };
-  };
-}
-
-function headSeq(db: Database): number {
-  return (
-    prepared<[], { head: number }>(db, "SELECT coalesce(max(seq), 0) AS head FROM journal").get()?.head ?? 0
-  );
 }

@@ -10,6 +10,8 @@ export interface SimulationOptions {
   readonly shares?: FaultShares;
   /** Whether receiving and a sample cabinet are behind the first till; without it the seed decides. */
   readonly kitchen?: boolean;
+  /** How many people eat there; without it the seed decides. */
+  readonly diners?: number;
   /** Asked between two visits: a run that is only to last so long ends there, without its last checks. */
   readonly isOver?: () => boolean;
 }

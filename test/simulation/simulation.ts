@@ -26,8 +26,12 @@ const MS_PER_HOUR = 3_600_000;
 const MS_PER_MINUTE = 60_000;
 /** Longer than the longest wait of the uplink and of a request for the roster, which are five minutes. */
 const CALM_WITHOUT_PROGRESS_MS_MAX = 11 * MS_PER_MINUTE;
+/** Between meals and at night nobody is there, and timers may be late: what they do is done less often. */
+const IDLE_GRAIN_MS = 5 * MS_PER_MINUTE;
 const CALM_STEP_MS = 30_000;
 const CALM_GRAIN_MS = 2000;
+/** People of a school; three meals a day each. Most canteens that have such a terminal serve some hundred at a meal. */
+const DINERS = [60, 250, 500, 500];
 /** How many schools have receiving and a sample cabinet. */
 const KITCHEN_SHARE = 0.4;
 const KITCHEN_SALT = 0x5eed;
@@ -133,17 +137,18 @@ class Run {
   async begin(): Promise<void> {
     const hasher = createPinHasher({ entropy: this.#chance.entropy, cost: { n: 2, r: 1, p: 1 } });
     this.#pinHash = await hasher.hash(PIN);
-    const peopleCount = this.#chance.pick([30, 100, 250]);
+    const drawn = this.#chance.pick(DINERS);
+    const peopleCount = this.#options.diners ?? drawn;
     for (let number = 1; number <= peopleCount; number++) this.#enrol(number);
     // Time 0 is midnight; the terminals are set up before breakfast and get their people.
-    await this.#advance(6 * MS_PER_HOUR, 60_000);
+    await this.#advance(6 * MS_PER_HOUR, IDLE_GRAIN_MS);
     for (const terminal of this.#terminals) await terminal.powerOn();
     await this.#calm("set-up");
     this.#cloud.backUp();
   }
 
   async day(): Promise<void> {
-    this.#kitchen?.begin(dateAt(this.#time.nowMs));
+    this.#kitchen?.begin(dateAt(this.#time.nowMs), MEALS.length * this.#people.length);
     for (const meal of MEALS) {
       if (this.over()) return;
       await this.#meal(meal);
@@ -238,7 +243,7 @@ class Run {
   async #meal(meal: Meal): Promise<void> {
     const dayMs = Math.floor(this.#time.nowMs / MS_PER_DAY) * MS_PER_DAY;
     const beginMs = dayMs + meal.fromMinute * MS_PER_MINUTE;
-    await this.#advance(Math.max(0, beginMs - MS_PER_MINUTE - this.#time.nowMs), 60_000);
+    await this.#advance(Math.max(0, beginMs - MS_PER_MINUTE - this.#time.nowMs), IDLE_GRAIN_MS);
     this.#world.faultsOn = true;
     this.#world.ntp = this.#chance.happens(0.7);
     for (const terminal of this.#terminals) await terminal.powerOn();
@@ -374,7 +379,7 @@ class Run {
   #deepCheck(): void {
     for (const terminal of this.#terminals) {
       this.#model.journals.get(terminal.device)?.recheck();
-      const verification = verifyJournal(terminal.databaseFile, TERMINAL_PROJECTIONS);
+      const verification = terminal.letOthersRead((file) => verifyJournal(file, TERMINAL_PROJECTIONS));
       count(this.#world, "journals verified");
       if (!verification.ok)
         throw broken("verify-failed", `${terminal.device}: ${JSON.stringify(verification)}`);
@@ -385,6 +390,6 @@ class Run {
   async #night(): Promise<void> {
     for (const terminal of this.#terminals) if (this.#chance.happens(0.8)) terminal.cutPower();
     const nextDayMs = (Math.floor(this.#time.nowMs / MS_PER_DAY) + 1) * MS_PER_DAY;
-    await this.#advance(nextDayMs - this.#time.nowMs, 300_000);
+    await this.#advance(nextDayMs - this.#time.nowMs, IDLE_GRAIN_MS);
   }
 }

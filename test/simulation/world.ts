@@ -83,7 +83,7 @@ export function drawFaults(chance: Chance): FaultShares {
     syncFails: maybe(0.0001, 0.002),
     diskFullPerHour: maybe(0.1, 2),
     fullUnnoticed: chance.pick([0, 0.5, 1]),
-    clockStepPerHour: maybe(0.1, 2),
+    clockStepPerHour: maybe(0.5, 6),
     deadRtc: chance.happens(0.3) ? 0.3 : 0,
     driftPpmMax: maybe(1, 50),
     brokerDownPerHour: maybe(0.2, 5),

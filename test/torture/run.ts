@@ -1,3 +1,5 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { cpus, release, tmpdir, totalmem } from "node:os";
 import { dirname, join, resolve } from "node:path";
@@ -8,6 +10,7 @@ import { backlog, brokerKills, deadLines, lostReceipts } from "./line-trials.ts"
 import { damagedPages } from "./page-trials.ts";
 import { powerCuts, powerCutsControl } from "./power-cut.ts";
 import { reportOf } from "./report.ts";
+import { storageKills } from "./storage-trials.ts";
 import { runTrial, type Trial, type TrialResult } from "./trial.ts";
 
 const USAGE = `npm run torture -- [--kills N] [--points N] [--rounds N] [--power-cuts N] [--minutes M] [--seed S]
@@ -19,11 +22,36 @@ fault journal verify, and the cloud against the journal against what the screen 
 --points N      SIGKILLs at named points around commit, publish and receipt (default 16)
 --rounds N      repetitions of the other kinds (default 4)
 --power-cuts N  true power cuts: a QEMU guest killed in the middle of a commit (default 0)
---minutes M     begin no further kind after so long
+--minutes M     begin nothing further after so long; Ctrl-C likewise. What was done is compared and reported
 --only WORD     only kinds with this word in their name
 --report FILE   where the table goes (default .canteen/torture/report.md)`;
 
-process.exitCode = await main();
+/** Set in the process that does the work. */
+const OWN_GROUP = "CANTEEN_TORTURE_GROUP";
+const MINUTE_MS = 60_000;
+/** As long as a timer of Node can wait. */
+const MINUTES_MAX = 35_000;
+
+process.exitCode = process.env[OWN_GROUP] === undefined ? await inGroupOfItsOwn() : await main();
+
+/** Ctrl-C would otherwise reach terminal, broker and guest as well, and the comparison at the end needs them. */
+async function inGroupOfItsOwn(): Promise<number> {
+  const [, file = "", ...args] = process.argv;
+  const worker = spawn(process.execPath, [...process.execArgv, file, ...args], {
+    env: { ...process.env, [OWN_GROUP]: "1" },
+    detached: true,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  let isInterrupted = false;
+  const interrupt = (): void => {
+    if (worker.pid !== undefined)
+      process.kill(isInterrupted ? -worker.pid : worker.pid, isInterrupted ? "SIGKILL" : "SIGINT");
+    isInterrupted = true;
+  };
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  const [code] = (await once(worker, "exit")) as [number | null];
+  return code ?? 1;
+}
 
 async function main(): Promise<number> {
   const { values } = parseArgs({
@@ -32,7 +60,7 @@ async function main(): Promise<number> {
       points: { type: "string", default: "16" },
       rounds: { type: "string", default: "4" },
       "power-cuts": { type: "string", default: "0" },
-      minutes: { type: "string", default: "100000" },
+      minutes: { type: "string", default: String(MINUTES_MAX) },
       seed: { type: "string", default: "1" },
       only: { type: "string", default: "" },
       report: {
@@ -51,6 +79,7 @@ async function main(): Promise<number> {
   const plan: [Trial, number][] = [
     [randomKills, Number(values.kills)],
     [killsAtPoints, Number(values.points)],
+    [storageKills, rounds],
     [brokerKills, rounds],
     [deadLines, rounds],
     [lostReceipts, rounds],
@@ -65,7 +94,13 @@ async function main(): Promise<number> {
     [powerCutsControl, Math.ceil(cuts / 3)],
   ];
   const wanted = plan.filter(([{ name }, times]) => times > 0 && name.includes(values.only));
-  const results = await runAll(wanted, Number(values.seed), Number(values.minutes) * 60_000);
+  const interrupted = new AbortController();
+  process.once("SIGINT", () => {
+    process.stdout.write("ending: what was done is compared; once more ends at once\n");
+    interrupted.abort();
+  });
+  const late = AbortSignal.timeout(Math.min(Number(values.minutes), MINUTES_MAX) * MINUTE_MS);
+  const results = await runAll(wanted, Number(values.seed), AbortSignal.any([late, interrupted.signal]));
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? "?"}, ${Math.round(totalmem() / 2 ** 30)} GB, Linux ${release()}, Node ${process.version}`;
   const text = reportOf(results, { seed: Number(values.seed), machine });
   mkdirSync(dirname(values.report), { recursive: true });
@@ -77,18 +112,18 @@ async function main(): Promise<number> {
 async function runAll(
   wanted: readonly (readonly [Trial, number])[],
   seed: number,
-  msMax: number,
+  signal: AbortSignal,
 ): Promise<TrialResult[]> {
   const results: TrialResult[] = [];
-  const started = performance.now();
   for (const [trial, rounds] of wanted) {
-    if (performance.now() - started > msMax) break;
+    if (signal.aborted) break;
     const folder = mkdtempSync(join(tmpdir(), "canteen-torture-"));
     const began = performance.now();
-    const result = await runTrial(trial, { folder, seed, rounds });
-    const seconds = ((performance.now() - began) / 1000).toFixed(0);
+    const seconds = (): string => ((performance.now() - began) / 1000).toFixed(0);
+    const progress = (line: string): void => void process.stdout.write(`  ${seconds()} s: ${line}\n`);
+    const result = await runTrial(trial, { folder, seed, rounds, signal, progress });
     const outcome = result.skipped ?? (result.problems.length === 0 ? "held" : "BROKEN");
-    process.stdout.write(`${trial.name}: ${outcome} (${seconds} s) ${result.done}\n`);
+    process.stdout.write(`${trial.name}: ${outcome} (${seconds()} s) ${result.done}\n`);
     for (const problem of result.problems) process.stdout.write(`  ${problem}\n`);
     results.push(result);
     rmSync(folder, { recursive: true, force: true });

@@ -26,8 +26,10 @@ export interface TrialContext {
   readonly entropy: Entropy;
   /** How often, where a trial repeats something. */
   readonly rounds: number;
-  /** Begin no further round after so long. */
-  readonly msMax?: number;
+  /** Once aborted no further round begins; what was done until then is compared and reported all the same. */
+  readonly signal: AbortSignal;
+  /** A line for whoever waits. */
+  readonly progress: (line: string) => void;
 }
 
 export interface Trial {
@@ -45,13 +47,21 @@ export function startBroker(...options: Parameters<typeof startMosquitto>): Prom
   return hasTool("mosquitto") ? startMosquitto(...options) : startAedes(...options);
 }
 
-export async function runTrial(trial: Trial, context: Omit<TrialContext, "entropy">): Promise<TrialResult> {
+const NEVER = new AbortController().signal;
+
+export async function runTrial(
+  trial: Trial,
+  context: Pick<TrialContext, "folder" | "seed" | "rounds"> & Partial<TrialContext>,
+): Promise<TrialResult> {
   const { name } = trial;
   const skipped = trial.missing?.() ?? null;
   if (skipped !== null) return { name, done: "", shownCount: 0, problems: [], skipped };
   mkdirSync(context.folder, { recursive: true });
   try {
-    const result = await trial.run({ ...context, entropy: seededEntropy(context.seed) });
+    const result = await trial.run({
+      ...{ entropy: seededEntropy(context.seed), signal: NEVER, progress: () => {} },
+      ...context,
+    });
     return { name, skipped, ...result };
   } catch (error) {
     const problem = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -9,9 +9,14 @@ import { ScaleSimulator, ST_GS_VOICE } from "../../../firmware-bridge/simulators
 import { tcpBay } from "../../../firmware-bridge/simulators/tcp-bay.ts";
 import { systemBridgeClock } from "../../../firmware-bridge/transport/system-time.ts";
 import { artifactsForTests } from "../../../models/artifacts-for-tests.ts";
+import { openDatabase } from "../../journal/database.ts";
+import { PhotoFiles } from "../../photos/photo-files.ts";
+import { openPhotoStore } from "../../photos/photo-store.ts";
 import { silentLogger } from "../../platform/logger.ts";
+import { VirtualClock } from "../../platform/virtual-clock.ts";
 import { createEmbeddedBroker } from "../../sync/embedded-broker.ts";
-import { databaseFile } from "../../terminal-database.ts";
+import { freePort } from "../../sync/testing/brokers.ts";
+import { databaseFile, photoFolder, TERMINAL_MIGRATIONS } from "../../terminal-database.ts";
 import { runCaptured } from "../captured-io.ts";
 
 let folder: string;
@@ -36,16 +41,6 @@ interface Answer {
     readonly detail: { readonly zh: string; readonly en: string };
     readonly hint?: { readonly zh: string; readonly en: string };
   }[];
-}
-
-/** A port on which nothing listens any more. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const port = portOf(server);
-  server.close();
-  await once(server, "close");
-  return port;
 }
 
 function portOf(server: Server): number {
@@ -129,6 +124,28 @@ describe("doctor", () => {
       "broker",
       "terminal",
     ]);
+  });
+
+  it("names the photos of the record that are gone or changed", async () => {
+    const dataFolder = join(folder, "data");
+    mkdirSync(dataFolder);
+    const clock = new VirtualClock();
+    const db = openDatabase({ file: databaseFile(dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
+    const limits = { bytesMax: 1e6, keptMsMin: 0 };
+    const photos = openPhotoStore({ db, folder: photoFolder(dataFolder), clock, limits });
+    const what = { size: "photo", mediaType: "image/jpeg" } as const;
+    const [gone, whole] = [
+      await photos.put(Buffer.from("1"), what),
+      await photos.put(Buffer.from("2"), what),
+    ];
+    photos.claim([gone.sha256, whole.sha256]);
+    rmSync(new PhotoFiles(photoFolder(dataFolder)).fileOf(gone.sha256, "image/jpeg"));
+    const bad = (await doctor("")).of("photos");
+    expect(bad.status).toBe("failed");
+    expect(bad.detail.en).toContain(
+      `1 of 2 are missing or changed: ${gone.sha256.slice(0, 12)}… photo-missing`,
+    );
+    db.close();
   });
 
   it("finds nothing wrong before the first run but what only a person can put there", async () => {
@@ -294,9 +311,9 @@ describe("doctor on the camera and the port", () => {
   it("opens a camera of this machine, and says why there is no picture", async () => {
     const device = "/dev/video-that-is-not-there";
     const { of } = await doctor(`receiving: { camera: { kind: v4l2, device: ${device} } }\n`);
-    // Where ffmpeg is not installed, that comes first.
+    // Where ffmpeg is not installed, that comes first; where it needs seconds to start, silence does.
     expect(of("goods-camera").status).toBe("failed");
-    expect(of("goods-camera").detail.en).toMatch(/camera-unplugged|ffmpeg-missing/);
+    expect(of("goods-camera").detail.en).toMatch(/camera-unplugged|ffmpeg-missing|camera-silent/);
     expect(of("camera").status).toBe("skipped");
   });
 

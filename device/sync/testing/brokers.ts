@@ -74,7 +74,7 @@ export function makeCertificates(folder: string, name: string): TestCertificates
 export async function startAedes(options: TestBrokerOptions = {}): Promise<TestBroker> {
   const { username, password, tls } = options;
   const broker: EmbeddedBroker = createEmbeddedBroker({
-    port: 0,
+    port: await freePort(),
     logger: silentLogger,
     ...(username === undefined ? {} : { username }),
     ...(password === undefined ? {} : { password }),
@@ -155,13 +155,24 @@ async function spawnMosquitto(configFile: string, isQuiet: boolean): Promise<Chi
   throw new Error("mosquitto ended before it was running");
 }
 
-/** A port that was free a moment ago; mosquitto cannot be asked for port 0. */
+/** Below those that a system gives to whoever asks for any port: what is free here stays free until it is taken. */
+const PORTS = { from: 20_000, count: 12_000 } as const;
+/** Processes that run at the same time begin in different places. */
+let portsTried = process.pid * 64;
+
+/** A free port, for what cannot be asked for port 0, or comes back at the port that it had. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const address = server.address();
-  server.close();
-  await once(server, "close");
-  if (address === null || typeof address === "string") throw new Error("no port");
-  return address.port;
+  for (let left = PORTS.count; left > 0; left--) {
+    const port = PORTS.from + (portsTried++ % PORTS.count);
+    if (await isFree(port)) return port;
+  }
+  throw new Error("no port is free");
+}
+
+function isFree(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const server = createServer();
+  server.once("error", () => resolve(false));
+  server.listen(port, "127.0.0.1", () => server.close(() => resolve(true)));
+  return promise;
 }

@@ -7,6 +7,7 @@ export const router = createRouter({
     { path: "/pay", component: () => import("./pay/PayPage.vue") },
     { path: "/receive", component: () => import("./receive/ReceivePage.vue") },
     { path: "/cabinet", component: () => import("./cabinet/CabinetPage.vue") },
+    { path: "/cabinet/report", component: () => import("./cabinet/ReportPage.vue") },
     { path: "/admin", component: () => import("./admin/AdminPage.vue") },
     { path: "/:rest(.*)", redirect: "/" },
   ],

@@ -39,7 +39,7 @@ export function drawCurve(
   const font = Math.max(14, Math.round(window.innerHeight * 0.021));
   chart.setOption({
     animation: false,
-    grid: { left: font * 3.2, right: font * 5, top: font * 2.6, bottom: font * 2.2 },
+    grid: { left: font * 3.2, right: font * 6.5, top: font * 2.6, bottom: font * 2.2 },
     // Names only: the limits' lines say themselves what they are.
     legend: { top: 0, textStyle: { fontSize: font }, data: probes.map(({ name }) => name) },
     // The page's policy allows no inline styles, so the tooltip is drawn, not HTML.

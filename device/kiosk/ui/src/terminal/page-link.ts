@@ -4,8 +4,11 @@ import type { AnsweringMessage } from "../../../page-protocol.ts";
 import type { Problem } from "../../../protocol.ts";
 import type { PictureLink } from "./camera-feed.ts";
 
-/** `superseded`: a newer page has the screen. `absent`: the terminal has no such part. */
-export type Connection = "connecting" | "open" | "superseded" | "absent";
+/**
+ * `superseded`: a newer page has the screen. `absent`: the terminal has no such part. `signed-out`: from this machine
+ * somebody has to sign in.
+ */
+export type Connection = "connecting" | "open" | "superseded" | "absent" | "signed-out";
 
 /** What every page says to the terminal, beside what is its own. */
 type SaidByAll<PageName> =
@@ -29,12 +32,19 @@ export interface PageLink<Said> extends PictureLink {
   hear(message: HeardByAll): void;
   /** Makes this page the screen again. */
   takeOver(): void;
+  /** Tries again at once: somebody has signed in. */
+  reconnect(): void;
 }
 
 const RECONNECT_MS_MIN = 300;
 const RECONNECT_MS_MAX = 5000;
 /** The terminal lacks what the page is for. */
 const CLOSE_UNSUPPORTED = 1011;
+const CLOSE_SIGN_IN = 4401;
+const CLOSED_AS: Readonly<Record<number, Connection>> = {
+  [CLOSE_UNSUPPORTED]: "absent",
+  [CLOSE_SIGN_IN]: "signed-out",
+};
 
 /** The one connection of a page; it connects again by itself for as long as the page lives. */
 export function usePageLink<PageName extends string, Said>(options: {
@@ -61,19 +71,21 @@ export function usePageLink<PageName extends string, Said>(options: {
   const hello = (): void => void say({ type: "hello", page: options.page });
 
   const connect = (): void => {
-    socket = new WebSocket(
-      `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}${options.path}`,
-    );
-    socket.binaryType = "blob";
-    socket.addEventListener("open", hello);
-    socket.addEventListener("message", ({ data }) => {
+    const scheme = location.protocol === "https:" ? "wss" : "ws";
+    const opened = new WebSocket(`${scheme}://${location.host}${options.path}`);
+    socket = opened;
+    opened.binaryType = "blob";
+    opened.addEventListener("open", hello);
+    opened.addEventListener("message", ({ data }) => {
       if (data instanceof Blob) gotPicture(data);
       else options.onText(String(data));
     });
-    socket.addEventListener("close", ({ code }) => {
+    opened.addEventListener("close", ({ code }) => {
+      // One that another has replaced says nothing about the connection.
+      if (opened !== socket) return;
       options.onClosed?.();
       if (isDisposed) return;
-      connection.value = code === CLOSE_UNSUPPORTED ? "absent" : "connecting";
+      connection.value = CLOSED_AS[code] ?? "connecting";
       timer = window.setTimeout(connect, waitMs);
       waitMs = Math.min(RECONNECT_MS_MAX, waitMs * 2);
     });
@@ -108,6 +120,13 @@ export function usePageLink<PageName extends string, Said>(options: {
       }
     },
     takeOver: hello,
+    reconnect() {
+      window.clearTimeout(timer);
+      waitMs = RECONNECT_MS_MIN;
+      const before = socket;
+      connect();
+      before?.close();
+    },
     reportTrouble: (reason) => void say({ type: "camera-trouble", reason }),
     sendFrame(jpeg) {
       if (socket?.readyState === WebSocket.OPEN) socket.send(jpeg);
@@ -146,6 +165,7 @@ export interface PageSocket<Command, Answer> extends PictureLink {
   /** Whether pictures of the terminal's own camera are wanted. */
   preview(isOn: boolean): void;
   takeOver(): void;
+  reconnect(): void;
   /** What whoever signs by face now may do to be recognised. */
   readonly signingHint: Readonly<Ref<SigningHint | null>>;
 }
