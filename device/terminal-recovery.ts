@@ -4,9 +4,12 @@ import { join } from "node:path";
 import {
   asideDatabase,
   endRecovery,
+  noteHole,
   type Recovery,
+  type RecoveryHole,
   recoveryUnderWay,
   restoreNewest,
+  setAllAside,
   setAside,
   soundnessOf,
 } from "./backup/recovery.ts";
@@ -46,6 +49,8 @@ export interface RecoveryReport {
   /** Numbers of which the damaged file knew and whose entries nobody has; null when there are none. */
   readonly lostFrom: number | null;
   readonly lostTo: number | null;
+  /** Whose numbers those are, where the terminal had to begin anew under another name. */
+  readonly formerDevice?: string;
 }
 
 /**
@@ -65,7 +70,10 @@ export async function recoverTerminal(options: RecoveryOptions): Promise<Recover
       logger.error({ soundness }, "the database is set aside and a backup opened");
       recovery = setAside(dbFile, clock.now());
     }
-    return recovery === null ? null : await recover(options, dbFile, recovery);
+    if (recovery === null) return null;
+    const { hole } = recovery;
+    if (hole !== null && hole.device !== config.device) return beginAnew(options, dbFile, hole);
+    return await recover(options, dbFile, recovery);
   } finally {
     lock.release();
   }
@@ -91,6 +99,7 @@ async function recover(
     const damaged = asideDatabase(recovery);
     const before = salvage(journal, damaged);
     const haveSeq = journal.head().seq;
+    let holeNoted: RecoveryHole | null = null;
     const cloudSeq = await recallJournal({
       ...options,
       address: config,
@@ -98,7 +107,17 @@ async function recover(
       journal,
       ids: idSource(clock, entropy),
       parted: journalParted,
-      onState: (state) => page.show(waitingText(state)),
+      onState: (state) => {
+        if (state.hole !== null && holeNoted === null) {
+          holeNoted = { device: config.device, ...state.hole, cloudSeq: state.cloudSeq ?? 0 };
+          noteHole(config.dataFolder, recovery, holeNoted);
+          logger.error(
+            { code: "journal-hole", ...holeNoted },
+            "neither cloud nor terminal has these entries",
+          );
+        }
+        page.show(waitingText(state), state.hole === null ? undefined : "journal-hole");
+      },
     });
     const fetchedCount = journal.head().seq - haveSeq;
     // Behind what only the cloud had, the damaged file may go on.
@@ -121,6 +140,32 @@ async function recover(
   } finally {
     await teardown.run();
   }
+}
+
+/**
+ * A person has given the terminal another name, because nobody has the entries that its journal would go on from: a new
+ * journal begins, whose first entry names what the old one lacks. The old files lie aside, and the cloud keeps what it has
+ * of the old name.
+ */
+function beginAnew(
+  { config, clock, logger }: RecoveryOptions,
+  dbFile: string,
+  hole: RecoveryHole,
+): RecoveryReport {
+  const recovery = setAllAside(dbFile, clock.now());
+  const report: RecoveryReport = {
+    ...{ backupSeq: null, salvagedCount: 0, fetchedCount: 0, cloudSeq: hole.cloudSeq },
+    ...{ lostFrom: hole.fromSeq, lostTo: hole.toSeq, formerDevice: hole.device },
+  };
+  const db = openDatabase({ file: dbFile, clock, migrations: TERMINAL_MIGRATIONS });
+  try {
+    record(db, recovery, report, clock);
+  } finally {
+    db.close();
+  }
+  endRecovery(config.dataFolder);
+  logger.warn({ ...report }, "a new journal begins under a new name");
+  return report;
 }
 
 function salvage(journal: JournalImport, damaged: string | null): ReturnType<JournalImport["salvage"]> {
@@ -155,6 +200,13 @@ function waitingText(state: RecallState | null): Hint {
     return {
       zh: `${why.zh}没有网络，请恢复网络；在此之前请用其他方式就餐登记。`,
       en: `${why.en} There is no network: please restore it, and write meals down by hand until then.`,
+    };
+  }
+  if (state.hole !== null) {
+    const { fromSeq, toSeq } = state.hole;
+    return {
+      zh: `暂停收款。本机的数据库和备份都没有第 ${fromSeq} 至 ${toSeq} 条流水，云端也没有，流水接不上。请联系技术人员：云端找回这些流水后会自动继续；若确认找不回，请在两餐之间把 canteen.yaml 中的 device 改成一个新名称再启动，新流水的第一条会记下缺少的号码。`,
+      en: `No sales. Neither this terminal's database and backups nor the cloud have entries ${fromSeq} to ${toSeq}, so the journal cannot go on. Call support: it goes on by itself once the cloud has them again. If they are lost for good, give the terminal a new name (device in canteen.yaml) between two meals and start it: the first entry of the new journal names the missing numbers.`,
     };
   }
   if (state.cloudSeq === null)

@@ -24,9 +24,29 @@ export interface Recovery {
   readonly atMs: number;
   /** Where the damaged files lie; null when the database was gone. */
   readonly asideFolder: string | null;
+  /** Set once the cloud has said that it cannot close a gap that is here. */
+  readonly hole: RecoveryHole | null;
 }
 
-const recoverySchema = z.strictObject({ v: z.literal(1), atMs: z.int(), asideFolder: z.string().nullable() });
+/** Entries of which neither the cloud nor this terminal has a copy, so that the journal cannot go on from here. */
+export interface RecoveryHole {
+  /** Whose numbers these are: the terminal's name then. */
+  readonly device: string;
+  readonly fromSeq: number;
+  readonly toSeq: number;
+  /** How far the cloud's journal reaches behind the hole. */
+  readonly cloudSeq: number;
+}
+
+const recoverySchema = z.strictObject({
+  v: z.literal(1),
+  atMs: z.int(),
+  asideFolder: z.string().nullable(),
+  hole: z
+    .strictObject({ device: z.string(), fromSeq: z.int(), toSeq: z.int(), cloudSeq: z.int() })
+    .nullable()
+    .default(null),
+});
 /** The database's own files; the log may hold commits that the main file lacks. */
 const SUFFIXES = ["", "-wal", "-shm"];
 
@@ -37,8 +57,8 @@ export function recoveryUnderWay(dataFolder: string): Recovery | null {
   const file = recoveryFile(dataFolder);
   if (!existsSync(file)) return null;
   try {
-    const { atMs, asideFolder } = recoverySchema.parse(JSON.parse(readFileSync(file, "utf8")));
-    return { atMs, asideFolder };
+    const { v: _, ...recovery } = recoverySchema.parse(JSON.parse(readFileSync(file, "utf8")));
+    return recovery;
   } catch (cause) {
     throw new CanteenError(`${file} cannot be read`, {
       code: "recovery-unreadable",
@@ -85,9 +105,35 @@ export function setAside(dbFile: string, atMs: number): Recovery {
   const dataFolder = dirname(dbFile);
   const before = recoveryUnderWay(dataFolder);
   const asideFolder = existsSync(dbFile) ? freeAside(dataFolder, atMs) : (before?.asideFolder ?? null);
-  const recovery = { atMs, asideFolder };
-  writeDurably(recoveryFile(dataFolder), JSON.stringify({ v: 1, ...recovery }));
+  const recovery = { atMs, asideFolder, hole: before?.hole ?? null };
+  write(dataFolder, recovery);
   moveAside(dbFile, asideFolder, SUFFIXES);
+  return recovery;
+}
+
+function write(dataFolder: string, recovery: Recovery): void {
+  writeDurably(recoveryFile(dataFolder), JSON.stringify({ v: 1, ...recovery }));
+}
+
+/** Writes down what the cloud cannot give: whoever starts the terminal under another name begins anew. */
+export function noteHole(dataFolder: string, recovery: Recovery, hole: RecoveryHole): void {
+  write(dataFolder, { ...recovery, hole });
+}
+
+/**
+ * Moves what is left of the former name's database and its backups aside, for a journal of a new name must never join
+ * them; they are never deleted.
+ */
+export function setAllAside(dbFile: string, atMs: number): Recovery {
+  const recovery = setAside(dbFile, atMs);
+  const dataFolder = dirname(dbFile);
+  const backups = backupFolder(dataFolder);
+  if (!existsSync(backups)) return recovery;
+  const folder = freeAside(dataFolder, atMs);
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  renameSync(backups, join(folder, "backups"));
+  syncPath(folder);
+  syncPath(dataFolder);
   return recovery;
 }
 

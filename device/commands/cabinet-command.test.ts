@@ -8,6 +8,7 @@ import { VirtualClock } from "../platform/virtual-clock.ts";
 import { reportRig } from "../sample-cabinet/report-fixture.ts";
 import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "../terminal-database.ts";
 import { runCaptured } from "./captured-io.ts";
+import { pruneFolder } from "./pruned-folder.ts";
 
 const CONFIG = `
 version: 1
@@ -41,7 +42,7 @@ async function terminalFolder(): Promise<string> {
     db,
     clock: rig.clock,
     timeTrust: { current: () => "synced" },
-    projections: TERMINAL_PROJECTIONS.filter(({ name }) => name.includes("samples")),
+    projections: TERMINAL_PROJECTIONS,
   });
   journal.transact(() => {
     for (const { id, kind, body } of rig.entries()) {
@@ -86,6 +87,28 @@ test("a report, its verification, a label and its check, from the command line",
     "elsewhere",
   );
   expect(JSON.parse((await run("check", "http://example.org", "--json")).stdout).kind).toBe("no-label");
+});
+
+test("label and report say what was pruned instead of denying it, and the calibration of before is named", async () => {
+  const folder = await terminalFolder();
+  const run = (...argv: string[]) => runCaptured(["cabinet", ...argv], { folder });
+  const range = ["--from", "2026-09-07", "--to", "2026-09-09"];
+  await run("report", ...range, "--out", "r.html");
+  const html = readFileSync(join(folder, "r.html"), "utf8");
+  const [sampleId = ""] = /"sampleId":"([0-9a-f-]{36})"/.exec(html)?.slice(1) ?? [];
+  const code = (await run("label", sampleId, "--code")).stdout.trim();
+  const { baseSeq, nowMs } = await pruneFolder(folder);
+  const gone = { exitCode: 1, stderr: expect.stringContaining("journal-no-longer-held") };
+  expect(await run("check", code, "--json")).toMatchObject(gone);
+  expect(await run("report", ...range, "--out", "gone.html", "--json")).toMatchObject(gone);
+  const day = new Date(nowMs + 86_400_000).toISOString().slice(0, 10);
+  expect(await run("report", "--from", day, "--to", day, "--out", "after.html")).toMatchObject({
+    exitCode: 0,
+  });
+  const after = readFileSync(join(folder, "after.html"), "utf8");
+  expect(after).toContain(`第 ${baseSeq} 条及以前的流水已按保存期清理`);
+  expect(after).toContain("校准为 -0.3 °C");
+  expect(await run("report", "--verify", "after.html")).toMatchObject({ exitCode: 0 });
 });
 
 test("a range that is too long, backwards or missing is refused with what is wrong", async () => {

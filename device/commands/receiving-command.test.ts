@@ -30,6 +30,7 @@ import {
   TERMINAL_PROJECTIONS,
 } from "../terminal-database.ts";
 import { runCaptured } from "./captured-io.ts";
+import { pruneFolder } from "./pruned-folder.ts";
 
 /** A terminal's data folder in which one pan was taken from a scale that speaks over TCP. */
 async function takenOverTcp(): Promise<{
@@ -225,4 +226,14 @@ test("an id that nobody knows, or of something else, is said to be that", async 
   expect(JSON.parse((await run(other?.id ?? "")).stderr)).toMatchObject({ error: { code: "not-goods" } });
   const none = await runCaptured(["receiving", "list", "--data", "nowhere", "--json"], { folder });
   expect(JSON.parse(none.stderr)).toMatchObject({ error: { code: "journal-missing" } });
+});
+
+test("a weigh-in whose entry was pruned is no longer proved, and not called unknown", async () => {
+  const { folder, id } = await takenOverTcp();
+  const { baseSeq } = await pruneFolder(folder);
+  expect(baseSeq).toBeGreaterThan(1);
+  const proved = await runCaptured(["receiving", "prove", id, "--data", "data", "--json"], { folder });
+  expect(proved.exitCode).toBe(1);
+  expect(proved.stderr + proved.stdout).toContain("journal-no-longer-held");
+  expect(proved.stderr + proved.stdout).toContain(`${baseSeq + 1}`);
 });

@@ -5,7 +5,8 @@ import { listenFault } from "./listen-fault.ts";
 
 /** What the screen shows while the terminal cannot yet start: why, in two languages. */
 export interface WaitingPage {
-  show(text: Hint): void;
+  /** @param reason for `/healthz`. */
+  show(text: Hint, reason?: string): void;
   close(): Promise<void>;
 }
 
@@ -21,6 +22,7 @@ export async function openWaitingPage({
   readonly port: number;
 }): Promise<WaitingPage & { readonly port: number }> {
   let shown: Hint = { zh: "正在启动", en: "Starting" };
+  let journalReason = "journal-recovering";
   const server = createServer((request, response) => {
     const isProbe = request.url === "/healthz";
     response.writeHead(503, {
@@ -28,7 +30,7 @@ export async function openWaitingPage({
       "cache-control": "no-store",
       "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
     });
-    response.end(isProbe ? JSON.stringify({ status: "failed", parts: PARTS }) : pageOf(shown));
+    response.end(isProbe ? healthOf(journalReason) : pageOf(shown));
   });
   server.listen(port, host);
   try {
@@ -39,8 +41,9 @@ export async function openWaitingPage({
   const address = server.address();
   return {
     port: address !== null && typeof address === "object" ? address.port : port,
-    show: (text) => {
+    show: (text, reason = "journal-recovering") => {
       shown = text;
+      journalReason = reason;
     },
     close: async () => {
       server.closeAllConnections();
@@ -50,7 +53,8 @@ export async function openWaitingPage({
   };
 }
 
-const PARTS = { journal: { status: "failed", reason: "journal-recovering" } };
+const healthOf = (reason: string): string =>
+  JSON.stringify({ status: "failed", parts: { journal: { status: "failed", reason } } });
 
 /** The texts are ours: nothing in them comes from outside. */
 function pageOf({ zh, en }: Hint): string {

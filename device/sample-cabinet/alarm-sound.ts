@@ -59,6 +59,12 @@ export class AlarmSound {
   #follow(): void {
     if (this.#isBusy || this.#isClosed) return;
     this.#timer?.cancel();
+    const { kind } = this.#options.relay.state();
+    // At the start the line is opened after this: to be silent it need not be tried, and nothing is wrong.
+    if (!this.#isWished && this.#view.kind === "off" && (kind === "closed" || kind === "connecting")) {
+      this.#timer = this.#options.clock.after(RETRY_MS, () => this.#follow());
+      return;
+    }
     this.#isBusy = true;
     const isOn = this.#isWished;
     void this.#options.relay.set(this.#options.channel, isOn).then((outcome) => this.#settled(isOn, outcome));

@@ -134,6 +134,25 @@ describe("an alarm of a cabinet", () => {
     expect(fixture.relay.isOn).toBe(true);
   });
 
+  it("asks nothing of a buzzer whose line is not open yet, and silences it once it is", async () => {
+    const fixture = cabinetFixture();
+    fixture.relay.enter({ kind: "closed" });
+    fixture.relay.outcome = { kind: "refused", reason: "not-open" };
+    await fixture.restart();
+    const { setCount } = fixture.relay;
+    await fixture.clock.advance(6000);
+    expect([fixture.relay.setCount - setCount, view(fixture).relay]).toEqual([
+      0,
+      { kind: "off", code: null },
+    ]);
+    // Left sounding by a process that was killed.
+    fixture.relay.isOn = true;
+    fixture.relay.outcome = { kind: "done" };
+    fixture.relay.enter({ kind: "live" });
+    await fixture.clock.advance(1);
+    expect(fixture.relay.isOn).toBe(false);
+  });
+
   it("is raised once by a wall clock that steps a day either way", async () => {
     const fixture = cabinetFixture();
     await tooWarm(fixture);

@@ -39,7 +39,7 @@ export function scheduledDefrostsIn(entries: readonly JournalEntry[]): number {
 }
 
 const minutes = (ms: number): string => `${Math.round(ms / 60_000)} min`;
-const degrees = (milliC: number): string => `${milliC > 0 ? "+" : ""}${milliC / 1000} °C`;
+export const degrees = (milliC: number): string => `${milliC > 0 ? "+" : ""}${milliC / 1000} °C`;
 /** `cabinet/type/subject` without the cabinet. */
 const alarmName = (key: string): string => key.split("/").slice(1).join(" ");
 

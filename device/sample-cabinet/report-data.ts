@@ -54,6 +54,23 @@ export const reportHeaderSchema = z.strictObject({
       }),
     )
     .max(64),
+  /** Entries up to here were pruned before the report was made; absent where all are held. */
+  prunedToSeq: z.int().min(1).exactOptional(),
+  /**
+   * Calibrations that hold in the span and whose entries are no longer held, from the tables that were carried over:
+   * nothing in this file proves them. Absent where there are none.
+   */
+  carriedCalibrations: z
+    .array(
+      z.strictObject({
+        probeId: z.string().max(128),
+        offsetMilliC: z.int(),
+        atMs: z.int(),
+        operatorId: z.string().max(128),
+      }),
+    )
+    .max(1024)
+    .exactOptional(),
   /** Staff who acted, by id. Names are not part of the journal. */
   names: z.record(z.string().max(128), z.string().max(200)),
 });

@@ -1,7 +1,7 @@
 import { ALARM_ACTION_TEXTS } from "./cabinet-port.ts";
 import { escapeHtml } from "./html-text.ts";
 import { hoursAndMinutes, localMinute } from "./local-time.ts";
-import { careOf, scheduledDefrostsIn } from "./report-care.ts";
+import { careOf, degrees, scheduledDefrostsIn } from "./report-care.ts";
 import { type CurveChart, curveSvg } from "./report-curve.ts";
 import type { ReportData, ReportHeader } from "./report-data.ts";
 import { closingHash, dataElements } from "./report-file.ts";
@@ -43,7 +43,7 @@ ${curveSection(model, header)}
 ${alarmSection(model.alarms, words)}
 ${sampleSection(model.samples, words)}
 ${missingSection(model.missing, words)}
-${careSection(data.entries, words)}
+${careSection(data, words)}
 ${staffSection(model, words)}
 ${proofSection(data)}
 ${dataElements(data)}
@@ -282,7 +282,7 @@ function missingSection(missing: readonly MissingStory[], words: Words): string 
 }
 
 /** Whoever reads that there was no alarm must also read who had made it quiet. */
-function careSection(entries: ReportData["entries"], words: Words): string {
+function careSection({ header, entries }: ReportData, words: Words): string {
   const rows = careOf(entries).map(({ atMs, what, cabinetId, subject, operatorId, detail, mark }) => [
     words.time(atMs),
     `${what.zh}<i>${what.en}</i>`,
@@ -301,7 +301,19 @@ function careSection(entries: ReportData["entries"], words: Words): string {
   ] as const;
   const count = scheduledDefrostsIn(entries);
   const defrosts = `<p>按计划除霜 ${count} 次。<i>${count} defrosts by schedule.</i></p>`;
-  return section("静默、停用与校准", "Made quiet, out of service, calibrated", grid(heads, rows) + defrosts);
+  const body = grid(heads, rows) + defrosts + prunedCalibrations(header, words);
+  return section("静默、停用与校准", "Made quiet, out of service, calibrated", body);
+}
+
+/** What no entry of this file says: named as such, and not left out as if nothing had been calibrated. */
+function prunedCalibrations({ prunedToSeq, carriedCalibrations = [] }: ReportHeader, words: Words): string {
+  if (prunedToSeq === undefined) return "";
+  const note = `<p>第 ${prunedToSeq} 条及以前的流水已按保存期清理；其中的校准不再有流水为证。<i>Entries up to ${prunedToSeq} were pruned after their retention; no entry here proves calibrations from before.</i></p>`;
+  const lines = carriedCalibrations.map(
+    ({ probeId, offsetMilliC, atMs, operatorId }) =>
+      `<p>${escapeHtml(probeId)}：${words.time(atMs)} 校准为 ${degrees(offsetMilliC)}，${words.person(operatorId)}（取自结转数据）<i>calibrated to ${degrees(offsetMilliC)}, from carried data</i></p>`,
+  );
+  return note + lines.join("");
 }
 
 function staffSection(model: ReportModel, words: Words): string {

@@ -57,10 +57,14 @@ export function makeReport(
   const cabinets = wish.cabinets.filter(
     ({ cabinetId }) => wish.cabinetId === null || cabinetId === wish.cabinetId,
   );
+  const baseSeq = readBase(db)?.seq ?? 0;
+  const carried = carriedCalibrations(db, { baseSeq, toMs: wish.toMs }, cabinets);
   const header = {
     ...wish,
     cabinets,
     names,
+    ...(baseSeq === 0 ? {} : { prunedToSeq: baseSeq }),
+    ...(carried.length === 0 ? {} : { carriedCalibrations: carried }),
     head,
     format: REPORT_FORMAT,
     renderer: REPORT_RENDERER,
@@ -81,6 +85,25 @@ function peopleOf(entries: readonly JournalEntry[]): ReadonlySet<string> {
   };
   for (const { body, kind } of entries) if (!kind.startsWith("journal.")) look(body);
   return people;
+}
+
+/** The last calibration of each probe of the report, where its entry went with what was pruned. */
+function carriedCalibrations(
+  db: Database,
+  { baseSeq, toMs }: { readonly baseSeq: number; readonly toMs: number },
+  cabinets: ReportHeader["cabinets"],
+): NonNullable<ReportHeader["carriedCalibrations"]> {
+  if (baseSeq === 0) return [];
+  const probeIds = new Set(cabinets.flatMap(({ probes }) => probes.map(({ probeId }) => probeId)));
+  return db
+    .prepare<[number, number], NonNullable<ReportHeader["carriedCalibrations"]>[number]>(
+      `SELECT probe_id AS probeId, offset_milli_c AS offsetMilliC, at_ms AS atMs, operator_id AS operatorId
+       FROM probe_calibration WHERE at_ms < ? AND NOT EXISTS (
+         SELECT 1 FROM journal WHERE seq > ? AND kind = 'probe.calibrated' AND body ->> 'probeId' = probe_id)
+       ORDER BY probe_id`,
+    )
+    .all(toMs, baseSeq)
+    .filter(({ probeId }) => probeIds.has(probeId));
 }
 
 /** A report that leaves out what was pruned would look like one of quiet days. */

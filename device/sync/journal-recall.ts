@@ -39,13 +39,21 @@ export interface RecallState {
   readonly haveSeq: number;
   /** Null before the first answer. */
   readonly cloudSeq: number | null;
+  /** What the cloud does not have and was asked for in vain; null while it may still come. */
+  readonly hole: { readonly fromSeq: number; readonly toSeq: number } | null;
 }
 
 const ANSWER_WAIT_MS = 15_000;
+/** Answers without the next entry, one after another, until it is taken for gone. */
+const FRUITLESS_ANSWERS_MAX = 3;
+/** And is asked for again only so that a cloud that was mended in the meantime ends the wait. */
+const HOLE_WAIT_MS = 300_000;
 
 /**
  * Learns from the cloud how far this terminal's journal went, and fetches what is missing here. Waits as long as it
- * takes: until the cloud has spoken, nobody knows which numbers are taken and who has paid.
+ * takes: until the cloud has spoken, nobody knows which numbers are taken and who has paid. A cloud that lacks the very
+ * next entry (it was put back from an old backup after this terminal had pruned it) is a `hole` in the state: it is then
+ * asked every five minutes and not at each answer.
  * The broker hands messages of one topic on in order; so what this terminal published before its database broke has
  * reached the cloud before the question, and the answer counts it.
  * @returns the cloud's `ackedSeq`. @throws what `parted` gives, what `take` throws, or the signal's reason.
@@ -61,6 +69,8 @@ class JournalRecall {
   #question: string | null = null;
   #timer: Timer | null = null;
   #cloudSeq: number | null = null;
+  #fruitlessCount = 0;
+  #hole: RecallState["hole"] = null;
 
   constructor(options: RecallOptions) {
     this.#options = options;
@@ -154,8 +164,18 @@ class JournalRecall {
     if (first?.seq === have + 1) {
       journal.take(entries.map((entry) => ({ ...entry, atMs: entry.atMs as EpochMs }) as JournalEntry));
       assert(journal.head().seq > have, "what was taken is there");
+      this.#fruitlessCount = 0;
+      this.#hole = null;
+      this.#ask();
+      return;
     }
-    this.#ask();
+    this.#fruitlessCount += 1;
+    const isHole = this.#fruitlessCount >= FRUITLESS_ANSWERS_MAX;
+    if (isHole)
+      this.#hole = { fromSeq: have + 1, toSeq: Math.max(have + 1, (first?.seq ?? ackedSeq + 1) - 1) };
+    const { clock, answerWaitMs = ANSWER_WAIT_MS } = this.#options;
+    this.#timer = clock.after(isHole ? HOLE_WAIT_MS : answerWaitMs, () => this.#ask());
+    this.#tell();
   }
 
   #tell(): void {
@@ -165,6 +185,7 @@ class JournalRecall {
       reason,
       haveSeq: this.#options.journal.head().seq,
       cloudSeq: this.#cloudSeq,
+      hole: this.#hole,
     });
   }
 }

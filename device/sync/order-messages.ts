@@ -20,7 +20,10 @@ const orderLineSchema = z.strictObject({
   unit: z.enum(["kg", "g", "jin", "piece"]).describe("jin: 市斤, 500 g."),
   quantity: decimal,
   packTareG: z.int().min(0).max(100_000).nullable().describe("Of one piece's box or wrapping."),
-  tolerance: z.strictObject({ underBp: basisPoints, overBp: basisPoints }),
+  tolerance: z
+    .strictObject({ underBp: basisPoints, overBp: basisPoints })
+    .default({ underBp: 500, overBp: 500 })
+    .describe("How far the received quantity may be off; absent: 5 % either way."),
   priceFen: fen.nullable().describe("For one unit; null where money and goods are kept apart."),
   gtins: z.array(z.string().regex(/^[0-9]{8,14}$/)).max(10),
   temperatureMilliCMax: z.int().min(-40_000).max(100_000).nullable(),

@@ -58,12 +58,19 @@ export class CheckpointBook {
       .run(site, device, seq, hash, atMs, verdict);
   }
 
-  /** Whether the entry is a checkpoint by the key that this terminal is known by, of the entry just before it. */
+  /**
+   * Whether the entry is a checkpoint by the key that this terminal is known by, of the entry just before it. A key that
+   * this cloud does not know, because what it was put back from is older than the terminal, waits for a person: on its
+   * word alone nobody may say that entries are gone.
+   */
   vouches(address: TerminalAddress, entry: Entry): boolean {
     const body = checkpointBody.safeParse(entry.body);
     if (entry.kind !== "journal.checkpoint" || !body.success) return false;
-    const isKnown = this.keys(address).registered === body.data.publicKey;
-    return isKnown && this.#verdict(address, entry, body.data) === "good";
+    const { publicKey } = body.data;
+    if (this.keys(address).registered === publicKey)
+      return this.#verdict(address, entry, body.data) === "good";
+    if (isSigned(address, body.data)) this.#keep(address, publicKey, false);
+    return false;
   }
 
   /** Newest first. */
@@ -115,14 +122,16 @@ export class CheckpointBook {
   }
 
   #isRegistered(address: TerminalAddress, publicKey: string): boolean {
-    const { site, device } = address;
-    const isFirst = this.keys(address).registered === null;
+    this.#keep(address, publicKey, this.keys(address).registered === null);
+    return this.keys(address).registered === publicKey;
+  }
+
+  #keep({ site, device }: TerminalAddress, publicKey: string, isFirst: boolean): void {
     this.#db
       .prepare(
         "INSERT OR IGNORE INTO device_key (site, device, public_key, registered, since_ms) VALUES (?, ?, ?, ?, ?)",
       )
       .run(site, device, publicKey, isFirst ? 1 : 0, this.#now());
-    return this.keys(address).registered === publicKey;
   }
 }
 

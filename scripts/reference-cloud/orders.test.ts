@@ -218,4 +218,14 @@ test("the page's API refuses an order that the contract would not let through", 
   expect(answer.status).toBe(400);
   const due = await fetch(`${cloud.cloud.url}/api/orders?due=${DAY}`);
   expect(await due.json()).toEqual({ orders: [] });
+  const { lines, ...rest } = written("po-1", "10");
+  const plain = lines.map(({ tolerance: _, ...line }) => line);
+  const made = await fetch(`${cloud.cloud.url}/api/orders`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ ...rest, lines: plain }),
+  });
+  expect(await made.json()).toMatchObject({
+    order: { lines: [{ tolerance: { underBp: 500, overBp: 500 } }] },
+  });
 });

@@ -1,7 +1,5 @@
-import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { stringify } from "yaml";
-import { freePort } from "../../device/sync/testing/brokers.ts";
+import { writeKillConfig } from "./kill-config.ts";
 
 export const CABINET = "cabinet-1";
 
@@ -11,28 +9,8 @@ export async function writeCabinetConfig(
   port: string,
   { pollEveryMs = 100, powerBackMs = 300_000 } = {},
 ): Promise<{ readonly config: string; readonly data: string }> {
-  const config = join(folder, "canteen.yaml");
   const data = join(folder, "data");
-  const raw = {
-    site: "kill-school",
-    device: "terminal-1",
-    dataFolder: data,
-    logLevel: "error",
-    kiosk: { port: await freePort() },
-    storage: { freeBytesMin: 1_000_000 },
-    servingLine: {
-      mealPlan: {
-        periods: [
-          {
-            id: "all-day",
-            name: { zh: "全天", en: "All day" },
-            from: "00:00",
-            to: "24:00",
-            pricing: { kind: "fixed", priceFen: 700 },
-          },
-        ],
-      },
-    },
+  const config = await writeKillConfig(folder, data, {
     mqtt: { url: "mqtt://127.0.0.1:1" },
     devices: [
       {
@@ -53,7 +31,6 @@ export async function writeCabinetConfig(
         alarms: { doorOpen: { delayMs: 200 }, powerBack: { delayMs: powerBackMs } },
       },
     ],
-  };
-  writeFileSync(config, stringify(raw));
+  });
   return { config, data };
 }

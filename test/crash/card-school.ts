@@ -1,22 +1,21 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import sharp from "sharp";
-import { stringify } from "yaml";
 import { verifyJournal } from "../../device/journal/verify.ts";
-import { idSource, seededEntropy, systemEntropy } from "../../device/platform/entropy.ts";
-import { silentLogger } from "../../device/platform/logger.ts";
+import { seededEntropy } from "../../device/platform/entropy.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
 import type { BrokerSettings } from "../../device/sync/mqtt-link.ts";
-import { freePort } from "../../device/sync/testing/brokers.ts";
 import { databaseFile, TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
-import { type ReferenceCloud, startReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import type { ReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import { startTestCloud } from "../../scripts/reference-cloud/testing/rig.ts";
 import { CardPayer, type Shown } from "./card-payer.ts";
+import { writeKillConfig } from "./kill-config.ts";
 import { TerminalProcess, type TerminalProcessOptions } from "./terminal-process.ts";
 
 const clock = new SystemClock();
-const FIRST_PAYMENT_MS_MAX = 90_000;
-const DRAIN_MS_MAX = 120_000;
+const FIRST_PAYMENT_MS_MAX = 300_000;
+const DRAIN_MS_MAX = 300_000;
 const CHARGES_MAX = 1_000_000;
 const ENTRIES_AT_ONCE = 1000;
 
@@ -35,37 +34,42 @@ export interface CardSchoolOptions {
 
 /** A school of people with cards, a real cloud, and one terminal that runs in a process of its own. */
 export class CardSchool {
-  readonly cloud: ReferenceCloud;
   readonly configFile: string;
   readonly dataFolder: string;
   /** Still to be charged. */
   readonly cards: string[];
   /** What the screen said. */
   readonly shown: Shown[] = [];
+  readonly #options: CardSchoolOptions;
+  readonly #people: ReadonlySet<string>;
+  #cloud: ReferenceCloud;
 
-  private constructor(cloud: ReferenceCloud, configFile: string, dataFolder: string, cards: string[]) {
-    this.cloud = cloud;
+  private constructor(options: CardSchoolOptions, cloud: ReferenceCloud, configFile: string) {
+    const people = enrolCardHolders(cloud, options.people);
+    this.#options = options;
+    this.#cloud = cloud;
     this.configFile = configFile;
-    this.dataFolder = dataFolder;
-    this.cards = cards;
+    this.dataFolder = dataFolderOf(options);
+    this.#people = new Set(people.map(({ personId }) => personId));
+    this.cards = people.map(({ card }) => card);
   }
 
   static async open(options: CardSchoolOptions): Promise<CardSchool> {
-    const { folder, cloudBroker, people, dataFolder = join(folder, "data") } = options;
-    mkdirSync(folder, { recursive: true });
-    const cloud = await startReferenceCloud({
-      broker: { ...CLOUD_BROKER, ...cloudBroker },
-      dataFolder: join(folder, "cloud"),
-      httpHost: "127.0.0.1",
-      httpPort: 0,
-      demoRoster: false,
-      clock,
-      entropy: systemEntropy,
-      ids: idSource(clock, systemEntropy),
-      logger: silentLogger,
-    });
-    const cards = enrolCardHolders(cloud, people);
-    return new CardSchool(cloud, await writeConfig(options, dataFolder), dataFolder, cards);
+    mkdirSync(options.folder, { recursive: true });
+    return new CardSchool(options, await startCloud(options), await writeConfig(options));
+  }
+
+  /** @returns puts the cloud back to what it was now, as from an old backup. */
+  keepCloud(): () => Promise<void> {
+    const file = join(cloudFolder(this.#options), "reference-cloud.db");
+    const kept = `${file}.kept`;
+    reading(file, (db) => db.prepare("VACUUM INTO ?").run(kept));
+    return async () => {
+      await this.#cloud.close();
+      for (const suffix of ["-wal", "-shm"]) rmSync(`${file}${suffix}`, { force: true });
+      copyFileSync(kept, file);
+      this.#cloud = await startCloud(this.#options);
+    };
   }
 
   get database(): string {
@@ -99,7 +103,7 @@ export class CardSchool {
     const headSeq = newestSeq(this.database);
     const endMono = clock.mono() + waitMsMax;
     for (;;) {
-      const [device] = this.cloud.views.devices();
+      const [device] = this.#cloud.views.devices();
       if (device !== undefined && device.ackedSeq >= headSeq) return null;
       if (clock.mono() > endMono) return `not drained to ${headSeq}: ${JSON.stringify(device)}`;
       await clock.delay(50);
@@ -116,24 +120,36 @@ export class CardSchool {
     return newestSeq(this.database);
   }
 
+  prunedCount(): number {
+    const select = "SELECT coalesce(max(seq), 0) FROM journal_base";
+    return reading(this.database, (db) => db.prepare<[], number>(select).pluck().get() ?? 0);
+  }
+
   /** Journal, cloud and screen against each other, and nobody twice. @returns what is wrong. */
   compare(): string[] {
-    const problems = differences(this.database, this.cloud);
-    const [device] = this.cloud.views.devices();
+    const problems = differences(this.database, this.#cloud, this.shown);
+    const [device] = this.#cloud.views.devices();
     const { chain, conflictSeqs, damagedCount, missing } = device ?? {};
     if (chain !== "whole" || conflictSeqs?.length !== 0 || damagedCount !== 0 || missing?.length !== 0)
       problems.push(`the cloud's chain: ${JSON.stringify(device)}`);
-    const charges = this.cloud.views.charges(CHARGES_MAX);
-    const people = charges.map(({ personId }) => personId);
+    const charges = this.#cloud.views.charges(CHARGES_MAX);
+    const people = charges.map(({ personId }) => personId).filter((personId) => this.#people.has(personId));
     if (new Set(people).size !== people.length) problems.push("somebody paid twice");
+    // A cloud that was put back has lost what the terminal had pruned, and says so.
+    if (device?.gone.length !== 0) return problems;
     const inCloud = new Map(charges.map(({ chargeId, personId }) => [chargeId, personId]));
     const lost = this.shown.filter(({ chargeId, personId }) => inCloud.get(chargeId) !== personId);
     if (lost.length > 0) problems.push(`${lost.length} shown as paid and not in the cloud`);
     return problems;
   }
 
+  /** Whether the cloud has asked for what the terminal had pruned, and has taken its word for it. */
+  hasGone(): boolean {
+    return this.#cloud.views.devices().some(({ gone }) => gone.length > 0);
+  }
+
   async close(): Promise<void> {
-    await this.cloud.close();
+    await this.#cloud.close();
   }
 }
 
@@ -151,8 +167,8 @@ function newestSeq(file: string): number {
   return reading(file, (db) => db.prepare<[], number>(select).pluck().get() ?? 0);
 }
 
-/** Each entry that the terminal holds is the cloud's, and the till knows of the same charges, also of pruned entries. */
-function differences(file: string, { views }: ReferenceCloud): string[] {
+/** Each entry that the terminal holds is the cloud's; till, cloud and screen know of the same charges, also pruned ones. */
+function differences(file: string, { views }: ReferenceCloud, shown: readonly Shown[]): string[] {
   const hashes = new Map<number, string>();
   for (let after = 0; ; ) {
     const page = views.entries(after, ENTRIES_AT_ONCE);
@@ -161,43 +177,50 @@ function differences(file: string, { views }: ReferenceCloud): string[] {
     if (last === undefined) break;
     after = last.arrival;
   }
-  return reading(file, (db) => {
-    const problems: string[] = [];
+  const [device] = views.devices();
+  const problems: string[] = [];
+  const tell = (count: number, what: string): void => {
+    if (count > 0) problems.push(`${count} ${what}`);
+  };
+  const { entries, charges } = reading(file, (db) => ({
     // What came while it stopped may still be on its way.
-    const ackedSeq = views.devices()[0]?.ackedSeq ?? 0;
-    const entries = db
+    entries: db
       .prepare<[number], { seq: number; hash: string }>("SELECT seq, hash FROM journal WHERE seq <= ?")
-      .all(ackedSeq);
-    const other = entries.filter(({ seq, hash }) => hashes.get(seq) !== hash);
-    if (other.length > 0) problems.push(`${other.length} entries of the journal are not so in the cloud`);
-    const charged = db.prepare<[], string>("SELECT charge_id FROM charge").pluck().all().sort();
-    const inCloud = views
-      .charges(CHARGES_MAX)
-      .map(({ chargeId }) => chargeId)
-      .sort();
-    if (charged.join() !== inCloud.join())
-      problems.push(`the till knows of ${charged.length} charges, the cloud of ${inCloud.length}`);
-    return problems;
-  });
+      .all(device?.ackedSeq ?? 0),
+    charges: db.prepare<[], string>("SELECT charge_id FROM charge").pluck().all(),
+  }));
+  const [atTill, inCloud] = [
+    new Set(charges),
+    new Set(views.charges(CHARGES_MAX).map(({ chargeId }) => chargeId)),
+  ];
+  const wrong = entries.filter(({ seq, hash }) => hashes.get(seq) !== hash);
+  tell(wrong.length, "entries of the journal are not so in the cloud");
+  tell(without(inCloud, atTill), "charges of the cloud's are unknown to the till");
+  if (device?.gone.length === 0) tell(without(atTill, inCloud), "charges of the till's are not in the cloud");
+  const unknown = shown.filter(({ chargeId }) => !atTill.has(chargeId));
+  tell(unknown.length, "shown as paid and unknown to the till");
+  return problems;
 }
 
-const CLOUD_BROKER: BrokerSettings = {
-  url: "",
-  protocolVersion: "auto",
-  keepAliveMs: 30_000,
-  reconnectWaitMsMin: 100,
-  reconnectWaitMsMax: 500,
-  username: undefined,
-  passwordFile: undefined,
-  caFile: undefined,
-};
+const without = (all: ReadonlySet<string>, some: ReadonlySet<string>): number =>
+  [...all].filter((one) => !some.has(one)).length;
 
-function enrolCardHolders(cloud: ReferenceCloud, people: number): string[] {
+const cloudFolder = ({ folder }: CardSchoolOptions): string => join(folder, "cloud");
+const dataFolderOf = ({ folder, dataFolder = join(folder, "data") }: CardSchoolOptions): string => dataFolder;
+
+const startCloud = (options: CardSchoolOptions): Promise<ReferenceCloud> =>
+  startTestCloud(cloudFolder(options), options.cloudBroker);
+
+function enrolCardHolders(
+  cloud: ReferenceCloud,
+  people: number,
+): readonly { readonly personId: string; readonly card: string }[] {
   return Array.from({ length: people }, (_, index) => {
     const number = String(100_000 + index);
+    const [personId, card] = [`p-${number}`, `C${number}`];
     cloud.ledger.put(
       {
-        personId: `p-${number}`,
+        personId,
         number,
         displayName: `同学${number}`,
         groupName: "测试班",
@@ -206,20 +229,18 @@ function enrolCardHolders(cloud: ReferenceCloud, people: number): string[] {
         allergens: [],
         limits: { perChargeFenMax: null, perDayFenMax: null, overdraftFenMax: null, blockedPeriodIds: [] },
         consents: [],
-        cards: [`C${number}`],
+        cards: [card],
         pinHash: null,
       },
       10_000,
     );
-    return `C${number}`;
+    return { personId, card };
   });
 }
 
 /** The engine works too: ten noisy pictures a second that hold nobody. */
-async function writeConfig(
-  { folder, terminalMqttUrl, caFile, seed }: CardSchoolOptions,
-  dataFolder: string,
-): Promise<string> {
+async function writeConfig(options: CardSchoolOptions): Promise<string> {
+  const { folder, terminalMqttUrl, caFile, seed } = options;
   const pictures = join(folder, "pictures");
   rmSync(pictures, { recursive: true, force: true });
   mkdirSync(pictures);
@@ -227,29 +248,11 @@ async function writeConfig(
   await sharp(noise, { raw: { width: 640, height: 480, channels: 3 } })
     .jpeg()
     .toFile(join(pictures, "noise.jpg"));
-  const file = join(folder, "canteen.yaml");
-  const raw = {
-    site: "kill-school",
-    device: "terminal-1",
-    dataFolder,
-    logLevel: "error",
-    kiosk: { port: await freePort() },
+  return writeKillConfig(folder, dataFolderOf(options), {
     camera: { kind: "folder", folder: pictures, framePeriodMs: 100 },
-    storage: { freeBytesMin: 1_000_000 },
     servingLine: {
       activation: "presence",
       shownMsMin: 300,
-      mealPlan: {
-        periods: [
-          {
-            id: "all-day",
-            name: { zh: "全天", en: "All day" },
-            from: "00:00",
-            to: "24:00",
-            pricing: { kind: "fixed", priceFen: 700 },
-          },
-        ],
-      },
       limits: { offlineTotalFenMax: 100_000_000 },
     },
     mqtt: {
@@ -260,7 +263,5 @@ async function writeConfig(
       receiptWaitMsMax: 3000,
       ...(caFile === undefined ? {} : { caFile }),
     },
-  };
-  writeFileSync(file, stringify(raw));
-  return file;
+  });
 }

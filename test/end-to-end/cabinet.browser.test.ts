@@ -1,4 +1,4 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
@@ -7,6 +7,7 @@ import { startDemoCabinet } from "../../device/commands/demo-cabinet.ts";
 import { demoConfig } from "../../device/config/demo-config.ts";
 import type { Terminal } from "../../device/main.ts";
 import { Teardown } from "../../device/platform/teardown.ts";
+import { verifyReport } from "../../device/sample-cabinet/report-verify.ts";
 import { builtPage } from "../../scripts/set-up.mjs";
 import { CHROMIUM, hasTool } from "../require-tool.ts";
 import { complaintsOf, openBrowser, openContext } from "./browser.ts";
@@ -120,6 +121,20 @@ describe.skipIf(!hasTool(CHROMIUM))("the cabinet in a browser, on simulated Modb
     await sign(page, MANAGER);
     await page.waitForSelector('[data-testid="slot-1"][data-state="empty"]');
     await picture(page, "disposed");
+
+    await page.getByTestId("act-report").click();
+    await sign(page, KEEPER);
+    await page.getByTestId("report-make").click();
+    const report = page.frameLocator('[data-testid="report-frame"]');
+    await report.getByText("留样柜检查报告").first().waitFor({ timeout: 120_000 });
+    await picture(page, "report");
+    const coming = page.waitForEvent("download");
+    await page.getByTestId("report-download").click();
+    const html = await readFile(await (await coming).path(), "utf8");
+    expect(verifyReport(html, terminal.store.db)).toMatchObject({
+      ok: true,
+      closing: await page.getByTestId("report-closing").getAttribute("data-hash"),
+    });
 
     const kinds = kindsOf(terminal);
     expect(kinds.filter((kind) => kind.startsWith("sample."))).toEqual(["sample.stored", "sample.disposed"]);

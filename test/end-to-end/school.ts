@@ -13,14 +13,14 @@ import { onTestFinished } from "vitest";
 import { demoConfig } from "../../device/config/demo-config.ts";
 import type { Config } from "../../device/config/schema.ts";
 import { startTerminal, type Terminal } from "../../device/main.ts";
-import { idSource, systemEntropy } from "../../device/platform/entropy.ts";
 import { createLogger, type Logger } from "../../device/platform/logger.ts";
 import { SystemClock } from "../../device/platform/system-clock.ts";
 import { createEmbeddedBroker, type EmbeddedBroker } from "../../device/sync/embedded-broker.ts";
 import { freePort } from "../../device/sync/testing/brokers.ts";
 import { artifactsForTests } from "../../models/artifacts-for-tests.ts";
 import { demoFolderDefault, prepareDemo } from "../../scripts/prepare-demo.ts";
-import { type ReferenceCloud, startReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import type { ReferenceCloud } from "../../scripts/reference-cloud/reference-cloud.ts";
+import { startTestCloud } from "../../scripts/reference-cloud/testing/rig.ts";
 
 /** A school with one terminal, its broker and its cloud, all real, in this process; closed when the test ends. */
 export interface School {
@@ -160,26 +160,7 @@ export function startCloud(
   logger: Logger,
   demoRoster = true,
 ): Promise<ReferenceCloud> {
-  return startReferenceCloud({
-    broker: {
-      url,
-      protocolVersion: "auto",
-      keepAliveMs: 30_000,
-      reconnectWaitMsMin: 100,
-      reconnectWaitMsMax: 500,
-      username: undefined,
-      passwordFile: undefined,
-      caFile: undefined,
-    },
-    dataFolder,
-    httpHost: "127.0.0.1",
-    httpPort: 0,
-    demoRoster,
-    clock,
-    entropy: systemEntropy,
-    ids: idSource(clock, systemEntropy),
-    logger,
-  });
+  return startTestCloud(dataFolder, { url }, { demoRoster, logger });
 }
 
 /** The demo's camera photos of these people, linked into a folder of their own. */

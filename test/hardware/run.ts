@@ -1,6 +1,7 @@
-import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
+import { packInitramfs } from "./guest-initramfs.ts";
 import { guestKernel } from "./guest-kernel.ts";
 import { readResults, tableOf } from "./results.ts";
 
@@ -46,7 +47,10 @@ async function main(): Promise<number> {
   rmSync(results, { recursive: true, force: true });
   mkdirSync(results, { recursive: true });
   const kernel = guestKernel(CACHE);
-  const initramfs = packInitramfs(kernel.moduleFolder, kernel.modules);
+  const initramfs = packInitramfs({
+    ...{ folder: CACHE, kernel, initFile: join(import.meta.dirname, "guest", "init.sh") },
+    env: { CHECKOUT: ROOT, NODE: process.execPath, REPLUGS: String(REPLUGS), ONLY },
+  });
   await boot(kernel.image, initramfs, results);
   const file = join(results, "results.jsonl");
   if (!existsSync(file)) {
@@ -77,29 +81,6 @@ function whatIsMissing(): string | null {
 
 function isOnPath(program: string): boolean {
   return (process.env["PATH"] ?? "").split(":").some((folder) => existsSync(join(folder, program)));
-}
-
-/** A few hundred kilobytes of busybox and the modules; everything else the guest reads from this machine. */
-function packInitramfs(moduleFolder: string, modules: readonly string[]): string {
-  const folder = join(CACHE, "initramfs");
-  rmSync(folder, { recursive: true, force: true });
-  for (const name of ["bin", "dev", "proc", "sys", "modules"])
-    mkdirSync(join(folder, name), { recursive: true });
-  copyFileSync(
-    execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim(),
-    join(folder, "bin", "busybox"),
-  );
-  for (const name of modules) copyFileSync(join(moduleFolder, name), join(folder, "modules", name));
-  writeFileSync(join(folder, "load-order"), modules.join("\n"));
-  writeFileSync(
-    join(folder, "guest.env"),
-    `CHECKOUT='${ROOT}'\nNODE='${process.execPath}'\nREPLUGS='${REPLUGS}'\nONLY='${ONLY.replaceAll("'", ".")}'\n`,
-  );
-  copyFileSync(join(import.meta.dirname, "guest", "init.sh"), join(folder, "init"));
-  chmodSync(join(folder, "init"), 0o755);
-  const archive = join(CACHE, "initramfs.gz");
-  execFileSync("sh", ["-c", `find . | cpio -o -H newc --quiet | gzip -1 > '${archive}'`], { cwd: folder });
-  return archive;
 }
 
 /** Without KVM, so that it runs in any container. Resolves when the guest has powered off or was stopped. */

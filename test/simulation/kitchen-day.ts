@@ -1,5 +1,5 @@
-import { statSync } from "node:fs";
 import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import type { WrittenOrder } from "../../scripts/reference-cloud/order-desk.ts";
 import type { Chance } from "./chance.ts";
 import { Kitchen } from "./kitchen.ts";
@@ -14,7 +14,7 @@ import { count, type World } from "./world.ts";
 
 const MS_PER_HOUR = 3_600_000;
 const TROUBLE_MS = { least: 30_000, most: 1_800_000 };
-/** What may come between two looks at the budget: two pages for readings, two for minutes. */
+/** What may come between two looks at the budget: two pages of readings, and two of minutes. */
 const TEMPERATURE_SLACK_BYTES = 4 * 4096;
 const LINES = ["potato", "tofu", "chicken"];
 /** Small ones cost a run nothing; large ones fill their budget within a day of bad network. */
@@ -126,11 +126,14 @@ export class KitchenDay {
     this.#checkTemperatures();
   }
 
-  /** Of the file itself: what was freed in it is used again before it grows. Old rows go once a minute. */
+  /** With what its log has for it: what was freed in it is used again before it grows. Old rows go once a minute. */
   #checkTemperatures(): void {
     const folder = this.#terminal?.dataFolder;
     if (folder === undefined) return;
-    const { size } = statSync(join(folder, TEMPERATURE_FILE));
+    const file = new Sqlite(join(folder, TEMPERATURE_FILE), { readonly: true });
+    const [pages, pageBytes] = ["page_count", "page_size"].map((name) => file.pragma(name, { simple: true }));
+    file.close();
+    const size = Number(pages) * Number(pageBytes);
     if (size > TEMPERATURE_BYTES_MAX + TEMPERATURE_SLACK_BYTES)
       throw broken("disk-budget", `temperatures take ${size} bytes`);
   }

@@ -18,7 +18,7 @@ const FOUND_BY: Readonly<Record<string, number>> = {
   "outbox-skips-after-reconnect": 8,
   "roster-delta-out-of-order": 2,
   "clock-step-opens-a-second-meal": 2,
-  "fault-ends-an-alarm": 3,
+  "fault-ends-an-alarm": 2,
 };
 
 async function find(bug: (typeof PLANTED_BUGS)[number]): Promise<Violation | null> {

@@ -64,7 +64,7 @@ const DISHES = [
 export const PHOTO_BYTES_MAX = 10_000_000;
 export const TEMPERATURE_FILE = "temperatures.db";
 /** Less than the configuration takes, where a probe would need months to get there: here it needs a day. */
-export const TEMPERATURE_BYTES_MAX = 65_536;
+export const TEMPERATURE_BYTES_MAX = 24_576;
 
 /** A scale, a sample cabinet with one probe, and what they are used for. */
 function kitchenConfig() {

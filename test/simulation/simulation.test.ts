@@ -5,7 +5,7 @@ import type { SimulationResult } from "./simulation-port.ts";
 
 /** `CANTEEN_LONG=1`: many more seeds, for an hour of two cores. */
 const LONG = process.env["CANTEEN_LONG"] === "1";
-const FRESH_SEEDS = LONG ? 2000 : 6;
+const FRESH_SEEDS = LONG ? 2000 : 4;
 const RUN_MS_MAX = 300_000;
 /** A small school in each, but in the long run. */
 const DINERS = 100;

@@ -1,22 +1,12 @@
-import { randomInt } from "node:crypto";
 import Sqlite from "better-sqlite3";
 import mqtt from "mqtt";
-import { KILL_POINT_VARIABLE, type KillPoint } from "./kill-point.ts";
+import "./kill-points-storage.ts";
+import { at, wasAt } from "./reached.ts";
 
 /**
  * Loaded into a terminal's process before its own code (`node --import`), by the torture alone: the process kills
  * itself at the named point. Nothing of the product knows about it.
- *
- * `CANTEEN_KILL_POINT=after-commit:17` means: the 17th time that it gets there.
  */
-const [point, times = "1"] = (process.env[KILL_POINT_VARIABLE] ?? "").split(":");
-let left = Number(times) + randomInt(1, 3);
-
-function at(reached: KillPoint): void {
-  if (reached !== point) return;
-  left -= 1;
-  if (left <= 0) process.kill(process.pid, "SIGKILL");
-}
 
 type Run = (...of: unknown[]) => unknown;
 type Made = Run & { readonly immediate: Run; readonly deferred: Run; readonly exclusive: Run };
@@ -50,30 +40,48 @@ function watchCommits(): void {
   };
 }
 
-/** A batch of entries on its way to the broker, and the cloud's receipt on its way here. */
+/** What goes up and comes down, and the points around it. */
+const UP = {
+  "/up/journal": ["before-publish", "after-publish", "after-puback"],
+  "/up/journal-gone": ["gone-before-publish", "gone-after-publish", "gone-after-puback"],
+  "/up/journal-request": ["recover-before-question", "recover-after-question", null],
+} as const;
+const DOWN = {
+  "/down/receipt": ["before-receipt", "after-receipt"],
+  "/down/journal": ["recover-before-answer", "recover-after-answer"],
+} as const;
+
 function watchLine(): void {
   const { prototype } = mqtt.MqttClient;
   const publish = prototype.publish;
   prototype.publish = function (this: mqtt.MqttClient, topic: string, ...rest: unknown[]) {
-    const isBatch = topic.endsWith("/up/journal");
-    if (isBatch) at("before-publish");
+    const points = Object.entries(UP).find(([suffix]) => topic.endsWith(suffix))?.[1];
+    if (points === undefined) return Reflect.apply(publish, this, [topic, ...rest]) as mqtt.MqttClient;
+    const [before, after, acknowledged] = points;
+    at(before);
     const callback = rest.at(-1);
-    if (isBatch && typeof callback === "function") {
+    if (acknowledged !== null && typeof callback === "function") {
       rest[rest.length - 1] = (...of: unknown[]) => {
-        at("after-puback");
+        at(acknowledged);
         callback(...of);
       };
     }
     const result = Reflect.apply(publish, this, [topic, ...rest]) as mqtt.MqttClient;
-    if (isBatch) at("after-publish");
+    at(after);
     return result;
   } as typeof publish;
   const emit = prototype.emit;
   prototype.emit = function (this: mqtt.MqttClient, event: string, ...of: unknown[]) {
-    const isReceipt = event === "message" && String(of[0]).endsWith("/down/receipt");
-    if (isReceipt) at("before-receipt");
+    const topic = event === "message" ? String(of[0]) : "";
+    const points = Object.entries(DOWN).find(([suffix]) => topic.endsWith(suffix))?.[1];
+    if (points === undefined) return Reflect.apply(emit, this, [event, ...of]) as boolean;
+    const [before, after] = points;
+    const isAnswer = wasAt("gone-before-publish") && before === "before-receipt";
+    at(before);
+    if (isAnswer) at("gone-before-receipt");
     const result = Reflect.apply(emit, this, [event, ...of]) as boolean;
-    if (isReceipt) at("after-receipt");
+    at(after);
+    if (isAnswer) at("gone-after-receipt");
     return result;
   } as typeof emit;
 }

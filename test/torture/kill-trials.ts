@@ -1,53 +1,73 @@
 import { fileURLToPath } from "node:url";
 import type { CardSchool } from "../crash/card-school.ts";
 import type { TerminalProcess } from "../crash/terminal-process.ts";
-import { KILL_POINT_VARIABLE, KILL_POINTS, type KillPoint } from "./kill-point.ts";
-import { clock, settle, startBroker, type Trial, withSchool } from "./trial.ts";
+import { KILL_POINT_VARIABLE, type KillPoint, LINE_POINTS } from "./kill-point.ts";
+import { leftOver, wrongBackups } from "./storage-check.ts";
+import {
+  clock,
+  settle,
+  startBroker,
+  type Trial,
+  type TrialContext,
+  type TrialResult,
+  withSchool,
+} from "./trial.ts";
 
 const LIFE_MS_MAX = 1500;
+/** Each is on the screen for 300 ms at least. */
+const PAID_PER_LIFE_MAX = 6;
 /** So often everything reaches the cloud, and journal, cloud and screen are held against each other. */
 const COMPARE_EVERY_KILLS = 50;
 /** A point that is not reached in this time is none that matters now. */
-const POINT_MS_MAX = 8000;
-const PRELOAD = fileURLToPath(new URL("./kill-points.ts", import.meta.url));
+const POINT_MS_MAX = 20_000;
+const preload = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const KILLING = preload("./kill-points.ts");
+export const HURRIED_FLAGS: readonly string[] = ["--import", preload("./hurried.ts")];
 
 export const randomKills: Trial = {
   name: "SIGKILL at random moments",
   run: async (context) => {
     const broker = await startBroker();
     try {
-      return await withSchool(context, broker, { people: 600 + context.rounds * 60 }, async (school) => {
-        const problems: string[] = [];
-        await school.firstPayment();
-        let kills = 0;
-        let comparisons = 0;
-        const done = (): string =>
-          `${kills} kills, ${school.entryCount()} entries, compared ${comparisons} times`;
-        while (kills < context.rounds && problems.length === 0 && !context.signal.aborted) {
-          kills += 1;
-          await randomLife(school, context.entropy.uniform() * LIFE_MS_MAX);
-          problems.push(...school.verify().map((problem) => `kill ${kills}: ${problem}`));
-          if (kills % COMPARE_EVERY_KILLS !== 0) continue;
-          comparisons += 1;
-          problems.push(...(await settle(school)).map((problem) => `after ${kills} kills: ${problem}`));
-          context.progress(`${done()}, ${school.shown.length} payments shown: ${outcomeOf(problems)}`);
-        }
-        if (kills % COMPARE_EVERY_KILLS !== 0) {
-          comparisons += 1;
-          problems.push(...(await settle(school)));
-        }
-        return { done: done(), shownCount: school.shown.length, problems };
-      });
+      const people = 600 + context.rounds * PAID_PER_LIFE_MAX;
+      return await withSchool(context, broker, { people }, (school) => killAndCompare(school, context));
     } finally {
       await broker.close();
     }
   },
 };
 
+async function killAndCompare(
+  school: CardSchool,
+  { rounds, entropy, signal, progress }: TrialContext,
+): Promise<Pick<TrialResult, "done" | "shownCount" | "problems">> {
+  const problems: string[] = [];
+  let [kills, comparisons] = [0, 0];
+  const done = (): string =>
+    `${kills} kills, ${school.entryCount()} entries, ${school.prunedCount()} of them pruned; compared ${comparisons} times`;
+  const compare = async (): Promise<void> => {
+    comparisons += 1;
+    const { dataFolder } = school;
+    const found = [...(await settle(school)), ...(await wrongBackups(dataFolder)), ...leftOver(dataFolder)];
+    problems.push(...found.map((problem) => `after ${kills} kills: ${problem}`));
+    progress(`${done()}, ${school.shown.length} payments shown: ${outcomeOf(problems)}`);
+  };
+  await school.firstPayment();
+  while (kills < rounds && problems.length === 0 && !signal.aborted) {
+    kills += 1;
+    // Every second one has its hourly backups and its pruning within seconds.
+    await randomLife(school, entropy.uniform() * LIFE_MS_MAX, kills % 2 === 0);
+    problems.push(...school.verify().map((problem) => `kill ${kills}: ${problem}`));
+    if (kills % COMPARE_EVERY_KILLS === 0) await compare();
+  }
+  if (kills % COMPARE_EVERY_KILLS !== 0) await compare();
+  return { done: done(), shownCount: school.shown.length, problems };
+}
+
 const outcomeOf = (problems: readonly string[]): string => (problems.length === 0 ? "held" : "BROKEN");
 
-async function randomLife(school: CardSchool, lifeMs: number): Promise<void> {
-  const terminal = await school.start();
+async function randomLife(school: CardSchool, lifeMs: number, hurried: boolean): Promise<void> {
+  const terminal = await school.start(hurried ? { nodeFlags: HURRIED_FLAGS } : {});
   const payer = school.pay(terminal);
   await clock.delay(lifeMs);
   await terminal.kill();
@@ -59,7 +79,7 @@ export const killsAtPoints: Trial = {
   run: async (context) => {
     const broker = await startBroker();
     try {
-      return await withSchool(context, broker, { people: 600 + context.rounds * 200 }, async (school) => {
+      return await withSchool(context, broker, { people: 600 + context.rounds * 40 }, async (school) => {
         const problems: string[] = [];
         const reached = new Map<string, number>();
         await school.firstPayment();
@@ -68,9 +88,9 @@ export const killsAtPoints: Trial = {
           round < context.rounds && problems.length === 0 && !context.signal.aborted;
           round++
         ) {
-          const point = KILL_POINTS[round % KILL_POINTS.length] ?? KILL_POINTS[0];
-          const times = 1 + Math.floor(context.entropy.uniform() * 6);
-          if (await killAt(school, point, 8 + times)) reached.set(point, (reached.get(point) ?? 0) + 1);
+          const point = LINE_POINTS[round % LINE_POINTS.length] ?? LINE_POINTS[0];
+          const times = 9 + Math.floor(context.entropy.uniform() * 7);
+          if (await killAt(school, { point, times })) reached.set(point, (reached.get(point) ?? 0) + 1);
           problems.push(...school.verify().map((problem) => `${point}: ${problem}`));
         }
         problems.push(...(await settle(school)));
@@ -84,12 +104,24 @@ export const killsAtPoints: Trial = {
   },
 };
 
+export interface PointKill {
+  readonly point: KillPoint;
+  /** At the how-manieth time that it gets there. */
+  readonly times: number;
+  /** A life of seconds with its hourly backups, which prunes what half a year would. */
+  readonly hurried?: boolean;
+}
+
 /** One life that ends at the point. @returns false where it did not get there in time and was killed anyway. */
-async function killAt(school: CardSchool, point: KillPoint, times: number): Promise<boolean> {
+export async function killAt(
+  school: CardSchool,
+  { point, times, hurried = false }: PointKill,
+): Promise<boolean> {
   const env = { [KILL_POINT_VARIABLE]: `${point}:${times}` };
+  const nodeFlags = [...(hurried ? HURRIED_FLAGS : []), "--import", KILLING];
   let terminal: TerminalProcess;
   try {
-    terminal = await school.start({ nodeFlags: ["--import", PRELOAD], env });
+    terminal = await school.start({ nodeFlags, env });
   } catch (error) {
     // The point came while it started: that counts as well. Any other end is a failure of its own.
     if (error instanceof Error && error.message.endsWith("SIGKILL")) return true;

@@ -1,11 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import Sqlite from "better-sqlite3";
 import { verifyJournal } from "../../device/journal/verify.ts";
 import { countProjection } from "../crash/count-projection.ts";
+import { packInitramfs } from "../hardware/guest-initramfs.ts";
 import { guestKernel } from "../hardware/guest-kernel.ts";
 import { mayMount } from "../require-tool.ts";
 import { clock, type Trial, type TrialContext } from "./trial.ts";
@@ -79,24 +80,14 @@ function prepareGuest(synchronous: string): { readonly image: string; readonly i
   process.env["PATH"] = SYSTEM_PATH;
   mkdirSync(CACHE, { recursive: true });
   const kernel = guestKernel(CACHE, MODULES);
-  const folder = join(CACHE, "initramfs");
-  rmSync(folder, { recursive: true, force: true });
-  for (const name of ["bin", "dev", "proc", "sys", "modules"])
-    mkdirSync(join(folder, name), { recursive: true });
-  const busybox = execFileSync("sh", ["-c", "command -v busybox"], { encoding: "utf8" }).trim();
-  copyFileSync(busybox, join(folder, "bin", "busybox"));
-  for (const name of kernel.modules)
-    copyFileSync(join(kernel.moduleFolder, name), join(folder, "modules", name));
-  writeFileSync(join(folder, "load-order"), kernel.modules.join("\n"));
-  const writer = join(ROOT, "test/crash/journal-writer.ts");
-  writeFileSync(
-    join(folder, "guest.env"),
-    `NODE='${process.execPath}'\nWRITER='${writer}'\nSYNCHRONOUS='${synchronous}'\n`,
-  );
-  copyFileSync(join(import.meta.dirname, "power-cut-init.sh"), join(folder, "init"));
-  chmodSync(join(folder, "init"), 0o755);
-  const initramfs = join(CACHE, "initramfs.gz");
-  execFileSync("sh", ["-c", `find . | cpio -o -H newc --quiet | gzip -1 > '${initramfs}'`], { cwd: folder });
+  const initramfs = packInitramfs({
+    ...{ folder: CACHE, kernel, initFile: join(import.meta.dirname, "power-cut-init.sh") },
+    env: {
+      NODE: process.execPath,
+      WRITER: join(ROOT, "test/crash/journal-writer.ts"),
+      SYNCHRONOUS: synchronous,
+    },
+  });
   return { image: kernel.image, initramfs };
 }
 

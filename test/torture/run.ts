@@ -10,6 +10,7 @@ import { backlog, brokerKills, deadLines, lostReceipts } from "./line-trials.ts"
 import { damagedPages } from "./page-trials.ts";
 import { powerCuts, powerCutsControl } from "./power-cut.ts";
 import { reportOf } from "./report.ts";
+import { storageKills } from "./storage-trials.ts";
 import { runTrial, type Trial, type TrialResult } from "./trial.ts";
 
 const USAGE = `npm run torture -- [--kills N] [--points N] [--rounds N] [--power-cuts N] [--minutes M] [--seed S]
@@ -78,6 +79,7 @@ async function main(): Promise<number> {
   const plan: [Trial, number][] = [
     [randomKills, Number(values.kills)],
     [killsAtPoints, Number(values.points)],
+    [storageKills, rounds],
     [brokerKills, rounds],
     [deadLines, rounds],
     [lostReceipts, rounds],

@@ -7,6 +7,7 @@ import { killsAtPoints } from "./kill-trials.ts";
 import { brokerKills } from "./line-trials.ts";
 import { damagedPages } from "./page-trials.ts";
 import { reportOf } from "./report.ts";
+import { storageKills } from "./storage-trials.ts";
 import { runTrial, type Trial } from "./trial.ts";
 
 /**
@@ -15,13 +16,14 @@ import { runTrial, type Trial } from "./trial.ts";
  */
 const SHORT: readonly (readonly [Trial, number])[] = [
   [killsAtPoints, 8],
+  [storageKills, 3],
   [brokerKills, 1],
   [diskFull, 1],
   [failingSync, 1],
   [flippedPage, 10],
   [damagedPages, 40],
 ];
-const TRIAL_MS_MAX = 300_000;
+const TRIAL_MS_MAX = 900_000;
 const SEED = 20261122;
 
 describe("a real terminal under real faults", () => {

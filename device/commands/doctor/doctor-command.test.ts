@@ -9,10 +9,14 @@ import { ScaleSimulator, ST_GS_VOICE } from "../../../firmware-bridge/simulators
 import { tcpBay } from "../../../firmware-bridge/simulators/tcp-bay.ts";
 import { systemBridgeClock } from "../../../firmware-bridge/transport/system-time.ts";
 import { artifactsForTests } from "../../../models/artifacts-for-tests.ts";
+import { openDatabase } from "../../journal/database.ts";
+import { PhotoFiles } from "../../photos/photo-files.ts";
+import { openPhotoStore } from "../../photos/photo-store.ts";
 import { silentLogger } from "../../platform/logger.ts";
+import { VirtualClock } from "../../platform/virtual-clock.ts";
 import { createEmbeddedBroker } from "../../sync/embedded-broker.ts";
 import { freePort } from "../../sync/testing/brokers.ts";
-import { databaseFile } from "../../terminal-database.ts";
+import { databaseFile, photoFolder, TERMINAL_MIGRATIONS } from "../../terminal-database.ts";
 import { runCaptured } from "../captured-io.ts";
 
 let folder: string;
@@ -120,6 +124,28 @@ describe("doctor", () => {
       "broker",
       "terminal",
     ]);
+  });
+
+  it("names the photos of the record that are gone or changed", async () => {
+    const dataFolder = join(folder, "data");
+    mkdirSync(dataFolder);
+    const clock = new VirtualClock();
+    const db = openDatabase({ file: databaseFile(dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
+    const limits = { bytesMax: 1e6, keptMsMin: 0 };
+    const photos = openPhotoStore({ db, folder: photoFolder(dataFolder), clock, limits });
+    const what = { size: "photo", mediaType: "image/jpeg" } as const;
+    const [gone, whole] = [
+      await photos.put(Buffer.from("1"), what),
+      await photos.put(Buffer.from("2"), what),
+    ];
+    photos.claim([gone.sha256, whole.sha256]);
+    rmSync(new PhotoFiles(photoFolder(dataFolder)).fileOf(gone.sha256, "image/jpeg"));
+    const bad = (await doctor("")).of("photos");
+    expect(bad.status).toBe("failed");
+    expect(bad.detail.en).toContain(
+      `1 of 2 are missing or changed: ${gone.sha256.slice(0, 12)}… photo-missing`,
+    );
+    db.close();
   });
 
   it("finds nothing wrong before the first run but what only a person can put there", async () => {

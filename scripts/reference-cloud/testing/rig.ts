@@ -54,6 +54,26 @@ export class RigTerminal {
   }
 }
 
+/** A cloud without people, on a port of its own. @param broker where it is, and what else differs from a test's usual. */
+export function startTestCloud(
+  dataFolder: string,
+  broker: Pick<BrokerSettings, "url"> & Partial<BrokerSettings>,
+  more: Partial<ReferenceCloudOptions> = {},
+): Promise<ReferenceCloud> {
+  return startReferenceCloud({
+    broker: brokerSettings(0, broker),
+    dataFolder,
+    httpHost: "127.0.0.1",
+    httpPort: 0,
+    demoRoster: false,
+    clock,
+    entropy: systemEntropy,
+    ids,
+    logger: silentLogger,
+    ...more,
+  });
+}
+
 /** A reference cloud that says when something changed. */
 export class RigCloud {
   readonly cloud: ReferenceCloud;
@@ -70,16 +90,7 @@ export class RigCloud {
     more: Partial<ReferenceCloudOptions> = {},
   ): Promise<RigCloud> {
     const watch = new Watch();
-    const cloud = await startReferenceCloud({
-      broker: brokerSettings(port),
-      dataFolder,
-      httpHost: "127.0.0.1",
-      httpPort: 0,
-      demoRoster: false,
-      clock,
-      entropy: systemEntropy,
-      ids,
-      logger: silentLogger,
+    const cloud = await startTestCloud(dataFolder, brokerSettings(port), {
       onChanged: watch.changed,
       ...more,
     });

@@ -1,24 +1,10 @@
 #!/bin/busybox sh
-# The guest's first process: loads the modules, puts a writable layer over the machine's own files, which it sees
-# read-only over 9p, and runs the tests there. /guest.env says where the checkout is.
-/bin/busybox --install -s /bin
-export PATH=/bin
-. /guest.env
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-for module in $(cat /load-order); do
-  parameters=
-  [ "$module" = dummy_hcd.ko ] && parameters="num=4"
-  insmod "/modules/$module" $parameters || echo "guest: cannot load $module"
-done
+# The guest's first process: a USB bus with both ends, and the tests. /guest.env says where the checkout is.
+parameters_of() {
+  [ "$1" != dummy_hcd.ko ] || echo num=4
+}
+. /boot.sh
 mount -t configfs config /sys/kernel/config
-mkdir -p /host /layer /guest
-mount -t 9p -o trans=virtio,version=9p2000.L,ro,msize=512000,cache=loose host /host || echo "guest: no files"
-mount -t tmpfs layer /layer
-mkdir /layer/upper /layer/work
-mount -t overlay -o lowerdir=/host,upperdir=/layer/upper,workdir=/layer/work overlay /guest || echo "guest: no overlay"
-mount -t proc proc /guest/proc
 mount -t sysfs sys /guest/sys
 mount --bind /sys/kernel/config /guest/sys/kernel/config
 mount --bind /dev /guest/dev

@@ -100,7 +100,7 @@ export const cabinetZh = {
       missing: "没有留样",
       acknowledged: "已说明",
       until: "{time} 前",
-      since: "{time} 起报警",
+      since: "{time} 报警",
     },
     action: {
       take: "留样",
