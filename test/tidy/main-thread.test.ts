@@ -4,9 +4,10 @@ import { plantedTree, repositoryTree, type SourceTree } from "./source-tree.ts";
 
 /** Milliseconds to seconds of work each: in the main thread they would hold up every diner and the page. */
 const HEAVY_PACKAGES = new Set(["sharp", "onnxruntime-node", "usearch"]);
+/** Programs of their own threads and processes. */
 const WORKERS = new Set([
   "models/face-worker.ts",
-  "models/calibration/calibration-worker.ts",
+  "models/calibration/calibration-process.ts",
   "device/photos/photo-worker.ts",
 ]);
 
