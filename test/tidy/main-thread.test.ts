@@ -4,7 +4,7 @@ import { plantedTree, repositoryTree, type SourceTree } from "./source-tree.ts";
 
 /** Milliseconds to seconds of work each: in the main thread they would hold up every diner and the page. */
 const HEAVY_PACKAGES = new Set(["sharp", "onnxruntime-node", "usearch"]);
-/** Threads and processes of their own. */
+/** Programs of their own threads and processes. */
 const WORKERS = new Set([
   "models/face-worker.ts",
   "models/calibration/calibration-process.ts",
