@@ -60,7 +60,7 @@ export const PLANTED_BUGS: readonly PlantedBug[] = [
       over(journal, {
         readAfter: (afterSeq, limits) => {
           const entries = journal.readAfter(afterSeq, limits);
-          return entries.length > 1 && afterSeq % 7 === 3 ? entries.slice(1) : entries;
+          return afterSeq % 7 === 3 ? entries.slice(1) : entries;
         },
       }),
   }),
