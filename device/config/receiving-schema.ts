@@ -48,7 +48,7 @@ export const receivingSchema = z.strictObject({
     .boolean()
     .default(false)
     .describe(
-      "Money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before an order is saved.",
+      "Money and goods are kept apart (管钱不管物, 管物不管钱): the cloud is asked for orders without prices, and none is saved.",
     ),
   scales: z.array(scaleSchema).max(16).default([]).describe("Scales that goods are weighed on."),
   containers: z

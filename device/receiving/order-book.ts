@@ -39,7 +39,10 @@ export interface OrderBookOptions {
   readonly journal: Journal;
   readonly clock: Pick<Clock, "now">;
   readonly ids: IdSource;
-  /** Where money and goods are kept apart (管钱不管物, 管物不管钱): prices are dropped before anything is saved. */
+  /**
+   * Where money and goods are kept apart (管钱不管物, 管物不管钱): the cloud is asked for orders without prices, and one that
+   * comes all the same is dropped before anything is saved.
+   */
   readonly priceFree: boolean;
 }
 
@@ -73,6 +76,10 @@ export class SqliteOrderBook implements OrderBook {
 
   constructor(options: OrderBookOptions) {
     this.#options = options;
+  }
+
+  get priceFree(): boolean {
+    return this.#options.priceFree;
   }
 
   revision(): number {

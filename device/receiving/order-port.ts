@@ -49,6 +49,8 @@ export type OrdersApplied =
   | { readonly kind: "gap"; readonly have: number };
 
 export interface OrderBook {
+  /** Whether orders are asked for, and kept, without prices. */
+  readonly priceFree: boolean;
   /** The last change that was applied; 0 before the first. */
   revision(): number;
   /** Saved when this returns. @throws CanteenError of the disk: nothing was applied. */

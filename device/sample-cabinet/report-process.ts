@@ -26,8 +26,9 @@ process.once("message", (order) => {
   process.disconnect();
 });
 
+/** Without a callback, a word to a terminal that was killed meanwhile would end in a stack on standard error. */
 function tell(message: ReportMessage): void {
-  process.send?.(message);
+  process.send?.(message, undefined, undefined, () => {});
 }
 
 function make(journalFile: string, outFile: string, wish: ReportOrder["wish"]): ReportMessage {

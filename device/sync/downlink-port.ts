@@ -31,6 +31,8 @@ export type MealPlanApplied =
 
 /** Who keeps purchase orders. What `apply` answers `applied` has reached the disk. */
 export interface OrdersDownlink {
+  /** The terminal says so at each birth, and the cloud sends no prices. */
+  readonly priceFree: boolean;
   /** The last change applied; 0 before the first. */
   revision(): number;
   apply(message: OrdersMessage): OrdersTaken;

@@ -69,7 +69,7 @@ function rig(more: Partial<DownlinkOptions> = {}) {
     address,
     roster: new FakeRoster(),
     mealPlan: { version: () => null, apply: () => noted("meal-plan", { kind: "applied" }) },
-    orders: { revision: () => 3, apply: () => noted("orders", { kind: "gap", have: 3 }) },
+    orders: { priceFree: false, revision: () => 3, apply: () => noted("orders", { kind: "gap", have: 3 }) },
     templates: {
       pendingShares: () => [],
       confirmShare: () => {},

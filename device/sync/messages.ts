@@ -135,6 +135,10 @@ export const onlineSchema = z
       rosterVersion: version,
       mealPlanVersion: z.string().max(64).nullable(),
       ordersRevision: version,
+      priceFree: z
+        .literal(true)
+        .exactOptional()
+        .describe("Money and goods are kept apart here: orders come down without prices. Absent: with them."),
     }),
     z.strictObject({
       v: v1,

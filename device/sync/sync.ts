@@ -328,6 +328,7 @@ class TerminalSync implements Sync {
       rosterVersion: roster.version(),
       mealPlanVersion: mealPlan?.version() ?? null,
       ordersRevision: orders?.revision() ?? 0,
+      ...(orders?.priceFree === true ? { priceFree: true } : {}),
     };
   }
 

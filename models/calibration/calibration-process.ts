@@ -13,7 +13,8 @@ const niceness = 10;
 
 setPriority(niceness);
 let run: { readonly setUp: CalibrationSetUp; readonly means: GalleryMeans } | null = null;
-const send = (answer: CalibrationAnswer) => process.send?.(answer);
+/** Without a callback, an answer to a terminal that was killed meanwhile would end in a stack on standard error. */
+const send = (answer: CalibrationAnswer) => process.send?.(answer, undefined, undefined, () => {});
 
 // Written by gallery-calibrator.ts of the same release: trusted, not parsed.
 process.on("message", async (request: CalibrationRequest) => {

@@ -19,6 +19,7 @@ import {
   type MakeLink,
   MqttLink,
 } from "../../device/sync/mqtt-link.ts";
+import type { OrdersMessage } from "../../device/sync/order-messages.ts";
 import { Outbox } from "../../device/sync/outbox.ts";
 import {
   ALARM_CHANNEL,
@@ -86,6 +87,8 @@ export class CloudMqtt {
   readonly #rosterVersions = new Map<string, number>();
   /** What was sent to each terminal that is online. */
   readonly #ordersRevisions = new Map<string, number>();
+  /** Whether a terminal takes orders without prices; without its birth nobody knows, and it is sent none. */
+  readonly #priceFree = new Map<string, boolean>();
   #malformedCount = 0;
 
   constructor(options: CloudMqttOptions) {
@@ -168,6 +171,7 @@ export class CloudMqtt {
     this.#outbox.clear();
     this.#rosterVersions.clear();
     this.#ordersRevisions.clear();
+    this.#priceFree.clear();
     this.#options.onChanged();
   }
 
@@ -287,6 +291,7 @@ export class CloudMqtt {
     // An empty terminal asks by itself; sending it twice would cost a snapshot.
     if (message.rosterVersion > 0) this.#sendRoster(address, message.rosterVersion);
     this.#sendMealPlan(address, message.mealPlanVersion);
+    this.#priceFree.set(keyOf(address), message.priceFree === true);
     this.#sendOrders(address, message.ordersRevision);
     this.#sendTemplates(address);
     // The birth is repeated each minute: what is due then is asked for.
@@ -322,8 +327,11 @@ export class CloudMqtt {
   }
 
   #sendOrders(address: TerminalAddress, have: number): void {
+    const priceFree = this.#priceFree.get(keyOf(address));
+    if (priceFree === undefined) return;
     const messages = this.#options.orders.messagesSince(have);
-    for (const message of messages) this.send(address, "orders", message);
+    for (const message of messages)
+      this.send(address, "orders", priceFree ? withoutPrices(message) : message);
     this.#ordersRevisions.set(keyOf(address), messages.at(-1)?.revision ?? have);
   }
 
@@ -337,6 +345,14 @@ export class CloudMqtt {
       if (row.site === site && row.online === 1) this.#sendTemplates(row);
     }
   }
+}
+
+function withoutPrices(message: OrdersMessage): OrdersMessage {
+  const orders = message.orders.map((order) => ({
+    ...order,
+    lines: order.lines.map((line) => ({ ...line, priceFen: null })),
+  }));
+  return { ...message, orders };
 }
 
 const keyOf = ({ site, device }: TerminalAddress): string => `${site}/${device}`;

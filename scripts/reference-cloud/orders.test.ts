@@ -2,6 +2,7 @@ import { copyFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
 import fc from "fast-check";
+import mqtt from "mqtt";
 import { expect, onTestFinished, test } from "vitest";
 import {
   type JournalFixture,
@@ -18,10 +19,10 @@ import { databaseFile, RigCloud, RigTerminal } from "./testing/rig.ts";
 
 const DAY = "2026-09-01";
 
-function openBook(): JournalFixture & { readonly book: SqliteOrderBook } {
+function openBook({ priceFree = false } = {}): JournalFixture & { readonly book: SqliteOrderBook } {
   const fixture = journalFixture({ migrations: [receivingMigrations] });
   const { db, journal, clock, ids } = fixture;
-  return { ...fixture, book: new SqliteOrderBook({ db, journal, clock, ids, priceFree: false }) };
+  return { ...fixture, book: new SqliteOrderBook({ db, journal, clock, ids, priceFree }) };
 }
 
 function openDesk(folder: string): OrderDesk {
@@ -57,6 +58,37 @@ test("orders reach a terminal at its start, and a change while it is there", asy
   await expect.poll(() => book.find(first.orderId)).toMatchObject({ status: "cancelled", version: 2 });
   await terminal.drained();
   expect(cloud.storedSeqs()).toHaveLength(journal.head().seq);
+});
+
+test("a terminal where money and goods are kept apart is sent no price, at its start and with a change", async () => {
+  const broker = await startAedes();
+  onTestFinished(() => broker.close());
+  const cloud = await RigCloud.start(broker.port, temporaryFolder());
+  onTestFinished(() => cloud.close());
+  seedDemoOrders(cloud.cloud.orders, DAY);
+  const line = await mqtt.connectAsync(`mqtt://127.0.0.1:${broker.port}`);
+  onTestFinished(() => line.endAsync(true));
+  const heard = new Map<string, string>();
+  line.on("message", (topic, payload) => heard.set(topic, `${heard.get(topic) ?? ""}${payload}`));
+  await line.subscribeAsync("canteen/v1/s1/+/down/orders");
+  const [apart, together] = [openBook({ priceFree: true }), openBook()];
+  const open = (device: string, { journal, book }: typeof apart): void => {
+    const address = { site: "s1", device };
+    const terminal = new RigTerminal(journal, brokerSettings(broker.port), { orders: book, address });
+    onTestFinished(() => terminal.close());
+  };
+  open("apart", apart);
+  open("together", together);
+  const books = [apart.book, together.book];
+  for (const book of books) await expect.poll(() => book.dueOn(DAY).length).toBe(3);
+  seedDemoOrders(cloud.cloud.orders, "2026-09-02");
+  cloud.cloud.mqtt.pushOrders();
+  for (const book of books) await expect.poll(() => book.dueOn("2026-09-02").length).toBe(3);
+  const priceIn = (device: string) =>
+    /"priceFen":[^n]/.test(heard.get(`canteen/v1/s1/${device}/down/orders`) ?? "");
+  await expect.poll(() => heard.get("canteen/v1/s1/apart/down/orders")).toContain("2026-09-02");
+  await expect.poll(() => priceIn("together")).toBe(true);
+  expect(priceIn("apart")).toBe(false);
 });
 
 test("hundreds of orders come in messages that join each other", () => {
