@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { GalleryTemplate } from "../face-engine-port.ts";
 import { readManifest } from "../manifest.ts";
-import { seededRandom } from "./calibrate-gallery.ts";
+import { calibrateGallery, seededRandom } from "./calibrate-gallery.ts";
 import type { GalleryCalibration } from "./calibration-port.ts";
 import { calibrate } from "./gallery-calibrator.ts";
+import { GalleryMeans } from "./gallery-sample.ts";
 import { hasPackBounds, packBounds, targetOf, uncalibratedThresholds } from "./pack-bounds.ts";
 import { syntheticGallery } from "./synthetic-gallery.ts";
 
@@ -58,6 +59,14 @@ describe("the calibration's process", () => {
     expect(found).toMatchObject({ model, peopleCount, templateCount: peopleCount * 3, lookAlikes: [] });
     expect(found.similarityMin).toBeGreaterThanOrEqual(target.similarityFloor);
     expect(found.fnir === null).toBe(peopleCount === 0);
+  });
+
+  it("needs none for nobody, with the same answer as its process would give", async () => {
+    const { tookMs: _, cpuMs: _1, ...found } = await run([], { program: "/there/is/no/such/program.ts" });
+    const means = new GalleryMeans(64, { peopleCount: 0, sampleMax: 10, random: seededRandom() });
+    means.finish();
+    const { tookMs: __, cpuMs: _2, ...expected } = await calibrateGallery(means, { model, target });
+    expect(found).toEqual(expected);
   });
 
   it("finds the twins among others, and answers the same a second time", async () => {

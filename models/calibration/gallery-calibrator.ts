@@ -12,6 +12,7 @@ import {
   type CalibrationRequest,
   chunkTemplatesMax,
 } from "./calibration-protocol.ts";
+import { calibrationOfNobody } from "./nobody-enrolled.ts";
 
 export interface CalibrateOptions {
   readonly model: string;
@@ -41,12 +42,44 @@ const execArgv = [
 ];
 
 /**
- * Calibrates one gallery in a process of its own, which ends with the answer.
+ * Calibrates one gallery in a process of its own, which ends with the answer; with nobody enrolled there is none.
  * @throws FaceEngineError `calibration-failed` when the process ends without a result; the signal's reason.
  */
 export async function calibrate(options: CalibrateOptions): Promise<GalleryCalibration> {
-  const { model, embeddingLength, peopleCount, target, signal } = options;
+  const { model, target, signal } = options;
   signal?.throwIfAborted();
+  const parts = usableParts(options);
+  try {
+    const first = parts.next();
+    if (first.done === true) return calibrationOfNobody(model, target);
+    return await calibrateInProcess(options, first.value, parts);
+  } finally {
+    // Behind it may be rows of a database, which would stay open.
+    parts.return();
+  }
+}
+
+/** Parts without what another model made or nothing can be held against; none is empty. */
+function* usableParts({
+  model,
+  embeddingLength,
+  parts,
+}: CalibrateOptions): Generator<readonly GalleryTemplate[], void, void> {
+  for (const part of parts) {
+    const usable = part.filter(
+      (template) =>
+        template.model === model && embeddingRefusal(template.embedding, embeddingLength) === null,
+    );
+    if (usable.length > 0) yield usable;
+  }
+}
+
+async function calibrateInProcess(
+  options: CalibrateOptions,
+  first: readonly GalleryTemplate[],
+  others: Iterable<readonly GalleryTemplate[]>,
+): Promise<GalleryCalibration> {
+  const { model, embeddingLength, peopleCount, target, signal } = options;
   const child = fork(options.program ?? programDefault, {
     serialization: "advanced",
     execArgv,
@@ -58,23 +91,24 @@ export async function calibrate(options: CalibrateOptions): Promise<GalleryCalib
   try {
     await talk.ask({ kind: "set-up", setUp: { model, embeddingLength, peopleCount, target } });
     const chunk = new Float32Array(chunkTemplatesMax * embeddingLength);
-    let personIds: string[] = [];
-    const flush = async () => {
-      const embeddings = chunk.subarray(0, personIds.length * embeddingLength);
-      if (personIds.length > 0) await talk.ask({ kind: "templates", personIds, embeddings });
-      personIds = [];
-    };
-    for (const part of options.parts) {
-      for (const { model: ofModel, personId, embedding } of part) {
-        if (ofModel !== model || embeddingRefusal(embedding, embeddingLength) !== null) continue;
-        chunk.set(embedding, personIds.length * embeddingLength);
-        personIds.push(personId);
-        if (options.givenAway === true) giveBack(embedding);
-        if (personIds.length === chunkTemplatesMax) await flush();
+    const send = async (part: readonly GalleryTemplate[]): Promise<void> => {
+      for (let from = 0; from < part.length; from += chunkTemplatesMax) {
+        const templates = part.slice(from, from + chunkTemplatesMax);
+        for (const [i, { embedding }] of templates.entries()) {
+          chunk.set(embedding, i * embeddingLength);
+          if (options.givenAway === true) giveBack(embedding);
+        }
+        const embeddings = chunk.subarray(0, templates.length * embeddingLength);
+        await talk.ask({
+          kind: "templates",
+          personIds: templates.map(({ personId }) => personId),
+          embeddings,
+        });
       }
-      // The next part is read from the disk after this thread had time for its other work.
-      await flush();
-    }
+    };
+    await send(first);
+    // The next part is read from the disk after this thread had time for its other work.
+    for (const part of others) await send(part);
     chunk.fill(0);
     const answer = await talk.ask({ kind: "finish" });
     if (answer.kind !== "done") throw failed("it gave no result");

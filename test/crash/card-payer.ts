@@ -5,6 +5,9 @@ export interface Shown {
   readonly personId: string;
 }
 
+/** What a refusal answers whose first receipt is no longer there: pruning in seconds takes today's entries too. */
+const NO_RECEIPT = "no receipt";
+
 /**
  * Someone who holds one card after another before the terminal, as fast as it answers, and remembers what the
  * screen said. A card counts as done when the screen said "paid" or "already paid".
@@ -48,8 +51,12 @@ export class CardPayer {
     if (view.kind === "closed") return;
     if (view.kind === "paid") this.#paid(view.receipt);
     else if (view.kind === "refused" && view.reason === "meal-already-charged")
-      this.#done(view.earlier?.chargeId ?? "");
-    else if (view.kind === "idle") this.#present();
+      this.#done(view.earlier?.chargeId ?? NO_RECEIPT);
+    else {
+      // The next answer of that kind is another card's.
+      if (this.#answered === NO_RECEIPT) this.#answered = "";
+      if (view.kind === "idle") this.#present();
+    }
   }
 
   #paid({ chargeId, personId }: Shown): void {

@@ -16,7 +16,7 @@ import { runTrial, type Trial } from "./trial.ts";
  */
 const SHORT: readonly (readonly [Trial, number])[] = [
   [killsAtPoints, 8],
-  [storageKills, 3],
+  [storageKills, 2],
   [brokerKills, 1],
   [diskFull, 1],
   [failingSync, 1],
