@@ -21,6 +21,7 @@ import type {
   PackShape,
   RequestKind,
   RequestOf,
+  ToWorker,
   WorkerAnswers,
   WorkerMessage,
   WorkerRequest,
@@ -30,6 +31,7 @@ import { joinedLoads } from "./gallery-load.ts";
 import type { TemplateChunk } from "./gallery-set.ts";
 import { giveBack } from "./give-back.ts";
 import { manifestFileDefault } from "./manifest.ts";
+import { buffersOf, chunkOf, partsOf } from "./template-chunks.ts";
 
 export interface FaceEngineOptions {
   readonly artifactsFolder: string;
@@ -68,6 +70,8 @@ const picturesInWorkerMax = 2;
  * probably because a buffer of under 128 KiB does not make glibc raise its threshold for giving memory back.
  */
 const templatesPerChunk = 32;
+/** A picture under way is finished first: a thread ended in the middle of a model's run aborts the whole process. */
+const endMsMax = 10_000;
 /** With one, each thread waits for the other's waking up; more would keep this thread from its events for longer. */
 const chunksUnderWayMax = 4;
 
@@ -151,6 +155,7 @@ class WorkerFaceEngine implements FaceEngine {
   /** Length of an embedding, by pack id. */
   private readonly lengths: ReadonlyMap<string, number>;
   private readonly worker: Worker;
+  private readonly exited: Promise<unknown>;
   private readonly limits: { readonly frameQueueMax: number; readonly photoQueueMax: number };
   private readonly frames: WaitingPicture[] = [];
   private readonly photos: WaitingPicture[] = [];
@@ -167,6 +172,7 @@ class WorkerFaceEngine implements FaceEngine {
     limits: { readonly frameQueueMax: number; readonly photoQueueMax: number },
   ) {
     this.worker = worker;
+    this.exited = new Promise((resolve) => worker.once("exit", resolve));
     this.model = primary.id;
     this.embeddingLength = primary.embeddingLength;
     this.sideModels = sides.map(({ id }) => id);
@@ -258,7 +264,11 @@ class WorkerFaceEngine implements FaceEngine {
 
   async close(): Promise<void> {
     this.end(new FaceEngineError("engine-closed", "the face engine was closed"));
-    await this.worker.terminate();
+    const farewell: ToWorker = "end";
+    this.worker.postMessage(farewell);
+    const timer = setTimeout(() => void this.worker.terminate(), endMsMax);
+    await this.exited;
+    clearTimeout(timer);
   }
 
   /** Packs what is fit into one buffer for each model; a template that is not fit never leaves this thread. */
@@ -378,23 +388,3 @@ function ownBytes(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   const ownsBuffer = bytes.byteOffset === 0 && bytes.byteLength === bytes.buffer.byteLength;
   return ownsBuffer ? bytes : Uint8Array.from(bytes);
 }
-
-function* partsOf<T>(all: Iterable<T>, countMax: number): Generator<readonly T[], void> {
-  let part: T[] = [];
-  for (const one of all) {
-    part.push(one);
-    if (part.length < countMax) continue;
-    yield part;
-    part = [];
-  }
-  if (part.length > 0) yield part;
-}
-
-function chunkOf(model: string, length: number, templates: readonly GalleryTemplate[]): TemplateChunk {
-  const embeddings = new Float32Array(templates.length * length);
-  for (const [i, { embedding }] of templates.entries()) embeddings.set(embedding, i * length);
-  const templateIds = templates.map(({ templateId }) => templateId);
-  return { model, templateIds, personIds: templates.map(({ personId }) => personId), embeddings };
-}
-
-const buffersOf = (chunks: readonly TemplateChunk[]) => chunks.map(({ embeddings }) => embeddings.buffer);

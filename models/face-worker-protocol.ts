@@ -68,6 +68,9 @@ export interface NumberedRequest {
   readonly request: WorkerRequest;
 }
 
+/** `end`: what is under way is finished, and the worker ends itself. */
+export type ToWorker = NumberedRequest | "end";
+
 export type WorkerMessage =
   /** The primary pack and the side packs, by id. */
   | { readonly kind: "ready"; readonly primary: PackShape; readonly sides: readonly PackShape[] }

@@ -5,7 +5,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { FaceEngineError, type FaceEngineErrorWire } from "./face-engine-error.ts";
 import type { FacePlaces, FrameObservation, ImageAnalysis, TakenEmbedding } from "./face-engine-port.ts";
 import type {
-  NumberedRequest,
+  ToWorker,
   WorkerAnswers,
   WorkerMessage,
   WorkerRequest,
@@ -197,13 +197,27 @@ try {
   // Written by face-engine.ts of the same release: trusted, not parsed.
   const setUp: WorkerSetUp = workerData;
   const worker = await openWorker(setUp);
-  port.on("message", async ({ id, request }: NumberedRequest) => {
+  let underWayCount = 0;
+  let isEnding = false;
+  const endIfDone = (): void => {
+    if (isEnding && underWayCount === 0) process.exit();
+  };
+  port.on("message", async (received: ToWorker) => {
+    if (received === "end") {
+      isEnding = true;
+      endIfDone();
+      return;
+    }
+    const { id, request } = received;
+    underWayCount += 1;
     // Anything but a named fault is a bug: it ends the worker, and the engine settles every waiter.
     const message: WorkerMessage = await worker.answer(request).then(
       (value) => ({ kind: "answer", id, value }),
       (error: unknown) => ({ kind: "failed", id, error: wireOf(error) }),
     );
     send(message);
+    underWayCount -= 1;
+    endIfDone();
   });
 } catch (error) {
   send({ kind: "start-failed", error: wireOf(error) });
