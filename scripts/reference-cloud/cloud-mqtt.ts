@@ -47,6 +47,8 @@ import type { SealedTemplates } from "./template-store.ts";
 /** Where the roster's messages come from. */
 export interface RosterFeed {
   version(): number;
+  /** Whether a terminal with this version has the newest, or a delta brings it there. */
+  fits(version: number): boolean;
   /** Whether consent covers giving this person's templates to other terminals. */
   mayShare(personId: string): boolean;
   /** What brings this terminal from `have` to the newest version, in order; empty when it is there. */
@@ -303,6 +305,9 @@ export class CloudMqtt {
       this.#options.templates.delivered(address, report.shareId, report.code ?? report.status);
     } else if (report.what === "roster") {
       this.#rosterVersions.set(keyOf(address), report.version);
+      // What a cloud had sent before it was put back may have reached the terminal after its birth.
+      if (report.version > 0 && !this.#options.roster.fits(report.version))
+        this.#sendRoster(address, report.version);
       if (report.status !== "applied") return;
       // A share can overtake the consent that it needs: roster and templates travel on topics of their own.
       this.#options.templates.offerAgain(address);

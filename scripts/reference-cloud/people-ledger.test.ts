@@ -7,38 +7,26 @@ import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { seedDemoRoster } from "./demo-roster.ts";
 import { JournalIntake } from "./journal-intake.ts";
-import { PeopleLedger, type PersonRecord } from "./people-ledger.ts";
+import { PeopleLedger } from "./people-ledger.ts";
 import { batchOf, entriesOf } from "./testing/entries.ts";
+import { person } from "./testing/person.ts";
 import { ids } from "./testing/rig.ts";
 
 const t1 = { site: "s1", device: "t1" };
 const t2 = { site: "s1", device: "t2" };
 
-const person = (personId: string, more: Partial<PersonRecord> = {}): PersonRecord => ({
-  personId,
-  number: personId.replace(/\D/g, ""),
-  displayName: "某人",
-  groupName: "",
-  kind: "student",
-  active: true,
-  allergens: [],
-  limits: { perChargeFenMax: null, perDayFenMax: null, overdraftFenMax: null, blockedPeriodIds: [] },
-  cards: [],
-  pinHash: null,
-  consents: [{ scope: "face", grantedBy: "guardian", grantedAtMs: 100, withdrawnAtMs: null }],
-  ...more,
-});
-
 function rig() {
   const db = openCloudDatabase(":memory:");
   onTestFinished(() => void db.close());
   const forgotten: string[] = [];
-  const ledger = new PeopleLedger({
-    db,
-    now: () => 1000,
-    onChanged: () => {},
-    onConsentWithdrawn: (personId) => forgotten.push(personId),
-  });
+  const again = (): PeopleLedger =>
+    new PeopleLedger({
+      db,
+      now: () => 1000,
+      onChanged: () => {},
+      onConsentWithdrawn: (personId) => forgotten.push(personId),
+    });
+  const ledger = again();
   const intake = new JournalIntake(
     db,
     () => 1000,
@@ -52,7 +40,7 @@ function rig() {
       .flatMap(({ people }) =>
         people.map(({ personId, account }) => [personId, account.balanceFen, account.throughSeq]),
       );
-  return { ledger, take, accounts, forgotten };
+  return { ledger, again, take, accounts, forgotten };
 }
 
 const charge = (personId: string, amountFen: number) => ({
@@ -143,13 +131,57 @@ describe("PeopleLedger", () => {
     }
   });
 
-  it("goes on above a terminal's version after it was restored from a backup, with a snapshot", () => {
+  it("goes on above a version that it never gave out, with everyone", () => {
     const { ledger } = rig();
     ledger.put(person("p-1"));
-    const [message] = ledger.messagesSince(t1, 900);
-    expect(message).toMatchObject({ kind: "snapshot", to: 901, people: [{ personId: "p-1" }] });
-    expect(ledger.version()).toBe(901);
-    expect(ledger.messagesSince(t2, 1)).toMatchObject([{ kind: "delta", from: 1, to: 901 }]);
+    const before = ledger.version();
+    expect(before).toBeGreaterThanOrEqual(1000);
+    const everyone = { kind: "snapshot", to: 9001, people: [{ personId: "p-1" }] };
+    expect(ledger.messagesSince(t1, 9000)).toMatchObject([everyone]);
+    expect([before, 9000, 9001, 9002].map((version) => ledger.fits(version))).toEqual([
+      ...[false, false, true, false],
+    ]);
+    for (const have of [before, 500]) expect(ledger.messagesSince(t2, have)).toMatchObject([everyone]);
+  });
+
+  it("sends everyone to a terminal that lacks more people than a message holds", () => {
+    const { ledger } = rig();
+    for (let number = 1; number <= 700; number++) ledger.put(person(`p-${number}`));
+    const have = ledger.version();
+    for (let number = 1; number <= 501; number++) ledger.topUp(`t-${number}`, `p-${number}`, 1);
+    const messages = ledger.messagesSince(t1, have);
+    expect(messages.map(({ kind, people }) => [kind, people.length])).toEqual([
+      ["snapshot", 500],
+      ["snapshot", 200],
+    ]);
+  });
+
+  it("believes after a start no version but the newest: another may be of a cloud that was lost", () => {
+    const { ledger, again } = rig();
+    ledger.put(person("p-1"));
+    const first = ledger.version();
+    ledger.put(person("p-2"));
+    const newest = ledger.version();
+    expect(ledger.messagesSince(t1, first)).toMatchObject([{ kind: "delta", from: first, to: newest }]);
+    const started = again();
+    expect(started.messagesSince(t1, newest)).toEqual([]);
+    expect(started.messagesSince(t1, first)).toMatchObject([{ kind: "snapshot", to: newest }]);
+    started.put(person("p-3"));
+    const [after] = started.messagesSince(t1, newest);
+    expect(after).toMatchObject({ kind: "snapshot", people: [{}, {}, {}] });
+    started.put(person("p-4"));
+    expect(started.messagesSince(t1, after?.to ?? 0)).toMatchObject([{ kind: "delta", from: after?.to }]);
+  });
+
+  it("gives many changes one version, and none where nothing changed", () => {
+    const { ledger } = rig();
+    ledger.put(person("p-1"), 100);
+    const first = ledger.version();
+    for (let index = 0; index < 50; index++) ledger.topUp(`t-${index}`, "p-1", 1);
+    expect(ledger.version()).toBe(first + 1);
+    expect(ledger.version()).toBe(first + 1);
+    ledger.topUp("t-1", "p-1", 1);
+    expect(ledger.version()).toBe(first + 1);
   });
 
   it("follows consent given and withdrawn at terminals, the newest decision last", () => {

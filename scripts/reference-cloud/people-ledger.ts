@@ -10,6 +10,7 @@ import type { Consent } from "../../device/roster/roster-port.ts";
 import type { JournalBatchMessage } from "../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 import type { RosterFeed } from "./cloud-mqtt.ts";
+import { RosterVersions } from "./roster-versions.ts";
 
 type Entry = JournalBatchMessage["entries"][number];
 /** A person as the cloud keeps them; the account is added for each terminal. */
@@ -40,6 +41,7 @@ export class PeopleLedger implements RosterFeed {
   readonly #db: Database;
   readonly #now: () => number;
   readonly #statements: Statements;
+  readonly #versions: RosterVersions;
   readonly #onChanged: () => void;
   readonly #onConsentWithdrawn: (personId: string) => void;
 
@@ -55,10 +57,15 @@ export class PeopleLedger implements RosterFeed {
     this.#onChanged = options.onChanged;
     this.#onConsentWithdrawn = options.onConsentWithdrawn;
     this.#statements = prepare(options.db);
+    this.#versions = new RosterVersions(options.db, options.now);
   }
 
   version(): number {
-    return this.#statements.version.get()?.version ?? 0;
+    return this.#versions.settled();
+  }
+
+  fits(version: number): boolean {
+    return version === this.version() || this.#versions.isOwn(version);
   }
 
   count(): number {
@@ -139,45 +146,35 @@ export class PeopleLedger implements RosterFeed {
   messagesSince({ site, device }: TerminalAddress, have: number): RosterMessage[] {
     return this.#db
       .transaction((): RosterMessage[] => {
-        const known = this.version();
-        // The terminal has seen more than this cloud remembers: it was restored from a backup, and goes on above.
-        const restored = have > known;
-        const to = restored ? have + 1 : known;
-        if (restored) this.#statements.setVersion.run(to);
-        if (to === 0 || have === to) return [];
+        const newest = this.#versions.settled();
+        if (have === newest) return [];
         const throughSeq = this.#statements.acked.get(site, device)?.acked_seq ?? 0;
-        const rows = this.#statements.changedSince.all(restored ? 0 : have);
-        const people = rows.map((row) => ({
-          ...recordOf(row),
-          account: { balanceFen: row.balance_fen, throughSeq },
-        }));
-        if (have > 0 && !restored && people.length <= PEOPLE_PER_PART) {
-          return [{ v: 1, kind: "delta", from: have, to, people, removed: [] }];
-        }
-        return snapshot(to, people);
+        const changedSince = (version: number): RosterPerson[] =>
+          this.#statements.changedSince
+            .all(version)
+            .map((row) => ({ ...recordOf(row), account: { balanceFen: row.balance_fen, throughSeq } }));
+        const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
+        if (changed !== null && changed.length <= PEOPLE_PER_PART)
+          return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
+        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, changedSince(0));
       })
       .immediate();
   }
 
-  /** One version for one change. Nests inside a transaction that is under way. */
   /** Inside the intake's transaction it joins it: a savepoint for each of a backlog's charges costs as much as they do. */
   #change(work: () => void): void {
-    const whole = (): void => {
-      this.#statements.setVersion.run(this.version() + 1);
-      work();
-    };
-    if (this.#db.inTransaction) whole();
-    else this.#db.transaction(whole)();
+    if (this.#db.inTransaction) work();
+    else this.#db.transaction(work)();
     this.#onChanged();
   }
 
   #post(id: string, personId: string, amountFen: number, reason: string): void {
     const { changes } = this.#statements.addPosting.run(id, personId, amountFen, reason, this.#now());
-    if (changes === 1) this.#statements.addToBalance.run(amountFen, this.version(), personId);
+    if (changes === 1) this.#statements.addToBalance.run(amountFen, this.#versions.next(), personId);
   }
 
   #write(record: PersonRecord): void {
-    this.#statements.put.run(record.personId, JSON.stringify(record), this.version());
+    this.#statements.put.run(record.personId, JSON.stringify(record), this.#versions.next());
   }
 
   #grant({ personId, scopes: granted, grantedBy, grantedAtMs }: z.infer<typeof grantBody>): void {
@@ -232,8 +229,6 @@ function recordOf(row: PersonRow): PersonRecord {
 }
 
 interface Statements {
-  readonly version: Statement<[], { version: number }>;
-  readonly setVersion: Statement<[number]>;
   readonly count: Statement<[], { n: number }>;
   readonly get: Statement<[string], PersonRow>;
   readonly all: Statement<[], PersonRow>;
@@ -246,8 +241,6 @@ interface Statements {
 
 function prepare(db: Database): Statements {
   return {
-    version: db.prepare("SELECT version FROM roster"),
-    setVersion: db.prepare("UPDATE roster SET version = ?"),
     count: db.prepare("SELECT count(*) AS n FROM person"),
     get: db.prepare("SELECT content, balance_fen FROM person WHERE person_id = ?"),
     all: db.prepare("SELECT content, balance_fen FROM person ORDER BY json_extract(content, '$.number')"),
