@@ -115,6 +115,12 @@ class StorageKills {
 
   /** It asks for what is pruned; each answer is the terminal's first word to it. */
   async cloudPutBack(): Promise<void> {
+    // The backup that the recovery used may be from before that was pruned.
+    if (this.#school.prunedCount() <= this.#keptSeq)
+      this.#look("pruning again", [
+        ...(await this.#unhindered(this.#keptSeq)),
+        ...(await settle(this.#school)),
+      ]);
     for (const point of this.#some(GONE_POINTS)) {
       await this.#restoreCloud?.();
       await this.#kill(point);
