@@ -242,6 +242,45 @@ describe("an order that changes while it is received", () => {
     expect(rig.journal.entryBySeq(rig.journal.head().seq)?.body).toMatchObject({ order: { version: 1 } });
   });
 
+  test("a line that was accepted under the old version is open again where the chosen one says something else", async () => {
+    const rig = await weighing();
+    rig.put(10_000);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "choose-line", lineId: "2" });
+    await rig.act({ kind: "finish-line", decision: "missing", reasonId: "not-delivered" });
+    rig.receive([purchaseOrder("po-1", [orderLine("1", { quantity: "20" }), orderLine("2")], 2)]);
+    await rig.act({ kind: "choose-order-version", version: 2 });
+    const step = rig.receiving.view().step;
+    expect(step).toMatchObject({
+      delivery: { lines: [{ decision: null, verdict: "under" }, { decision: "missing" }] },
+    });
+    expect(await rig.act({ kind: "close-delivery", signer: SECOND })).toMatchObject({ reason: "lines-open" });
+    const restarted = await rig.restart();
+    await restarted.act({ kind: "choose-delivery", orderId: "po-1" });
+    expect(restarted.receiving.view().step).toMatchObject({ delivery: { lines: [{ decision: null }, {}] } });
+  });
+
+  test("an order that grew after it was accepted and closed can be received again", async () => {
+    const rig = await weighing();
+    rig.put(10_000);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "choose-line", lineId: "2" });
+    rig.put(10_100);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "close-delivery", signer: SECOND });
+    expect(await rig.act({ kind: "choose-delivery", orderId: "po-1" })).toMatchObject({
+      reason: "order-closed",
+    });
+    rig.receive([purchaseOrder("po-1", [orderLine("1"), orderLine("2"), orderLine("3")], 2)]);
+    expect(await rig.act({ kind: "choose-delivery", orderId: "po-1" })).toEqual({ kind: "done" });
+    expect(rig.receiving.view().step).toMatchObject({
+      delivery: { orderVersion: 2, lines: [{ receivedG: 10_000 }, { receivedG: 10_100 }, { receivedG: 0 }] },
+    });
+  });
+
   test("the line that somebody stands at may be gone with the newer version", async () => {
     const rig = await weighing();
     await rig.act({ kind: "choose-line", lineId: "2" });

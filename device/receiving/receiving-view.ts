@@ -120,7 +120,7 @@ export class ViewMaker {
       dueDate,
       lineCount: lines.length,
       finishedLineCount,
-      state: delivery === undefined ? "due" : (delivery.outcome ?? "open"),
+      state: summaryState(order, delivery),
       deliveryId: delivery?.deliveryId ?? null,
     };
   }
@@ -329,6 +329,16 @@ export class ViewMaker {
       overriddenBy: body.override?.operatorId ?? null,
     };
   }
+}
+
+/** An order that was changed after it was accepted whole is due again. */
+function summaryState(
+  { version }: PurchaseOrder,
+  delivery: DeliveryRecord | undefined,
+): DeliverySummary["state"] {
+  if (delivery === undefined) return "due";
+  const { outcome, seenVersion } = delivery;
+  return outcome === "accepted" && version > seenVersion ? "due" : (outcome ?? "open");
 }
 
 /** Of an entry that is no longer here: what the tables that follow from the journal still say. */
