@@ -13,7 +13,14 @@ import {
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { RigCloud, RigTerminal } from "../scripts/reference-cloud/testing/rig.ts";
+import { openCloudDatabase } from "../scripts/reference-cloud/cloud-database.ts";
+import { JournalIntake } from "../scripts/reference-cloud/journal-intake.ts";
+import { batchOf } from "../scripts/reference-cloud/testing/entries.ts";
+import {
+  databaseFile as databaseFileOfCloud,
+  RigCloud,
+  RigTerminal,
+} from "../scripts/reference-cloud/testing/rig.ts";
 import { backupsIn } from "./backup/backup-files.ts";
 import { demoConfig } from "./config/demo-config.ts";
 import type { Config } from "./config/schema.ts";
@@ -255,6 +262,40 @@ describe("a database that is damaged at the start", () => {
     ruin(site.dbFile, 0);
     expect(await site.recover()).toMatchObject({ backupSeq: null, fetchedCount: 3 });
     await site.withStore((store) => expect(store.journal.entryBySeq(3)?.hash).toBe(before.hash));
+  });
+
+  it("comes back with what only the cloud has, also behind a hole that the backup fills", async () => {
+    const address = { site: site.config.site, device: site.config.device };
+    const folder = temporaryFolder();
+    await site.withStore(async (store) => {
+      charge(store, 1, 2, 3, 4);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 5, 6);
+      const entries = store.journal.readAfter(0, { countMax: 6, bytesMax: 1e9 });
+      const db = openCloudDatabase(databaseFileOfCloud(folder));
+      const intake = new JournalIntake(
+        db,
+        () => clock.now(),
+        () => {},
+      );
+      // One batch was lost on its way, and the disk failed before the cloud was asked.
+      for (const part of [entries.slice(0, 2), entries.slice(4)]) intake.take(address, batchOf(part));
+      db.close();
+    });
+    const before = headOf(site.dbFile);
+    await site.cloud.close();
+    const cloud = await RigCloud.start(site.port, folder);
+    onTestFinished(() => cloud.close());
+    await cloud.connected();
+    ruin(site.dbFile, 1);
+    expect(await site.recover()).toMatchObject({ backupSeq: 4, fetchedCount: 2, cloudSeq: 2 });
+    await site.withStore(async (store) => {
+      expect(store.journal.entryBySeq(6)?.hash).toBe(before.hash);
+      for (const number of [5, 6])
+        expect(() => charge(store, number)).toThrow(expect.objectContaining({ name: "MealAlreadyClaimed" }));
+      await site.drain(store);
+    });
+    expect(cloud.cloud.views.devices()).toMatchObject([{ ackedSeq: 7, chain: "whole", conflictSeqs: [] }]);
   });
 
   it("uses the older backup when the newer one does not open", async () => {
