@@ -137,7 +137,9 @@ describe("JournalIntake", () => {
     take(...entries.slice(0, 3), ...entries.slice(5, 7));
     expect([0, 3, 4, 5, 6, 7].map(pageAfter)).toEqual([[1, 2, 3], [], [], [6, 7], [7], []]);
     // The terminal says that it no longer holds what lies before its beginning.
-    const receipt = intake.takeGone(address, { v: 1, toSeq: 7, checkpoint: entry(entries, 8) });
+    const [checkpoint] = batchOf([entry(entries, 8)]).entries;
+    if (checkpoint === undefined) throw new Error("no checkpoint");
+    const receipt = intake.takeGone(address, { v: 1, toSeq: 7, checkpoint });
     expect(receipt).toMatchObject({ ackedSeq: 8, missing: [] });
     take(entry(entries, 9));
     expect([0, 1, 3, 5, 7, 8].map(pageAfter)).toEqual([
