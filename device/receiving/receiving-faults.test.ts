@@ -119,6 +119,18 @@ describe("a camera that is gone", () => {
     });
   });
 
+  test.each([
+    ["disk-full", "photo-space-full"],
+    ["photo-worker-failed", "picture-unreadable"],
+  ])("a photo that fails by %s is on record as %s", async (code, why) => {
+    const fault = new CanteenError(code, { code, retry: "backoff", hint: { zh: "坏了", en: "broken" } });
+    const rig = await weighing();
+    rig.photos.push(Promise.reject(fault));
+    rig.put(5000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
+    expect(rig.receiving.view().activity).toMatchObject({ photo: { kind: "none", why } });
+  });
+
   test("a studio that never answers holds nobody for ever, and its late photo changes nothing", async () => {
     const rig = await weighing();
     const photo = Promise.withResolvers<TakePhoto>();

@@ -310,8 +310,9 @@ class ReceivingLoop implements Receiving {
       },
       (error: unknown): PhotoOutcome => {
         if (!isFault(error)) throw error;
-        // The disk: the entry would fail as well, and says so itself.
         logger.error({ code: error.code }, "a photo of goods could not be kept");
+        if (error.code === "photo-worker-failed") return { kind: "none", why: "picture-unreadable" };
+        // The disk: the entry would fail as well, and says so itself.
         return { kind: "none", why: "photo-space-full" };
       },
     );
