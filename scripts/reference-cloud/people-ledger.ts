@@ -174,7 +174,8 @@ export class PeopleLedger implements RosterFeed {
   }
 
   #write(record: PersonRecord): void {
-    this.#statements.put.run(record.personId, JSON.stringify(record), this.#versions.next());
+    const { personId } = record;
+    this.#statements.put.run(personId, JSON.stringify(record), personId, this.#versions.next());
   }
 
   #grant({ personId, scopes: granted, grantedBy, grantedAtMs }: z.infer<typeof grantBody>): void {
@@ -233,7 +234,7 @@ interface Statements {
   readonly get: Statement<[string], PersonRow>;
   readonly all: Statement<[], PersonRow>;
   readonly changedSince: Statement<[number], PersonRow>;
-  readonly put: Statement<[string, string, number]>;
+  readonly put: Statement<[string, string, string, number]>;
   readonly addPosting: Statement<[string, string, number, string, number]>;
   readonly addToBalance: Statement<[number, number, string]>;
   readonly acked: Statement<[string, string], { acked_seq: number }>;
@@ -247,8 +248,10 @@ function prepare(db: Database): Statements {
     changedSince: db.prepare(
       "SELECT content, balance_fen FROM person WHERE changed_in > ? ORDER BY person_id",
     ),
+    // A charge may have come before its person: a cloud that was put back does not know everybody.
     put: db.prepare(
-      `INSERT INTO person (person_id, content, balance_fen, changed_in) VALUES (?, ?, 0, ?)
+      `INSERT INTO person (person_id, content, balance_fen, changed_in)
+       VALUES (?, ?, (SELECT coalesce(sum(amount_fen), 0) FROM posting WHERE person_id = ?), ?)
        ON CONFLICT (person_id) DO UPDATE SET content = excluded.content, changed_in = excluded.changed_in`,
     ),
     addPosting: db.prepare(
