@@ -153,6 +153,12 @@ describe("PeopleLedger", () => {
     for (const have of [before, 500]) expect(ledger.messagesSince(t2, have)).toMatchObject([everyone]);
   });
 
+  it("removes nobody from a terminal because it has nobody itself: it was started on an empty folder", () => {
+    const { ledger } = rig();
+    expect(ledger.messagesSince(t1, 9000)).toEqual([]);
+    expect(ledger.version()).toBe(0);
+  });
+
   it("sends everyone to a terminal that lacks more people than a message holds", () => {
     const { ledger } = rig();
     for (let number = 1; number <= 700; number++) ledger.put(person(`p-${number}`));

@@ -156,7 +156,10 @@ export class PeopleLedger implements RosterFeed {
         const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
         if (changed !== null && changed.length <= PEOPLE_PER_PART)
           return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
-        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, changedSince(0));
+        const everyone = changedSince(0);
+        // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
+        if (everyone.length === 0) return [];
+        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, everyone);
       })
       .immediate();
   }
