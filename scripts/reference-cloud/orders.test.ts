@@ -10,6 +10,8 @@ import {
   temporaryFolder,
 } from "../../device/journal/journal-fixture.ts";
 import { receivingMigrations, SqliteOrderBook } from "../../device/receiving/order-book.ts";
+import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
+import { ordersSchema } from "../../device/sync/order-messages.ts";
 import { startAedes } from "../../device/sync/testing/brokers.ts";
 import { brokerSettings } from "../../device/sync/testing/recording-link.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
@@ -135,6 +137,29 @@ const written = (orderId: string, quantity: string): WrittenOrder => {
   const made = demoOrder(orderId, DAY);
   return { ...made, lines: made.lines.map((line) => ({ ...line, quantity })) };
 };
+
+test("long orders go down in as many messages as they need: a larger one would end the terminal's connection", () => {
+  const desk = openDesk(temporaryFolder());
+  const [line] = demoOrder("po-1", DAY).lines;
+  if (line === undefined) throw new Error("the demo's order has a line");
+  for (let number = 1; number <= 20; number++)
+    desk.put({
+      ...demoOrder(`po-${number}`, DAY),
+      lines: Array.from({ length: 200 }, (_, index) => ({
+        ...line,
+        lineId: `line-${index}`,
+        product: { productId: `product-${index}`, name: "菜".repeat(60) },
+      })),
+    });
+  const messages = desk.messagesSince(0);
+  for (const message of messages) {
+    expect(ordersSchema.safeParse(message).success).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(MESSAGE_BYTES_MAX);
+  }
+  const { book } = openBook();
+  expect(new Set(bringUp(book, desk))).toEqual(new Set(["applied"]));
+  expect([book.dueOn(DAY).length, book.revision()]).toEqual([20, desk.revision()]);
+});
 
 test("after a restore no terminal keeps another order than the cloud's, whatever either of them was told", () => {
   const change = fc.record({

@@ -10,6 +10,7 @@ import type { Consent } from "../../device/roster/roster-port.ts";
 import type { JournalBatchMessage } from "../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 import type { RosterFeed } from "./cloud-mqtt.ts";
+import { cutIntoParts } from "./message-parts.ts";
 import { RosterVersions } from "./roster-versions.ts";
 
 type Entry = JournalBatchMessage["entries"][number];
@@ -154,7 +155,7 @@ export class PeopleLedger implements RosterFeed {
             .all(version)
             .map((row) => ({ ...recordOf(row), account: { balanceFen: row.balance_fen, throughSeq } }));
         const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
-        if (changed !== null && changed.length <= PEOPLE_PER_PART)
+        if (changed !== null && cutIntoParts(changed, PEOPLE_PER_PART).length <= 1)
           return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
         const everyone = changedSince(0);
         // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
@@ -212,14 +213,14 @@ export class PeopleLedger implements RosterFeed {
 }
 
 function snapshot(to: number, people: readonly RosterPerson[]): RosterMessage[] {
-  const parts = Math.max(1, Math.ceil(people.length / PEOPLE_PER_PART));
-  return Array.from({ length: parts }, (_, index) => ({
+  const parts = cutIntoParts(people, PEOPLE_PER_PART);
+  return parts.map((some, index) => ({
     v: 1,
     kind: "snapshot",
     to,
     part: index + 1,
-    parts,
-    people: people.slice(index * PEOPLE_PER_PART, (index + 1) * PEOPLE_PER_PART),
+    parts: parts.length,
+    people: some,
   }));
 }
 
