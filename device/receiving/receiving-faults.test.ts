@@ -131,6 +131,18 @@ describe("a camera that is gone", () => {
     expect(rig.receiving.view().activity).toMatchObject({ photo: { kind: "none", why } });
   });
 
+  test("who let something in is shown by name, or by id where nobody knows the name any more", async () => {
+    const operatorName = (operatorId: string) => (operatorId === "manager" ? "陈主管" : null);
+    const rig = await weighing({ more: { operatorName } });
+    await rig.act({ kind: "waive-photos", reasonId: "camera-broken", signer: MANAGER });
+    rig.photos.push(refusal("camera-lost"));
+    rig.put(5000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ weighIn: { overriddenBy: "陈主管" } });
+    expect(rig.receiving.view().step).toMatchObject({ delivery: { photosWaivedBy: "陈主管" } });
+    // The record names ids only.
+    expect(JSON.stringify(rig.journal.readAfter(0, { countMax: 100, bytesMax: 1e6 }))).not.toContain("陈");
+  });
+
   test("a studio that never answers holds nobody for ever, and its late photo changes nothing", async () => {
     const rig = await weighing();
     const photo = Promise.withResolvers<TakePhoto>();
