@@ -64,6 +64,15 @@ describe("PeopleLedger", () => {
     expect(ledger.all()).toMatchObject([{ personId: "p-1", balanceFen: 5000 - 1200 + 1000 }]);
   });
 
+  it("knows what somebody has eaten whom it comes to know only afterwards, as after a restore", () => {
+    const { ledger, take, accounts } = rig();
+    take(t1, entriesOf([charge("p-1", 1200), charge("p-1", 300), voided("p-1", 300)]));
+    expect(ledger.topUp("top-up-1", "p-1", 500)).toBe(false);
+    ledger.put(person("p-1"), 5000);
+    ledger.put(person("p-1", { active: false }), 5000);
+    expect(accounts(t1)).toEqual([["p-1", 5000 - 1200, 3]]);
+  });
+
   it("books nothing behind a hole until the hole is closed", () => {
     const { ledger, take, accounts } = rig();
     ledger.put(person("p-1"), 5000);
