@@ -3,6 +3,7 @@ import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
 import type { Journal } from "../journal/journal-port.ts";
 import type { TakePhoto } from "../photos/studio-port.ts";
 import { CanteenError } from "../platform/errors.ts";
+import type { SignatureDesk } from "../signatures/signature-port.ts";
 import {
   orderLine,
   purchaseOrder,
@@ -337,6 +338,32 @@ describe("a clock that jumps", () => {
     await rig.clock.advance(10_000);
     rig.clock.stepWall(-10_000);
     expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "weight-not-ready" });
+  });
+});
+
+describe("a signature that the disk does not take", () => {
+  const full = new CanteenError("full", {
+    code: "disk-full",
+    retry: "after-operator",
+    hint: { zh: "满", en: "full" },
+  });
+  const failing: SignatureDesk = {
+    byPin: () => Promise.reject(full),
+    byFace: () => Promise.reject(full),
+    signers: () => [{ operatorId: "keeper", displayName: "keeper", faceKnown: true }],
+  };
+
+  test.each([MANAGER, { by: "face" } as const])("by $by leaves the question as it was", async (signer) => {
+    const rig = await weighing({ more: { desk: failing } });
+    rig.put(12_000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
+    expect(await rig.act({ kind: "override", reasonId: "needed", signer })).toEqual({
+      kind: "refused",
+      reason: "not-recorded",
+    });
+    expect(rig.receiving.view().activity).toMatchObject({ kind: "asking", mismatches: ["over"] });
+    expect(await rig.act({ kind: "cancel" })).toEqual({ kind: "done" });
+    expect(kinds(rig)).not.toContain("weighin.accepted");
   });
 });
 

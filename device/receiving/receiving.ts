@@ -330,7 +330,7 @@ class ReceivingLoop implements Receiving {
     request,
     signer,
   }: Extract<ReceivingEffect, { readonly kind: "sign" }>): Promise<void> {
-    const { desk } = this.#options;
+    const { desk, logger } = this.#options;
     const signing = new AbortController();
     this.#signing = signing;
     const { signal } = signing;
@@ -342,6 +342,10 @@ class ReceivingLoop implements Receiving {
       const cancelled: SignOutcome = { kind: "not-recognised", reason: "cancelled" };
       // A PIN that was right a moment after "cancel" signs nothing.
       this.#dispatch({ kind: "sign-outcome", token, outcome: signal.aborted ? cancelled : outcome });
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      logger.error({ code: error.code }, "nobody could sign for goods");
+      this.#dispatch({ kind: "sign-failed", token });
     } finally {
       if (this.#signing === signing) this.#signing = null;
     }
