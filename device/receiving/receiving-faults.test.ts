@@ -3,6 +3,7 @@ import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
 import type { Journal } from "../journal/journal-port.ts";
 import type { TakePhoto } from "../photos/studio-port.ts";
 import { CanteenError } from "../platform/errors.ts";
+import type { SignatureDesk } from "../signatures/signature-port.ts";
 import {
   orderLine,
   purchaseOrder,
@@ -129,6 +130,18 @@ describe("a camera that is gone", () => {
     rig.put(5000);
     expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
     expect(rig.receiving.view().activity).toMatchObject({ photo: { kind: "none", why } });
+  });
+
+  test("who let something in is shown by name, or by id where nobody knows the name any more", async () => {
+    const operatorName = (operatorId: string) => (operatorId === "manager" ? "陈主管" : null);
+    const rig = await weighing({ more: { operatorName } });
+    await rig.act({ kind: "waive-photos", reasonId: "camera-broken", signer: MANAGER });
+    rig.photos.push(refusal("camera-lost"));
+    rig.put(5000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ weighIn: { overriddenBy: "陈主管" } });
+    expect(rig.receiving.view().step).toMatchObject({ delivery: { photosWaivedBy: "陈主管" } });
+    // The record names ids only.
+    expect(JSON.stringify(rig.journal.readAfter(0, { countMax: 100, bytesMax: 1e6 }))).not.toContain("陈");
   });
 
   test("a studio that never answers holds nobody for ever, and its late photo changes nothing", async () => {
@@ -325,6 +338,32 @@ describe("a clock that jumps", () => {
     await rig.clock.advance(10_000);
     rig.clock.stepWall(-10_000);
     expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "weight-not-ready" });
+  });
+});
+
+describe("a signature that the disk does not take", () => {
+  const full = new CanteenError("full", {
+    code: "disk-full",
+    retry: "after-operator",
+    hint: { zh: "满", en: "full" },
+  });
+  const failing: SignatureDesk = {
+    byPin: () => Promise.reject(full),
+    byFace: () => Promise.reject(full),
+    signers: () => [{ operatorId: "keeper", displayName: "keeper", faceKnown: true }],
+  };
+
+  test.each([MANAGER, { by: "face" } as const])("by $by leaves the question as it was", async (signer) => {
+    const rig = await weighing({ more: { desk: failing } });
+    rig.put(12_000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
+    expect(await rig.act({ kind: "override", reasonId: "needed", signer })).toEqual({
+      kind: "refused",
+      reason: "not-recorded",
+    });
+    expect(rig.receiving.view().activity).toMatchObject({ kind: "asking", mismatches: ["over"] });
+    expect(await rig.act({ kind: "cancel" })).toEqual({ kind: "done" });
+    expect(kinds(rig)).not.toContain("weighin.accepted");
   });
 });
 

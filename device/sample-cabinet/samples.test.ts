@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../journal/journal-fixture.ts";
 import { verifyJournal } from "../journal/verify.ts";
+import { CanteenError } from "../platform/errors.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import {
   DATE,
@@ -356,6 +357,27 @@ test("a seized sample leaves its slot and stays visible with its chain of custod
     },
   ]);
   expect(await again.store("tomato-egg", "1")).toEqual({ kind: "ok" });
+});
+
+test.each([
+  ["photo-worker-failed", "picture-unreadable"],
+  ["disk-full", "photo-space-full"],
+])("a seizure is not held up by a photo that fails (%s)", async (code, photoMissing) => {
+  const fault = new CanteenError(code, { code, retry: "backoff", hint: { zh: "坏了", en: "broken" } });
+  const studio = fakeStudio();
+  let isBroken = false;
+  const take: typeof studio.take = (moment) => (isBroken ? Promise.reject(fault) : studio.take(moment));
+  const rig = sampleRig({ studio: { ...studio, take } });
+  await rig.store("rice", "1");
+  isBroken = true;
+  const custody = { authority: "监管局", officer: "赵某", documentNumber: "12", sealNumber: "F-1", note: "" };
+  const sampleIds = [rig.sampleId("rice")];
+  expect(await rig.samples.seize({ sampleIds, first: LI, second: CHEN, ...custody })).toMatchObject({
+    kind: "done",
+  });
+  expect(rig.entries().at(-1)?.body).toMatchObject({ photo: null, photoMissing });
+  await rig.store("tomato-egg", "2");
+  expect(rig.samples.view().taking).toMatchObject({ step: "photo-failed", reason: photoMissing });
 });
 
 test("a wrong entry is struck by another one, and the dish is missing again", async () => {
