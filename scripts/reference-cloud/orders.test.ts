@@ -253,13 +253,9 @@ test("a cloud that is put back from a backup while terminals hold newer orders b
   for (const beside of ["-wal", "-shm"]) rmSync(`${databaseFile(folder)}${beside}`, { force: true });
   const restored = await RigCloud.start(broker.port, folder);
   onTestFinished(() => restored.close());
-  await expect
-    .poll(() => book.find("po-1"), { timeout: 20_000 })
-    .toMatchObject({ version: 4, lines: [{ quantity: "10" }] });
+  await expect.poll(() => book.find("po-1")).toMatchObject({ version: 4, lines: [{ quantity: "10" }] });
   expect(restored.cloud.orders.find("po-1")).toEqual(book.find("po-1"));
-  await expect
-    .poll(() => restored.cloud.orders.lost(10), { timeout: 20_000 })
-    .toEqual([{ orderId: "po-2", version: 1 }]);
+  await expect.poll(() => restored.cloud.orders.lost(10)).toEqual([{ orderId: "po-2", version: 1 }]);
 });
 
 test("the page's API refuses an order that the contract would not let through", async () => {
