@@ -416,7 +416,7 @@ describe("a hole that neither the cloud nor the terminal can fill", () => {
     const { checkpoints } = cloud.cloud;
     await site.withStore(async (store) => {
       const terminal = new RigTerminal(store.journal, brokerSettings(site.port), { address });
-      await expect.poll(() => checkpoints.keys(address).waiting.length, { timeout: 30_000 }).toBe(1);
+      await expect.poll(() => checkpoints.keys(address).waiting.length).toBe(1);
       await terminal.close();
       expect(cloud.cloud.views.devices()[0]?.gone ?? []).toEqual([]);
       expect(checkpoints.register(address, checkpoints.keys(address).waiting[0] ?? "")).toBe(true);
@@ -431,7 +431,7 @@ describe("a hole that neither the cloud nor the terminal can fill", () => {
       (await fetch(`http://${host}:${port}${path}`).catch(() => null))?.text();
     const stopped = new AbortController();
     const waiting = site.recover(stopped.signal);
-    await expect.poll(() => get("/pay"), { timeout: 30_000 }).toContain(`第 1 至 ${goneTo} 条`);
+    await expect.poll(() => get("/pay")).toContain(`第 1 至 ${goneTo} 条`);
     expect(await get("/pay")).toContain(`entries 1 to ${goneTo}`);
     expect(await get("/healthz")).toContain("journal-hole");
     stopped.abort(new Error("stopped"));

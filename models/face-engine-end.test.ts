@@ -28,5 +28,6 @@ it("ends in the middle of its models' work, and the process goes on", async () =
   });
   const answers = stdout.trim().split("\n");
   expect(answers).toHaveLength(8);
-  expect(answers[0]).toBe("engine-closed");
+  // Which of them are cut off is the machine's; that some are is what was tried.
+  expect(answers).toContain("engine-closed");
 });

@@ -74,7 +74,7 @@ describe("the benchmark's figures", () => {
     expect(row.decidingFrame.p50Ms).toBeGreaterThan(row.commit.p50Ms);
     expect(row.visit.p50Ms).toBeGreaterThan(row.decidingFrame.p50Ms);
     expect(row.framesPerS).toBeGreaterThan(0);
-  }, 120_000);
+  });
 
   it("searches with every method and agrees with plain JavaScript", async () => {
     const rows = await benchSearch({ enrolledCounts: [100], queryCount: 3 });

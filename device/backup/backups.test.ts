@@ -1,5 +1,5 @@
 import { createSecretKey } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { journalFixture } from "../journal/journal-fixture.ts";
@@ -110,6 +110,19 @@ describe("backups", () => {
     // No room for another one: it would be refused for ever if it were the half one that takes the space.
     restart({ freeBytesMin: 1e15 });
     expect(readdirSync(folder)).toHaveLength(1);
+  });
+
+  it("that are under way when the terminal is stopped leave nothing half made", async () => {
+    const { folder, backups, write } = backedUp();
+    write();
+    const making = backups.make();
+    mkdirSync(folder, { recursive: true });
+    // Whatever its worker got to: this is what it would have left.
+    for (const name of ["making.db", "making.db-journal", "making.sealed"])
+      writeFileSync(join(folder, name), "half");
+    await backups.close();
+    await making;
+    expect(readdirSync(folder).filter((name) => name.startsWith("making"))).toEqual([]);
   });
 
   it("beyond their budget are not made, and the last good one stays", async () => {

@@ -91,6 +91,8 @@ class HourlyBackups implements Backups {
     if (under === null) return;
     await under.worker.terminate();
     await under.done;
+    // Its plain copy must not lie about for as long as the terminal is off.
+    removeUnfinished(this.#options.folder);
   }
 
   #look(): void {

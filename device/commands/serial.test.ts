@@ -94,7 +94,7 @@ describe("canteen-edge serial", () => {
 
   it("identifies a device and prints the stanza of the configuration", () =>
     withScale(async (address) => {
-      const { child, output } = run("identify", "--port", address, "--listen-ms", "150");
+      const { child, output } = run("identify", "--port", address, "--listen-ms", "600");
       expect((await once(child, "close"))[0]).toBe(0);
       expect(output()).toContain("protocol: stgs-text");
     }));

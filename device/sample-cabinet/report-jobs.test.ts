@@ -22,7 +22,7 @@ function ended(reports: Reports): Promise<ReportJob> {
       const job = reports.current();
       return job !== null && job.kind !== "making" ? job : null;
     },
-    { timeout: 60_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
 }
 
@@ -132,7 +132,7 @@ test("one that is cancelled ends with its process, and its last words are nobody
       const job = reports.current();
       return job?.kind === "making" && job.percent === 40;
     },
-    { timeout: 60_000, interval: 20 },
+    { timeout: 180_000, interval: 20 },
   );
   if (begun.kind === "begun") reports.discard(begun.reportId);
   expect(reports.current()).toBe(null);

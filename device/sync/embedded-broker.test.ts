@@ -28,7 +28,7 @@ describe("embedded broker", () => {
     await terminal.until(() => terminal.downs === 1);
     await terminal.stopped("broker-unreachable");
     expect(await broker.start()).toBe(port);
-    await terminal.until(() => terminal.connectionIds.length === 2);
+    await terminal.until(() => terminal.connectionIds.length >= 2);
     const watcher = openLink(brokerSettings(port), { name: "b", filters: [topic] });
     await watcher.until(() => watcher.messages.length > 0);
     expect(watcher.messages).toContainEqual({ topic, text: "kept" });
@@ -81,6 +81,6 @@ describe("embedded broker", () => {
     const sender = await openLink(brokerSettings(port)).connected();
     const outcome = await sender.link.publish({ topic: "elsewhere/a", payload: "{}", retain: false });
     expect(outcome).toEqual({ kind: "connection-lost" });
-    await sender.until(() => sender.connectionIds.length === 2);
+    await sender.until(() => sender.connectionIds.length >= 2);
   });
 });

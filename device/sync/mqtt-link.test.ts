@@ -108,7 +108,7 @@ describe.each(KINDS)("link on $kind", ({ versions, preferred, start, tools }) =>
     await recording.stopped("broker-unreachable");
     expect(recording.downs).toBe(1);
     await broker.restart();
-    await recording.until(() => recording.connectionIds.length === 2);
+    await recording.until(() => recording.connectionIds.length >= 2);
     expect(new Set(recording.connectionIds).size).toBe(2);
   });
 
@@ -145,7 +145,7 @@ describe.each(KINDS)("link on $kind", ({ versions, preferred, start, tools }) =>
     await recording.stopped("broker-silent");
     expect(await publishing).toEqual({ kind: "connection-lost" });
     proxy.thaw();
-    await recording.until(() => recording.connectionIds.length === 2);
+    await recording.until(() => recording.connectionIds.length >= 2);
   });
 
   it.skipIf(!here)("refuses a message larger than its limit before it has arrived, and goes on", async () => {
@@ -157,7 +157,7 @@ describe.each(KINDS)("link on $kind", ({ versions, preferred, start, tools }) =>
     const sender = await openLink(brokerSettings(port), { name: "sender" }).connected();
     await sender.link.publish({ topic: downTopic("small"), payload: "x".repeat(200_000), retain: false });
     await recording.stopped("message-too-large");
-    await recording.until(() => recording.connectionIds.length === 2);
+    await recording.until(() => recording.connectionIds.length >= 2);
     expect(recording.messages).toEqual([]);
   });
 

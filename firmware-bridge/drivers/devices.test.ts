@@ -166,6 +166,7 @@ describe("a scanner", () => {
     const done = new Promise<void>((resolve) => {
       scanner.onScan((scan) => (scan.text === "END" ? resolve() : scans.push(scan)));
     });
+    await bay.joined?.();
     for (const code of [...sent, "END\r\n"]) bay.socket.send(text(code));
     await done;
     await scanner.close();
@@ -214,6 +215,7 @@ describe("a scanner", () => {
     await bay.plug();
     scanner.open({ signal: new AbortController().signal });
     await stateOf(scanner, (state) => state.kind === "live");
+    await bay.joined?.();
     const scan = new Promise((resolve) => scanner.onScan(resolve));
     bay.socket.send(text("6901"));
     expect(await scan).toMatchObject({ text: "6901" });

@@ -86,7 +86,7 @@ describe("identifying", () => {
       clock,
       signal: new AbortController().signal,
       settings: [SETTINGS],
-      listenMs: 120,
+      listenMs: 400,
     });
     simulator.stop();
     await bay.close();

@@ -16,6 +16,11 @@ export interface DeviceBay {
    * enumeration. Where it is missing `plug` itself has waited for that.
    */
   arrived?(): Promise<void>;
+  /**
+   * Resolves when a program has opened the plugged device and the device can know of it: a gateway accepts a connection
+   * after the program takes it for open, and what it sends before goes to nobody. Where it is missing nothing is lost.
+   */
+  joined?(): Promise<void>;
   unplug(): Promise<void>;
   /** Pulls the device out for good. */
   close(): Promise<void>;

@@ -1,7 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
-import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import { type OrdersMessage, purchaseOrderSchema } from "../../device/sync/order-messages.ts";
+import { cutIntoParts } from "./message-parts.ts";
 
 export type PurchaseOrder = z.infer<typeof purchaseOrderSchema>;
 /** An order as the buyer writes it; its version is the desk's to count. */
@@ -14,8 +14,6 @@ interface OrderRow {
 
 /** As many as a message of the contract holds. */
 const ORDERS_PER_MESSAGE = 20;
-/** Twenty orders of two hundred lines are more than a message may have; one alone is a third of this at most. */
-const ORDER_BYTES_PER_MESSAGE = MESSAGE_BYTES_MAX - 4096;
 
 /** What a terminal's `orders.received` says; what it says beside is not needed here. */
 const receivedSchema = z.object({
@@ -155,13 +153,10 @@ export class OrderDesk {
   /** What brings a terminal from `have` to the newest revision, in order. */
   messagesSince(have: number): OrdersMessage[] {
     if (have > 0 && this.#isIssued.get(have) !== 1) this.#goOnAbove(have);
-    const rows = this.#since.all(have);
     const messages: OrdersMessage[] = [];
-    for (let at = 0; at < rows.length; ) {
-      const part = rows.slice(at, at + fittingCount(rows.slice(at, at + ORDERS_PER_MESSAGE)));
+    for (const part of cutIntoParts(this.#since.all(have), ORDERS_PER_MESSAGE)) {
       const revision = part.at(-1)?.revision ?? have;
       messages.push({ v: 1, after: messages.at(-1)?.revision ?? have, revision, orders: part.map(orderOf) });
-      at += part.length;
     }
     return messages;
   }
@@ -179,16 +174,6 @@ export class OrderDesk {
       })
       .immediate();
   }
-}
-
-/** How many of them go into one message, from the first on; one at least. */
-function fittingCount(rows: readonly OrderRow[]): number {
-  let bytes = 0;
-  const tooMuch = rows.findIndex(({ content }) => {
-    bytes += Buffer.byteLength(content) + 1;
-    return bytes > ORDER_BYTES_PER_MESSAGE;
-  });
-  return tooMuch === -1 ? rows.length : Math.max(1, tooMuch);
 }
 
 function orderOf({ content }: OrderRow): PurchaseOrder {

@@ -11,6 +11,7 @@ import {
 } from "../../device/journal/journal-fixture.ts";
 import { receivingMigrations, SqliteOrderBook } from "../../device/receiving/order-book.ts";
 import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
+import { ordersSchema } from "../../device/sync/order-messages.ts";
 import { startAedes } from "../../device/sync/testing/brokers.ts";
 import { brokerSettings } from "../../device/sync/testing/recording-link.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
@@ -115,8 +116,10 @@ test("orders of as many lines as the contract allows come in messages that a ter
   for (let order = 0; order < 20; order++) desk.put({ ...demoOrder(`po-${order}`, DAY), lines });
   const messages = desk.messagesSince(0);
   expect(messages.flatMap(({ orders }) => orders)).toHaveLength(20);
-  for (const message of messages)
+  for (const message of messages) {
+    expect(ordersSchema.safeParse(message).success).toBe(true);
     expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(MESSAGE_BYTES_MAX);
+  }
   const { book } = openBook();
   expect(new Set(bringUp(book, desk))).toEqual(new Set(["applied"]));
   expect(book.dueOn(DAY)).toHaveLength(20);
@@ -250,13 +253,9 @@ test("a cloud that is put back from a backup while terminals hold newer orders b
   for (const beside of ["-wal", "-shm"]) rmSync(`${databaseFile(folder)}${beside}`, { force: true });
   const restored = await RigCloud.start(broker.port, folder);
   onTestFinished(() => restored.close());
-  await expect
-    .poll(() => book.find("po-1"), { timeout: 20_000 })
-    .toMatchObject({ version: 4, lines: [{ quantity: "10" }] });
+  await expect.poll(() => book.find("po-1")).toMatchObject({ version: 4, lines: [{ quantity: "10" }] });
   expect(restored.cloud.orders.find("po-1")).toEqual(book.find("po-1"));
-  await expect
-    .poll(() => restored.cloud.orders.lost(10), { timeout: 20_000 })
-    .toEqual([{ orderId: "po-2", version: 1 }]);
+  await expect.poll(() => restored.cloud.orders.lost(10)).toEqual([{ orderId: "po-2", version: 1 }]);
 });
 
 test("the page's API refuses an order that the contract would not let through", async () => {

@@ -4,6 +4,7 @@ import type { JournalEntry } from "../../device/journal/journal-port.ts";
 import { systemEntropy } from "../../device/platform/entropy.ts";
 import { rosterMessageSchema } from "../../device/roster/roster-delta.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
+import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { seedDemoRoster } from "./demo-roster.ts";
 import { JournalIntake } from "./journal-intake.ts";
@@ -140,6 +141,31 @@ describe("PeopleLedger", () => {
     }
   });
 
+  it("sends nobody so much at once that a terminal would have to hang up, whatever is known of each person", () => {
+    const { ledger } = rig();
+    const cards = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const put = (number: number): void =>
+      ledger.put(
+        person(`p-${number}`, {
+          displayName: "某".repeat(64),
+          groupName: "班".repeat(64),
+          cards: cards.map((card) => `${number}-${card}`.padEnd(256, "x")),
+        }),
+      );
+    for (let number = 1; number <= 450; number++) put(number);
+    const have = ledger.version();
+    for (let number = 1; number <= 450; number++) ledger.topUp(`t-${number}`, `p-${number}`, 1);
+    for (const from of [0, have]) {
+      const messages = ledger.messagesSince(t1, from);
+      expect(messages.flatMap(({ people }) => people)).toHaveLength(450);
+      expect(messages.map((message) => message.kind === "snapshot" && message.parts)).toEqual([3, 3, 3]);
+      for (const message of messages) {
+        expect(rosterMessageSchema.safeParse(message).success).toBe(true);
+        expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(MESSAGE_BYTES_MAX);
+      }
+    }
+  });
+
   it("goes on above a version that it never gave out, with everyone", () => {
     const { ledger } = rig();
     ledger.put(person("p-1"));
@@ -151,6 +177,12 @@ describe("PeopleLedger", () => {
       ...[false, false, true, false],
     ]);
     for (const have of [before, 500]) expect(ledger.messagesSince(t2, have)).toMatchObject([everyone]);
+  });
+
+  it("removes nobody from a terminal because it has nobody itself: it was started on an empty folder", () => {
+    const { ledger } = rig();
+    expect(ledger.messagesSince(t1, 9000)).toEqual([]);
+    expect(ledger.version()).toBe(0);
   });
 
   it("sends everyone to a terminal that lacks more people than a message holds", () => {

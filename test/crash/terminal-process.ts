@@ -4,7 +4,8 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
 const CLI = fileURLToPath(new URL("../../device/canteen-edge.mjs", import.meta.url));
-const CLOSE_WAIT_MS_MAX = 15_000;
+/** Ends one that hangs; a busy machine is no failure, and a kill would leave things undone. */
+const CLOSE_WAIT_MS_MAX = 120_000;
 
 export interface TerminalProcessOptions {
   /** A program that runs it, with its arguments: strace, for instance. */

@@ -46,7 +46,7 @@ describe.runIf(hasPython)("a reader and a scanner on serial lines", () => {
     });
     const openedCount = (): number =>
       school.logLines.filter((line) => /"device":"till-scanner","state":"live"/.test(line)).length;
-    await until("the scanner is open", () => openedCount() === 1 || null);
+    await until("the scanner is open", () => openedCount() >= 1 || null);
     await until(
       "the reader is open",
       () => school.logLines.some((line) => /"device":"till-cards","state":"live"/.test(line)) || null,
@@ -57,9 +57,10 @@ describe.runIf(hasPython)("a reader and a scanner on serial lines", () => {
     await refused;
 
     await until("the screen is free", () => page.views.at(-1)?.kind === "idle" || null);
+    const openedBefore = openedCount();
     await scanner.unplug();
     await scanner.plug();
-    await until("the scanner is back", () => openedCount() === 2 || null);
+    await until("the scanner is back", () => openedCount() > openedBefore || null);
     const paid = page.next("paid");
     scanner.socket.send(latin1("C1003\r\n"));
     expect((await paid).receipt).toMatchObject({ personId: "p-1003", method: "card" });
@@ -93,6 +94,7 @@ describe("a card reader behind a serial gateway", () => {
       "the reader is open",
       () => school.logLines.some((line) => /"device":"till-cards","state":"live"/.test(line)) || null,
     );
+    await bay.joined?.();
     const page = await PayPage.open(terminal);
     const paid = page.next("paid");
     // In two pieces, and again and again as long as the card is held.

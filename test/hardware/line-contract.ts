@@ -59,6 +59,7 @@ export function describeLineContract(stage: LineStage): void {
         const asked = deviceReceived(bay, "SI\r\n");
         expect(await line.write(text("SI\r\n"))).toMatchObject({ kind: "written" });
         await asked;
+        await bay.joined?.();
         bay.socket.send(text("S S 1.00 g\r\n"));
         await watch.until(() => watch.received === "S S 1.00 g\r\n");
       }));
@@ -155,6 +156,7 @@ export function describeLineContract(stage: LineStage): void {
   async function replugOnce(bay: DeviceBay, line: Line, watch: LineWatch): Promise<void> {
     await bay.plug();
     await watch.until(isOpen(line));
+    await bay.joined?.();
     const epochs = watch.epochs.size;
     bay.socket.send(text(PIECE));
     await watch.until(() => watch.epochs.size === epochs + 1);

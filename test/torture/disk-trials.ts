@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
+import Sqlite from "better-sqlite3";
 import type { CardSchool } from "../crash/card-school.ts";
 import type { TerminalProcess, TerminalProcessOptions } from "../crash/terminal-process.ts";
 import { hasTool, mayMount } from "../require-tool.ts";
@@ -8,7 +9,8 @@ import { clock, settle, startBroker, type Trial, type TrialContext, until, withS
 
 const PAGE_BYTES = 4096;
 const QUIET_MS = 4000;
-const PAY_MS_MAX = 60_000;
+const PAY_MS_MAX = 240_000;
+const QUIET_WAIT_MS_MAX = 60_000;
 const needsMount = (): string | null => (mayMount() ? null : "no right to mount");
 const needsStrace = (): string | null => (hasTool("strace") ? null : "strace is missing");
 
@@ -47,7 +49,7 @@ async function sickLife(
 
 /** Until nothing more is shown as paid for a while: sales have stopped. */
 async function stopped(school: CardSchool): Promise<boolean> {
-  for (let endMono = clock.mono() + PAY_MS_MAX; clock.mono() < endMono; ) {
+  for (let endMono = clock.mono() + QUIET_WAIT_MS_MAX; clock.mono() < endMono; ) {
     const before = school.shown.length;
     await clock.delay(QUIET_MS);
     if (school.shown.length === before) return true;
@@ -153,7 +155,9 @@ export const flippedPage: Trial = {
         let found = 0;
         const pages = Math.floor(statSync(school.database).size / PAGE_BYTES);
         for (let round = 0; round < context.rounds; round++) {
-          const offset = Math.floor(context.entropy.uniform() * pages) * PAGE_BYTES + 100;
+          const page = Math.floor(context.entropy.uniform() * pages);
+          // How many hit something that counts is chance, so the first is a page of entries.
+          const offset = round === 0 ? lastEntryBytes(school.database) : page * PAGE_BYTES + 100;
           flip(school.database, offset);
           if (school.verify().length > 0) found += 1;
           flip(school.database, offset);
@@ -170,6 +174,17 @@ export const flippedPage: Trial = {
     }
   },
 };
+
+/** Where the first page of entries ends: entries fill their page from there. */
+function lastEntryBytes(file: string): number {
+  const db = new Sqlite(file, { readonly: true });
+  try {
+    const select = "SELECT min(pageno) FROM dbstat WHERE name = 'journal' AND pagetype = 'leaf'";
+    return (db.prepare<[], number>(select).pluck().get() ?? 1) * PAGE_BYTES - 100;
+  } finally {
+    db.close();
+  }
+}
 
 /** Turns every bit of sixteen bytes over; the same again puts them back. */
 function flip(file: string, offset: number): void {

@@ -10,12 +10,15 @@ import {
   type Trial,
   type TrialContext,
   type TrialResult,
+  until,
   withSchool,
 } from "./trial.ts";
 
 const LIFE_MS_MAX = 1500;
 /** Each is on the screen for 300 ms at least. */
 const PAID_PER_LIFE_MAX = 6;
+/** So long one payment may take where a life waits for it; the moment of the kill is drawn after that. */
+const PAY_MS_MAX = 240_000;
 /** So often everything reaches the cloud, and journal, cloud and screen are held against each other. */
 const COMPARE_EVERY_KILLS = 50;
 /** A point that is not reached in this time is none that matters now. */
@@ -56,7 +59,9 @@ async function killAndCompare(
   while (kills < rounds && problems.length === 0 && !signal.aborted) {
     kills += 1;
     // Every second one has its hourly backups and its pruning within seconds.
-    await randomLife(school, entropy.uniform() * LIFE_MS_MAX, kills % 2 === 0);
+    const lifeMs = entropy.uniform() * LIFE_MS_MAX;
+    // On a busy machine nobody would pay within these lives: as many are shown as there are kills, however long it takes.
+    await randomLife(school, { lifeMs, hurried: kills % 2 === 0, shownMin: kills + 1 });
     problems.push(...school.verify().map((problem) => `kill ${kills}: ${problem}`));
     if (kills % COMPARE_EVERY_KILLS === 0) await compare();
   }
@@ -66,9 +71,17 @@ async function killAndCompare(
 
 const outcomeOf = (problems: readonly string[]): string => (problems.length === 0 ? "held" : "BROKEN");
 
-async function randomLife(school: CardSchool, lifeMs: number, hurried: boolean): Promise<void> {
+interface RandomLife {
+  readonly lifeMs: number;
+  readonly hurried: boolean;
+  /** It does not end before so many payments were shown in all lives together. */
+  readonly shownMin: number;
+}
+
+async function randomLife(school: CardSchool, { lifeMs, hurried, shownMin }: RandomLife): Promise<void> {
   const terminal = await school.start(hurried ? { nodeFlags: HURRIED_FLAGS } : {});
   const payer = school.pay(terminal);
+  await until(() => school.shown.length >= shownMin, PAY_MS_MAX);
   await clock.delay(lifeMs);
   await terminal.kill();
   await payer.ended();

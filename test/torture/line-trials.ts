@@ -13,7 +13,7 @@ import { clock, settle, startBroker, type Trial, until, withSchool } from "./tri
 /** An entry for each minute of three days, and as many again from the scales and the cabinet. */
 const BACKLOG_ENTRIES = 3 * 24 * 60 * 2;
 const PAID_OFFLINE = 3;
-const PAY_MS_MAX = 60_000;
+const PAY_MS_MAX = 240_000;
 
 const paidMore = (school: CardSchool, before: number): Promise<boolean> =>
   until(() => school.shown.length >= before + PAID_OFFLINE, PAY_MS_MAX);

@@ -17,7 +17,7 @@ import { settle, startBroker, type Trial, type TrialContext, until, withSchool }
 
 const PAGE_BYTES = 4096;
 const PAID_MORE = 2;
-const WAIT_MS_MAX = 120_000;
+const WAIT_MS_MAX = 300_000;
 const RELEASE = new URL("../releases/0.1.0.sql", import.meta.url);
 
 /**

@@ -35,7 +35,7 @@ describe.skipIf(!hasTool("umockdev-wrapper"))("a USB HID scale", () => {
   it("is identified by listening once, and nothing is sent to it", async () => {
     const stage = new UsbStage(
       "../../device/canteen-edge.mjs",
-      ...["serial", "identify", "--port", "usb:0922:8003", "--json", "--listen-ms", "1500"],
+      ...["serial", "identify", "--port", "usb:0922:8003", "--json", "--listen-ms", "4000"],
     );
     try {
       const answer: { readonly found: readonly object[] } = JSON.parse(await stage.until('"found"'));
@@ -51,7 +51,7 @@ describe.skipIf(!hasTool("umockdev-wrapper"))("a USB HID scale", () => {
   it("is written in the configuration without serial settings", async () => {
     const stage = new UsbStage(
       "../../device/canteen-edge.mjs",
-      ...["serial", "identify", "--port", "usb:0922:8003", "--listen-ms", "1500"],
+      ...["serial", "identify", "--port", "usb:0922:8003", "--listen-ms", "4000"],
     );
     try {
       await stage.until('port: "usb:0922:8003"');

@@ -156,14 +156,16 @@ async function spawnMosquitto(configFile: string, isQuiet: boolean): Promise<Chi
 }
 
 /** Below those that a system gives to whoever asks for any port: what is free here stays free until it is taken. */
-const PORTS = { from: 20_000, count: 12_000 } as const;
-/** Processes that run at the same time begin in different places. */
+const PORTS = { from: 20_000, count: 1500 } as const;
+/** Test files that run at the same time, and what they start, have ports of their own: one may leave its port for a while. */
+const SLOTS = 8;
+const slot = Number(process.env["VITEST_POOL_ID"] ?? process.pid) % SLOTS;
 let portsTried = process.pid * 64;
 
 /** A free port, for what cannot be asked for port 0, or comes back at the port that it had. */
 export async function freePort(): Promise<number> {
   for (let left = PORTS.count; left > 0; left--) {
-    const port = PORTS.from + (portsTried++ % PORTS.count);
+    const port = PORTS.from + slot * PORTS.count + (portsTried++ % PORTS.count);
     if (await isFree(port)) return port;
   }
   throw new Error("no port is free");
