@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because each mishap begins at the same delivery and ends in the same question: is anything lost, is
+ * anything counted twice, and does the person hear why.
+ */
+
 import { describe, expect, test } from "vitest";
 import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
 import type { Journal } from "../journal/journal-port.ts";

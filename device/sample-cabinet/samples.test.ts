@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because a sample's life is one story: taken, missed, thrown away, seized and struck share one rig and
+ * one record.
+ */
+
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../journal/journal-fixture.ts";
 import { verifyJournal } from "../journal/verify.ts";
