@@ -206,7 +206,7 @@ describe("PeopleLedger", () => {
     expect(ledger.messagesSince(t1, first)).toMatchObject([{ kind: "delta", from: first, to: newest }]);
     const started = again();
     expect(started.messagesSince(t1, newest)).toEqual([]);
-    expect(started.messagesSince(t1, first)).toMatchObject([{ kind: "snapshot", to: newest }]);
+    expect(started.messagesSince(t1, first)).toMatchObject([{ kind: "snapshot", to: newest + 1 }]);
     started.put(person("p-3"));
     const [after] = started.messagesSince(t1, newest);
     expect(after).toMatchObject({ kind: "snapshot", people: [{}, {}, {}] });

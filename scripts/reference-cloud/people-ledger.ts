@@ -163,7 +163,7 @@ export class PeopleLedger implements RosterFeed {
         const everyone = changedSince(0);
         // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
         if (everyone.length === 0) return [];
-        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, everyone);
+        return snapshot(this.#versions.forSnapshot(have), everyone);
       })
       .immediate();
   }

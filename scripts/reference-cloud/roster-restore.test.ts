@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { temporaryFolder } from "../../device/journal/journal-fixture.ts";
 import type { RosterMessage } from "../../device/roster/roster-delta.ts";
 import { rosterFixture } from "../../device/roster/roster-fixture.ts";
@@ -88,6 +88,36 @@ test("after a restore each terminal comes to the cloud's people, whatever it had
     }),
     { numRuns: 60, examples: [[[], CHANGE_LOST_ON_ITS_WAY, CHANGE_OF_ANOTHER, true]] },
   );
+});
+
+test("a part of the lost cloud's newest snapshot does not keep a terminal from the restored cloud's", () => {
+  const folder = temporaryFolder();
+  let now = Date.parse("2026-09-01T00:00:00Z");
+  const open = (file: string) => {
+    const db = openCloudDatabase(join(folder, file));
+    onTestFinished(() => void db.close());
+    db.pragma("synchronous = OFF");
+    const options = { db, now: () => (now += 1000), onChanged: () => {}, onConsentWithdrawn: () => {} };
+    return { db, cloud: new PeopleLedger(options) };
+  };
+  const { db, cloud: lost } = open("first.db");
+  const putAll = db.transaction(() => {
+    for (let number = 1; number <= 501; number++) lost.put(person(`p-${number}`), 1000);
+  });
+  putAll();
+  const { roster } = rosterFixture();
+  const address = { site: "s1", device: "t1" };
+  lost.version();
+  db.exec(`VACUUM INTO '${join(folder, "backup.db")}'`);
+  lost.topUp(ids.next(), "p-2", 1);
+  const [part] = lost.messagesSince(address, 0);
+  if (part === undefined) throw new Error("the lost cloud sends something");
+  expect(roster.apply(part)).toMatchObject({ kind: "applied", complete: false });
+
+  const { cloud } = open("backup.db");
+  for (const message of cloud.messagesSince(address, roster.version())) roster.apply(message);
+  expect(roster.version()).toBe(cloud.version());
+  expect(roster.account("p-2")?.balanceFen).toBe(1000);
 });
 
 function act(

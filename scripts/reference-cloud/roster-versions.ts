@@ -8,7 +8,10 @@ import type { Database, Statement } from "better-sqlite3";
  * - a version is never given out twice for other contents: each is at least the time at which it is given out, in
  *   milliseconds. That holds as long as the clock of the cloud that was put back is not behind that of the lost one;
  * - only what this process gave out is sure to be its own. A terminal with another version is sent everyone, not a
- *   delta: it would join what the lost cloud had changed to what this one has.
+ *   delta: it would join what the lost cloud had changed to what this one has;
+ * - nor does a snapshot go under a version of before: a terminal that has a part of a newer one, of the lost cloud, would
+ *   pass it over until the next change, and it may not be the terminal that gives way, or a late snapshot would bring an
+ *   older state back.
  *
  * Changes wait under `next()` and become a version when somebody asks for the newest: a backlog of thousands of charges is
  * one version, and the numbers cannot run ahead of the clock.
@@ -41,10 +44,15 @@ export class RosterVersions {
     return this.#isPending.get(issued) === undefined ? issued : this.#issue(issued);
   }
 
-  /** A version above one that a terminal has and this process did not give out; what it gave out before is strange, too. */
-  issueAbove(strange: number): number {
+  /**
+   * Under which everyone goes to a terminal that has `have`: the newest, if this process gave it out and it is above that.
+   * Otherwise a fresh one; beside a version that is neither here nor below, what was given out before is strange, too.
+   */
+  forSnapshot(have: number): number {
+    const newest = this.settled();
+    if (have <= newest && this.isOwn(newest)) return newest;
     this.#first = null;
-    return this.#issue(Math.max(strange, this.#issued()));
+    return this.#issue(Math.max(have, newest));
   }
 
   /** Whether this process gave this version out. */
