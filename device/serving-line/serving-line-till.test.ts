@@ -203,6 +203,23 @@ describe("an operator", () => {
     expect(view(fixture)).toEqual({ kind: "idle" });
   });
 
+  it("whose page sends the same request twice has not taken the next diner's order off the screen", async () => {
+    const fixture = lineFixture({
+      activation: "touch",
+      mealPlan: plan({ kind: "keyed", amountFenMax: fen(3000) }),
+    });
+    const order = (keyedFen: number) =>
+      fixture.line.command({ kind: "set-order", itemIds: [], keyedFen: fen(keyedFen) });
+    const again = { chargeId: fixture.ids.next(), personId: "p-1", operatorId: "op-1", reason: "no card" };
+    await order(800);
+    const first = fixture.line.chargeAgain(again);
+    expect(first).toMatchObject({ kind: "paid", receipt: { priceFen: 800 } });
+    expect(fixture.line.status().order).toMatchObject({ keyedFen: null });
+    await order(1200);
+    expect(fixture.line.chargeAgain(again)).toEqual(first);
+    expect(fixture.line.status().order).toMatchObject({ keyedFen: 1200, totalFen: 1200 });
+  });
+
   it("cannot go past the other rules", () => {
     const fixture = lineFixture();
     fixture.roster.add(person("p-1", { limits: { ...person("p-1").limits, blockedPeriodIds: ["lunch"] } }));

@@ -174,8 +174,9 @@ class TerminalServingLine implements ServingLineControl {
   chargeAgain(request: Parameters<ServingLine["chargeAgain"]>[0]): OverrideResult {
     this.#assertOpen();
     const { personId, operatorId, reason } = request;
-    const { ids, clock } = this.#options;
+    const { ids, clock, journal } = this.#options;
     const offer = this.#offer();
+    const headSeq = journal.head().seq;
     const outcome = this.#cashier.charge({
       chargeId: request.chargeId ?? ids.next(),
       identity: { personId, method: "staff", activation: "touch", decision: null, question: null },
@@ -184,7 +185,9 @@ class TerminalServingLine implements ServingLineControl {
       allergyConfirmed: true,
       furtherMeal: { operatorId, reason },
     });
-    if (outcome.kind === "paid" && this.#loop.checkout().order.revision === offer.orderRevision)
+    // A repeated request is answered with its first charge: the order on the screen may be the next diner's by now.
+    const isNew = outcome.kind === "paid" && outcome.receipt.seq > headSeq;
+    if (isNew && this.#loop.checkout().order.revision === offer.orderRevision)
       this.#loop.dispatch({
         kind: "set-order",
         order: { itemIds: [], keyedFen: null },
