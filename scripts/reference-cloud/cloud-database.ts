@@ -103,6 +103,11 @@ CREATE TABLE IF NOT EXISTS person (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS person_by_change ON person (changed_in);
 
+CREATE TABLE IF NOT EXISTS early_consent (
+  person_id TEXT PRIMARY KEY,
+  consents TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE IF NOT EXISTS posting (
   id TEXT PRIMARY KEY,
   person_id TEXT NOT NULL,

@@ -245,6 +245,32 @@ describe("PeopleLedger", () => {
     expect(ledger.withdrawFace("p-1")).toBe(false);
   });
 
+  it("counts a withdrawal of somebody whom it comes to know only afterwards, as after a restore", () => {
+    const { ledger, take } = rig();
+    const live = (scope: "face" | "share-template") => ({
+      scope,
+      grantedBy: "guardian" as const,
+      grantedAtMs: 100,
+      withdrawnAtMs: null,
+    });
+    const granted = { personId: "p-1", scopes: ["face"], grantedBy: "guardian", grantedAtMs: 200 };
+    take(
+      t1,
+      entriesOf([
+        { kind: "person.withdrawn", body: { personId: "p-1", scopes: ["face"], withdrawnAtMs: 300 } },
+        { kind: "consent.recorded", body: granted },
+      ]),
+    );
+    for (const _ of ["as it was", "and again"]) {
+      ledger.put(person("p-1", { consents: [live("face"), live("share-template")] }));
+      expect(ledger.all()[0]?.consents).toEqual([
+        { ...live("face"), grantedAtMs: 200, withdrawnAtMs: 300 },
+        live("share-template"),
+      ]);
+      expect(ledger.mayShare("p-1")).toBe(false);
+    }
+  });
+
   it("withdraws for a guardian on the page, once", () => {
     const { ledger, forgotten } = rig();
     ledger.put(person("p-1"));

@@ -80,13 +80,18 @@ export class PeopleLedger implements RosterFeed {
     return this.#statements.all.all().map((row) => ({ ...recordOf(row), balanceFen: row.balance_fen }));
   }
 
-  /** Adds someone, or replaces what is known of them. @param openingFen counts only for a new person. */
+  /**
+   * Adds someone, or replaces what is known of them; consents join, so that an older record revives none.
+   * @param openingFen counts only for a new person.
+   */
   put(person: PersonRecord, openingFen = 0): void {
     const record = personRecordSchema.parse(person);
     this.#change(() => {
-      const isNew = this.#statements.get.get(record.personId) === undefined;
-      this.#write(record);
-      if (isNew) this.#post(`opening-${record.personId}`, record.personId, openingFen, "opening");
+      const known = this.#statements.get.get(record.personId);
+      const consents = known === undefined ? this.#takeEarly(record.personId) : recordOf(known).consents;
+      this.#write({ ...record, consents: joinedConsents(consents, record.consents) });
+      if (known === undefined)
+        this.#post(`opening-${record.personId}`, record.personId, openingFen, "opening");
     });
   }
 
@@ -204,15 +209,36 @@ export class PeopleLedger implements RosterFeed {
   /** By the terminals' own rule, so that both sides come to the same result in any order. */
   #join(personId: string, fresh: readonly Consent[]): void {
     const row = this.#statements.get.get(personId);
-    if (row === undefined) return;
-    const record = recordOf(row);
-    const consents = new Map(record.consents.map((consent) => [consent.scope, consent]));
-    for (const consent of fresh) {
-      const known = consents.get(consent.scope);
-      consents.set(consent.scope, known === undefined ? consent : joinConsents(known, consent));
+    if (row === undefined) {
+      const consents = joinedConsents(this.#early(personId), fresh);
+      this.#statements.putEarly.run(personId, JSON.stringify(consents));
+      return;
     }
-    this.#write({ ...record, consents: [...consents.values()] });
+    const record = recordOf(row);
+    this.#write({ ...record, consents: joinedConsents(record.consents, fresh) });
   }
+
+  /** What came before its person did: a cloud that was put back does not know everybody. */
+  #early(personId: string): readonly Consent[] {
+    const consents = this.#statements.early.get(personId);
+    return consents === undefined ? [] : z.array(consentSchema).parse(JSON.parse(consents));
+  }
+
+  #takeEarly(personId: string): readonly Consent[] {
+    const consents = this.#early(personId);
+    this.#statements.dropEarly.run(personId);
+    return consents;
+  }
+}
+
+/** Of each scope one. */
+function joinedConsents(known: readonly Consent[], fresh: readonly Consent[]): Consent[] {
+  const consents = new Map(known.map((consent) => [consent.scope, consent]));
+  for (const consent of fresh) {
+    const before = consents.get(consent.scope);
+    consents.set(consent.scope, before === undefined ? consent : joinConsents(before, consent));
+  }
+  return [...consents.values()];
 }
 
 function snapshot(to: number, people: readonly RosterPerson[]): RosterMessage[] {
@@ -242,6 +268,9 @@ interface Statements {
   readonly all: Statement<[], PersonRow>;
   readonly changedSince: Statement<[number], PersonRow>;
   readonly put: Statement<[string, string, string, number]>;
+  readonly early: Statement<[string], string>;
+  readonly putEarly: Statement<[string, string]>;
+  readonly dropEarly: Statement<[string]>;
   readonly addPosting: Statement<[string, string, number, string, number]>;
   readonly addToBalance: Statement<[number, number, string]>;
   readonly acked: Statement<[string, string], { acked_seq: number }>;
@@ -261,6 +290,9 @@ function prepare(db: Database): Statements {
        VALUES (?, ?, (SELECT coalesce(sum(amount_fen), 0) FROM posting WHERE person_id = ?), ?)
        ON CONFLICT (person_id) DO UPDATE SET content = excluded.content, changed_in = excluded.changed_in`,
     ),
+    early: db.prepare<[string], string>("SELECT consents FROM early_consent WHERE person_id = ?").pluck(),
+    putEarly: db.prepare("INSERT OR REPLACE INTO early_consent (person_id, consents) VALUES (?, ?)"),
+    dropEarly: db.prepare("DELETE FROM early_consent WHERE person_id = ?"),
     addPosting: db.prepare(
       "INSERT OR IGNORE INTO posting (id, person_id, amount_fen, reason, at_ms) VALUES (?, ?, ?, ?, ?)",
     ),
