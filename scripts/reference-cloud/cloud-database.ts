@@ -102,6 +102,16 @@ CREATE TABLE IF NOT EXISTS person (
   changed_in INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX IF NOT EXISTS person_by_change ON person (changed_in);
+CREATE INDEX IF NOT EXISTS person_by_number ON person (content ->> '$.number');
+
+CREATE TABLE IF NOT EXISTS card (
+  token TEXT PRIMARY KEY,
+  person_id TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS card_by_person ON card (person_id);
+-- A file of before this table has its cards with the people only.
+INSERT OR IGNORE INTO card (token, person_id)
+  SELECT each.value, person_id FROM person, json_each(content, '$.cards') AS each;
 
 CREATE TABLE IF NOT EXISTS early_consent (
   person_id TEXT PRIMARY KEY,

@@ -271,6 +271,30 @@ describe("PeopleLedger", () => {
     }
   });
 
+  it("takes nobody with another's number or card: the terminals would refuse all that comes with them", () => {
+    const { ledger } = rig();
+    ledger.put(person("p-1", { number: "1", cards: ["a", "b"] }));
+    ledger.put(person("p-2", { number: "2", cards: ["c"] }));
+    const before = ledger.all();
+    const taken = expect.objectContaining({ code: "roster-conflict", retry: "after-operator" });
+    for (const more of [{ number: "1" }, { number: "3", cards: ["d", "b"] }]) {
+      expect(() => ledger.put(person("p-2", more))).toThrow(taken);
+      expect(() => ledger.put(person("p-3", more), 500)).toThrow(taken);
+    }
+    expect(ledger.all()).toEqual(before);
+    ledger.put(person("p-1", { number: "1", cards: ["a"] }));
+    ledger.put(person("p-2", { number: "2", cards: ["c", "b"] }));
+    ledger.put(person("p-1", { number: "3", cards: [] }));
+    ledger.put(person("p-3", { number: "1", cards: ["a"] }));
+    expect(ledger.all().map(({ personId, cards }) => [personId, cards])).toEqual([
+      ...[
+        ["p-3", ["a"]],
+        ["p-2", ["c", "b"]],
+        ["p-1", []],
+      ],
+    ]);
+  });
+
   it("withdraws for a guardian on the page, once", () => {
     const { ledger, forgotten } = rig();
     ledger.put(person("p-1"));

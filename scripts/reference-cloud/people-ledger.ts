@@ -1,5 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
+import { CanteenError } from "../../device/platform/errors.ts";
 import { isLive, joinConsents } from "../../device/roster/consents.ts";
 import {
   consentSchema,
@@ -83,10 +84,12 @@ export class PeopleLedger implements RosterFeed {
   /**
    * Adds someone, or replaces what is known of them; consents join, so that an older record revives none.
    * @param openingFen counts only for a new person.
+   * @throws CanteenError `roster-conflict`: a number or card is somebody else's, or a card stands twice.
    */
   put(person: PersonRecord, openingFen = 0): void {
     const record = personRecordSchema.parse(person);
     this.#change(() => {
+      this.#claim(record);
       const known = this.#statements.get.get(record.personId);
       const consents = known === undefined ? this.#takeEarly(record.personId) : recordOf(known).consents;
       this.#write({ ...record, consents: joinedConsents(consents, record.consents) });
@@ -190,6 +193,16 @@ export class PeopleLedger implements RosterFeed {
     this.#statements.put.run(personId, JSON.stringify(record), personId, this.#versions.next());
   }
 
+  /** Every terminal refuses a whole message with somebody else's number or card in it, the withdrawals included. */
+  #claim({ personId, number, cards }: PersonRecord): void {
+    const { numberTaken, cardHolder, dropCards, addCard } = this.#statements;
+    const isAnothers = (card: string) => (cardHolder.get(card) ?? personId) !== personId;
+    if (numberTaken.get(number, personId) !== undefined || cards.some(isAnothers)) throw rosterConflict();
+    if (new Set(cards).size < cards.length) throw rosterConflict();
+    dropCards.run(personId);
+    for (const card of cards) addCard.run(card, personId);
+  }
+
   #grant({ personId, scopes: granted, grantedBy, grantedAtMs }: z.infer<typeof grantBody>): void {
     this.#join(
       personId,
@@ -231,6 +244,18 @@ export class PeopleLedger implements RosterFeed {
   }
 }
 
+/** Names no value: they are people's data. */
+function rosterConflict(): CanteenError {
+  return new CanteenError("a person's number or card is taken", {
+    code: "roster-conflict",
+    retry: "after-operator",
+    hint: {
+      zh: "该学号/工号或卡号已属于他人，或同一张卡写了两次，未保存。请先更正。",
+      en: "The number or a card is somebody else's, or one card stands twice; nothing was saved. Correct it first.",
+    },
+  });
+}
+
 /** Of each scope one. */
 function joinedConsents(known: readonly Consent[], fresh: readonly Consent[]): Consent[] {
   const consents = new Map(known.map((consent) => [consent.scope, consent]));
@@ -268,6 +293,10 @@ interface Statements {
   readonly all: Statement<[], PersonRow>;
   readonly changedSince: Statement<[number], PersonRow>;
   readonly put: Statement<[string, string, string, number]>;
+  readonly numberTaken: Statement<[string, string], number>;
+  readonly cardHolder: Statement<[string], string>;
+  readonly dropCards: Statement<[string]>;
+  readonly addCard: Statement<[string, string]>;
   readonly early: Statement<[string], string>;
   readonly putEarly: Statement<[string, string]>;
   readonly dropEarly: Statement<[string]>;
@@ -290,6 +319,14 @@ function prepare(db: Database): Statements {
        VALUES (?, ?, (SELECT coalesce(sum(amount_fen), 0) FROM posting WHERE person_id = ?), ?)
        ON CONFLICT (person_id) DO UPDATE SET content = excluded.content, changed_in = excluded.changed_in`,
     ),
+    numberTaken: db
+      .prepare<[string, string], number>(
+        "SELECT 1 FROM person WHERE content ->> '$.number' = ? AND person_id <> ? LIMIT 1",
+      )
+      .pluck(),
+    cardHolder: db.prepare<[string], string>("SELECT person_id FROM card WHERE token = ?").pluck(),
+    dropCards: db.prepare("DELETE FROM card WHERE person_id = ?"),
+    addCard: db.prepare("INSERT INTO card (token, person_id) VALUES (?, ?)"),
     early: db.prepare<[string], string>("SELECT consents FROM early_consent WHERE person_id = ?").pluck(),
     putEarly: db.prepare("INSERT OR REPLACE INTO early_consent (person_id, consents) VALUES (?, ?)"),
     dropEarly: db.prepare("DELETE FROM early_consent WHERE person_id = ?"),
