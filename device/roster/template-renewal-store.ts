@@ -63,6 +63,7 @@ interface Row {
   readonly template_id: string;
   readonly model_id: string;
   readonly quality: number;
+  readonly origin: "local" | "shared";
   readonly enrolled_at_ms: number;
 }
 
@@ -155,17 +156,21 @@ class RenewalOnSqlite implements TemplateRenewalStore {
       : null;
   }
 
-  /** What the person has of the primary pack; a template that no longer opens is left behind. */
+  /**
+   * What the person has of the primary pack; a template that no longer opens is left behind. What another terminal sent
+   * stays the other's: it goes when sharing is withdrawn.
+   */
   #keptOf(personId: string) {
     const { store, primaryModel } = this.#options;
-    const qualityOf = new Map(this.#rowsOf(personId).map((row) => [row.template_id, row.quality]));
+    const rows = new Map(this.#rowsOf(personId).map((row) => [row.template_id, row]));
     return store.vault
       .ofPerson(personId)
       .templates.filter(({ modelId }) => modelId === primaryModel)
       .map(({ templateId, embedding }) => ({
         templateId,
         embedding,
-        quality: qualityOf.get(templateId) ?? 0,
+        quality: rows.get(templateId)?.quality ?? 0,
+        origin: rows.get(templateId)?.origin ?? "shared",
       }));
   }
 
@@ -192,7 +197,7 @@ class RenewalOnSqlite implements TemplateRenewalStore {
   #rowsOf(personId: string): readonly Row[] {
     return prepared<[string], Row>(
       this.#options.db,
-      "SELECT template_id, model_id, quality, enrolled_at_ms FROM template WHERE person_id = ?",
+      "SELECT template_id, model_id, quality, origin, enrolled_at_ms FROM template WHERE person_id = ?",
     ).all(personId);
   }
 }

@@ -145,6 +145,25 @@ function world(change: Partial<TemplateRenewalLimits> = {}) {
 }
 
 describe("a paid visit of somebody who was enrolled with an older pack", () => {
+  it("keeps as another terminal's what came from there: it goes when sharing is withdrawn, and what was seen here stays", async () => {
+    const { journal, templates, roster, visit, models } = world();
+    const shared = { templateId: "t-shared", embedding: embedding(50), quality: 0.8 };
+    journal.transact(() =>
+      templates.vault.put({
+        ...{ enrolmentId: "e-shared", enrolledAtMs: 0, origin: "shared" },
+        ...{ personId: "p-1", modelId: MODEL, templates: [shared] },
+      }),
+    );
+    await visit("p-1");
+    expect(models("p-1")).toEqual([MODEL, MODEL, OLD].sort());
+    const withdrawn = { ...consent("share-template"), withdrawnAtMs: 2000 };
+    roster.apply(delta(1, 2, [rosterPerson("p-1", { consents: [consent("face"), withdrawn] })]));
+    expect(models("p-1")).toEqual([MODEL, OLD].sort());
+    expect(templates.vault.ofPerson("p-1").templates.map(({ templateId }) => templateId)).not.toContain(
+      "t-shared",
+    );
+  });
+
   it("leaves a template of the new pack, on record with its charge, and nothing before the disputes are over", async () => {
     const { see, pay, pass, models, sharing, ...rest } = world();
     see("p-1");

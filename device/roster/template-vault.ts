@@ -23,6 +23,8 @@ export interface SealedTemplate {
   readonly templateId: string;
   readonly embedding: Float32Array;
   readonly quality: number;
+  /** Where it came from, if elsewhere than the enrolment that it stands with now. */
+  readonly origin?: EnrolledTemplates["origin"];
 }
 
 /** What one enrolment brought, whether here or at another terminal. */
@@ -77,11 +79,11 @@ export class TemplateVault {
          (template_id, person_id, model_id, enrolment_id, enrolled_at_ms, origin, quality, sealed)
        VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
     );
-    for (const { templateId, embedding, quality } of enrolled.templates) {
+    for (const { templateId, embedding, quality, origin = enrolled.origin } of enrolled.templates) {
       const plain = bytesOfEmbedding(embedding);
       const sealed = seal(key, plain, templateContext(personId, modelId, templateId), entropy);
       plain.fill(0);
-      const { enrolmentId, enrolledAtMs, origin } = enrolled;
+      const { enrolmentId, enrolledAtMs } = enrolled;
       insert.run(templateId, personId, modelId, enrolmentId, enrolledAtMs, origin, quality, sealed);
     }
   }
