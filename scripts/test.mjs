@@ -4,6 +4,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { runInPlace, setUpProblem } from "../device/runtime.mjs";
+import { MISSING_TOOLS_VARIABLE, skippedSummary } from "./missing-tools.mjs";
 
 const filters = process.argv.slice(2);
 const tally = { passed: 0, failed: 0, skipped: 0 };
@@ -53,7 +54,9 @@ async function runAll(root, run) {
 async function runTests(root, run) {
   const results = join(root, ".canteen", "test-results.json");
   mkdirSync(join(root, ".canteen"), { recursive: true });
-  rmSync(results, { force: true });
+  const missing = join(root, ".canteen", "missing-tools.txt");
+  for (const file of [results, missing]) rmSync(file, { force: true });
+  process.env[MISSING_TOOLS_VARIABLE] = missing;
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${results}`];
   const args = ["run", "--config", "test/vitest.config.ts", ...reporters, ...filters];
   const code = await run("vitest/vitest.mjs", args);
@@ -68,6 +71,10 @@ async function runTests(root, run) {
   tally.skipped += counts.numPendingTests + counts.numTodoTests;
   // A file that could not be loaded or an unhandled rejection fails no single test, but fails the run.
   if (code !== 0 && counts.numFailedTests === 0) tally.failed += 1;
+  const ciRun = readFileSync(join(root, ".ci", "run"), "utf8");
+  const missed = existsSync(missing) ? readFileSync(missing, "utf8") : "";
+  const summary = skippedSummary(counts.numPendingTests, missed, ciRun);
+  if (summary !== null) console.log(`\n${summary}`);
   return code;
 }
 

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmdirSync } from "node:fs";
+import { appendFileSync, mkdtempSync, rmdirSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { MISSING_TOOLS_VARIABLE } from "../scripts/missing-tools.mjs";
 
 /** The browser without a window takes a third of the processor time and draws the same pages; the whole one does too. */
 export const CHROMIUM = ["chromium-headless-shell", "chromium"] as const;
@@ -21,8 +22,15 @@ export function hasTool(tool: string | readonly string[]): boolean {
   } catch {
     if (process.env["CI"])
       throw new Error(`CI must have "${names.join('" or "')}": add its package to .ci/run`);
+    missed(names[0] ?? "");
     return false;
   }
+}
+
+/** Said at the end of `npm test`. */
+function missed(what: string): void {
+  const file = process.env[MISSING_TOOLS_VARIABLE];
+  if (file !== undefined) appendFileSync(file, `${what}\n`);
 }
 
 /** The environment with /usr/sbin on the PATH, where Debian puts mosquitto. */
@@ -35,7 +43,12 @@ export function withSystemFolders(): NodeJS.ProcessEnv {
  * No package gives it, so its lack skips the test in CI too; the journal's own disk tests have a stand-in there.
  */
 export function mayMount(): boolean {
-  if (process.getuid?.() !== 0) return false;
+  const may = process.getuid?.() === 0 && canMount();
+  if (!may) missed("the right to mount");
+  return may;
+}
+
+function canMount(): boolean {
   const folder = mkdtempSync(join(tmpdir(), "canteen-mount-"));
   try {
     execFileSync("mount", ["-t", "tmpfs", "-o", "size=64k", "tmpfs", folder], { stdio: "ignore" });

@@ -329,7 +329,7 @@ describe("consent", () => {
       ),
       { numRuns: 60 },
     );
-  }, 120_000);
+  });
 
   it("to faces without consent to sharing keeps the new template at this terminal", async () => {
     const { visit, roster, sharing, models } = world();

@@ -19,6 +19,10 @@ export class PtyHost {
   readonly #child: ChildProcess;
   readonly #folder: string;
   readonly #listeners = new Set<(event: HostEvent) => void>();
+  /** What waits for an event; rejected when no event can come any more. */
+  readonly #waiting = new Set<(reason: Error) => void>();
+  readonly #ended: Promise<void>;
+  #end: Error | null = null;
   #bays = 0;
 
   private constructor(child: ChildProcess, folder: string) {
@@ -29,6 +33,16 @@ export class PtyHost {
         const event: HostEvent = JSON.parse(line);
         for (const listener of [...this.#listeners]) listener(event);
       });
+    // An order that it does not read any more is rejected by its end.
+    child.stdin?.on("error", () => {});
+    this.#ended = once(child, "close").then(([code, signal]) => {
+      this.#end = new Error(`the host of the ptys (python3) has ended: ${signal ?? `exit code ${code}`}`);
+      for (const reject of [...this.#waiting]) reject(this.#end);
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   static async start(): Promise<PtyHost> {
@@ -65,16 +79,16 @@ export class PtyHost {
         isPlugged = false;
       },
       close: async () => {
-        if (isPlugged) await bay.unplug();
+        // With its host the pty is gone too.
+        if (isPlugged && this.#end === null) await bay.unplug();
       },
     };
     return bay;
   }
 
   async stop(): Promise<void> {
-    const exited = once(this.#child, "exit");
     this.#child.stdin?.end();
-    await exited;
+    await this.#ended;
     await rm(this.#folder, { recursive: true, force: true });
   }
 
@@ -88,10 +102,13 @@ export class PtyHost {
   }
 
   #when(matches: (event: HostEvent) => boolean): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      if (this.#end !== null) return reject(this.#end);
+      this.#waiting.add(reject);
       const stop = this.#listen((event) => {
         if (!matches(event)) return;
         stop();
+        this.#waiting.delete(reject);
         resolve();
       });
     });

@@ -148,7 +148,7 @@ describe("the calibration's process", () => {
     for (const [a, b] of twins) expect(ids.has(`${name(a)} ${name(b)}`)).toBe(true);
     expect(found.lookAlikes.length).toBeLessThan(17_000 * 0.02);
     expect(found.fpir.value).toBeLessThanOrEqual(0.001);
-  }, 120_000);
+  });
 });
 
 describe("bounds of the packs", () => {

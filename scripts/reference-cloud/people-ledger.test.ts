@@ -263,9 +263,15 @@ describe("PeopleLedger", () => {
       { kind: "charge.made", body: { personId: "p-1", amountFen: -5 } },
       { kind: "charge.made", body: { personId: "p-1" } },
       { kind: "consent.recorded", body: {} },
+      // No date: what the terminals could not read must not become a person's record either.
+      {
+        kind: "consent.recorded",
+        body: { personId: "p-1", scopes: ["face"], grantedBy: "self", grantedAtMs: 8.64e15 + 1 },
+      },
+      { kind: "person.withdrawn", body: { personId: "p-1", scopes: ["face"], withdrawnAtMs: -1 } },
       charge("stranger", 500),
     ];
-    expect(take(t1, entriesOf(odd))).toMatchObject({ ackedSeq: 4 });
+    expect(take(t1, entriesOf(odd))).toMatchObject({ ackedSeq: odd.length });
     expect(ledger.all()).toMatchObject([{ balanceFen: 100 }]);
   });
 });

@@ -2,6 +2,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
 import { isLive, joinConsents } from "../../device/roster/consents.ts";
 import {
+  consentSchema,
   type RosterMessage,
   type RosterPerson,
   rosterPersonSchema,
@@ -22,14 +23,16 @@ const PEOPLE_PER_PART = 500;
 
 /** Only what moves money or consent is read from an entry; everything else in it is the page's business. */
 const chargeBody = z.looseObject({ personId: z.string(), amountFen: z.int().min(0) });
+/** As the record has it: what is no date in an entry would make the person unreadable. */
+const consentMs = consentSchema.shape.grantedAtMs;
 const scopeList = z.array(z.enum(["face", "share-template"]));
 const grantBody = z.looseObject({
   personId: z.string(),
   scopes: scopeList,
   grantedBy: z.enum(["self", "guardian"]),
-  grantedAtMs: z.int(),
+  grantedAtMs: consentMs,
 });
-const withdrawalBody = z.looseObject({ personId: z.string(), scopes: scopeList, withdrawnAtMs: z.int() });
+const withdrawalBody = z.looseObject({ personId: z.string(), scopes: scopeList, withdrawnAtMs: consentMs });
 
 /**
  * People, accounts and consent, and the versions under which they go down to the terminals.

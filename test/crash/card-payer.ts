@@ -1,4 +1,6 @@
 import type { ServerMessage } from "../../device/kiosk/protocol.ts";
+import type { Timer } from "../../device/platform/clock.ts";
+import { SystemClock } from "../../device/platform/system-clock.ts";
 
 export interface Shown {
   readonly chargeId: string;
@@ -8,8 +10,12 @@ export interface Shown {
 /** What a refusal answers whose first receipt is no longer there: pruning in seconds takes today's entries too. */
 const NO_RECEIPT = "no receipt";
 
+/** Nobody holds up cards faster than this; without it a quick machine would have used up all of them in seconds. */
+export const CARD_PERIOD_MS = 100;
+const clock = new SystemClock();
+
 /**
- * Someone who holds one card after another before the terminal, as fast as it answers, and remembers what the
+ * Someone who holds one card after another before the terminal, about as fast as it answers, and remembers what the
  * screen said. A card counts as done when the screen said "paid" or "already paid".
  */
 export class CardPayer {
@@ -18,6 +24,8 @@ export class CardPayer {
   readonly #shown: Shown[];
   readonly #ended: Promise<void>;
   #answered = "";
+  #presentedMono = Number.NEGATIVE_INFINITY;
+  #presenting: Timer | null = null;
 
   /** @param cards still to be charged: answered ones are taken away. @param shown grows with each "paid". */
   constructor(terminalUrl: string, cards: string[], shown: Shown[]) {
@@ -73,8 +81,14 @@ export class CardPayer {
   }
 
   #present(): void {
-    const [cardToken] = this.#cards;
-    if (cardToken !== undefined) this.#send({ type: "command", command: { kind: "card", cardToken } });
+    if (this.#presenting !== null) return;
+    const waitMs = Math.max(0, this.#presentedMono + CARD_PERIOD_MS - clock.mono());
+    this.#presenting = clock.after(waitMs, () => {
+      this.#presenting = null;
+      this.#presentedMono = clock.mono();
+      const [cardToken] = this.#cards;
+      if (cardToken !== undefined) this.#send({ type: "command", command: { kind: "card", cardToken } });
+    });
   }
 
   #send(message: object): void {

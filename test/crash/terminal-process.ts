@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
+const ENDING = fileURLToPath(new URL("./end-with-test.ts", import.meta.url));
 const CLI = fileURLToPath(new URL("../../device/canteen-edge.mjs", import.meta.url));
 /** Ends one that hangs; a busy machine is no failure, and a kill would leave things undone. */
 const CLOSE_WAIT_MS_MAX = 120_000;
@@ -38,11 +39,12 @@ export class TerminalProcess {
     const { under = [], nodeFlags = [], env = {} } = options;
     const command = [
       ...under,
-      ...[process.execPath, ...nodeFlags, CLI, "run", "--json", "--config", configFile],
+      ...[process.execPath, "--import", ENDING, ...nodeFlags, CLI, "run", "--json", "--config", configFile],
     ];
     const [program = process.execPath, ...args] = command;
     const child = spawn(program, args, {
-      stdio: ["ignore", "pipe", "inherit"],
+      // Nothing is written to it: its end says that this process has ended.
+      stdio: ["pipe", "pipe", "inherit"],
       env: { ...process.env, ...env },
       // Its own group, so that what runs it ends with it.
       detached: under.length > 0,

@@ -28,7 +28,6 @@ const MS_PER_MINUTE = 60_000;
 const CALM_WITHOUT_PROGRESS_MS_MAX = 11 * MS_PER_MINUTE;
 /** Between meals and at night nobody is there, and timers may be late: what they do is done less often. */
 const IDLE_GRAIN_MS = 5 * MS_PER_MINUTE;
-const LINE_LOOK_MS = 15_000;
 const CALM_STEP_MS = 30_000;
 const CALM_GRAIN_MS = 2000;
 /** People of a school; three meals a day each. Most canteens that have such a terminal serve some hundred at a meal. */
@@ -263,20 +262,12 @@ class Run {
     const terminal = this.#chance.pick(this.#terminals);
     const meal = mealAt(this.#time.nowMs);
     if (terminal.life === null || terminal.restartWanted) await this.#restart(terminal);
-    await this.#waitInLine(terminal);
+    await this.#canteen.waitInLine(terminal);
     if (meal !== null && terminal.life !== null) await this.#canteen.visit(terminal, personId, meal);
     if (this.#chance.happens(0.01)) await this.#advance(this.#chance.between(0, 5 * MS_PER_MINUTE), 5000);
     this.#misfortunes.strike(this.#time.nowMs - startMs);
     await this.#kitchen?.turn(this.#time.nowMs - startMs);
     this.#workInOffice();
-  }
-
-  /** Before a till that is closed a line waits for some minutes, and looks up now and then; some do not see it and try. */
-  async #waitInLine({ life }: SimulatedTerminal): Promise<void> {
-    if (!this.#chance.happens(0.8)) return;
-    const endMs = this.#time.nowMs + this.#chance.between(MS_PER_MINUTE, 10 * MS_PER_MINUTE);
-    while (life?.line.status().view.kind === "closed" && this.#time.nowMs < endMs)
-      await this.#advance(LINE_LOOK_MS, LINE_LOOK_MS);
   }
 
   async #restart(terminal: SimulatedTerminal): Promise<void> {

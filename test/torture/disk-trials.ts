@@ -2,12 +2,14 @@ import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
+import { systemCode } from "../../device/platform/errors.ts";
 import type { CardSchool } from "../crash/card-school.ts";
 import type { TerminalProcess, TerminalProcessOptions } from "../crash/terminal-process.ts";
 import { hasTool, mayMount } from "../require-tool.ts";
 import { clock, settle, startBroker, type Trial, type TrialContext, until, withSchool } from "./trial.ts";
 
 const PAGE_BYTES = 4096;
+const FILLING = new Uint8Array(64 * 1024);
 const QUIET_MS = 4000;
 const PAY_MS_MAX = 240_000;
 const QUIET_WAIT_MS_MAX = 60_000;
@@ -47,14 +49,33 @@ async function sickLife(
   }
 }
 
-/** Until nothing more is shown as paid for a while: sales have stopped. */
-async function stopped(school: CardSchool): Promise<boolean> {
+/**
+ * Until nothing more is shown as paid for a while, though there are cards: sales have stopped.
+ * @param meanwhile  what keeps them stopped.
+ */
+async function stopped(school: CardSchool, meanwhile: () => void = () => {}): Promise<boolean> {
   for (let endMono = clock.mono() + QUIET_WAIT_MS_MAX; clock.mono() < endMono; ) {
     const before = school.shown.length;
-    await clock.delay(QUIET_MS);
-    if (school.shown.length === before) return true;
+    meanwhile();
+    await until(() => {
+      meanwhile();
+      return school.shown.length > before;
+    }, QUIET_MS);
+    if (school.shown.length === before) return school.cards.length > 0;
   }
   return false;
+}
+
+/** To the last byte. */
+function fill(file: string): void {
+  const handle = openSync(file, "a");
+  try {
+    while (writeSync(handle, FILLING) > 0);
+  } catch (error) {
+    if (systemCode(error) !== "ENOSPC") throw error;
+  } finally {
+    closeSync(handle);
+  }
 }
 
 export const diskFull: Trial = {
@@ -67,8 +88,8 @@ export const diskFull: Trial = {
       const problems: string[] = [];
       const before = school.shown.length;
       await until(() => school.shown.length > before + 2, PAY_MS_MAX);
-      execFileSync("sh", ["-c", `cat /dev/zero > '${filler}' 2>/dev/null; true`]);
-      if (!(await stopped(school))) problems.push("sales went on on a full disk");
+      // Again and again: the terminal gives up its reserve, and could sell on it until that is gone as well.
+      if (!(await stopped(school, () => fill(filler)))) problems.push("sales went on on a full disk");
       const shownFull = school.shown.length;
       rmSync(filler);
       const again = await until(() => school.shown.length > shownFull + 2, PAY_MS_MAX);

@@ -1,4 +1,5 @@
 import { fileURLToPath } from "node:url";
+import { CARD_PERIOD_MS } from "../crash/card-payer.ts";
 import type { CardSchool } from "../crash/card-school.ts";
 import type { TerminalProcess } from "../crash/terminal-process.ts";
 import { KILL_POINT_VARIABLE, type KillPoint, LINE_POINTS } from "./kill-point.ts";
@@ -15,8 +16,7 @@ import {
 } from "./trial.ts";
 
 const LIFE_MS_MAX = 1500;
-/** Each is on the screen for 300 ms at least. */
-const PAID_PER_LIFE_MAX = 6;
+const PAID_PER_LIFE_MAX = Math.ceil(LIFE_MS_MAX / CARD_PERIOD_MS);
 /** So long one payment may take where a life waits for it; the moment of the kill is drawn after that. */
 const PAY_MS_MAX = 240_000;
 /** So often everything reaches the cloud, and journal, cloud and screen are held against each other. */
@@ -32,7 +32,7 @@ export const randomKills: Trial = {
   run: async (context) => {
     const broker = await startBroker();
     try {
-      const people = 600 + context.rounds * PAID_PER_LIFE_MAX;
+      const people = 200 + context.rounds * PAID_PER_LIFE_MAX;
       return await withSchool(context, broker, { people }, (school) => killAndCompare(school, context));
     } finally {
       await broker.close();
