@@ -8,6 +8,7 @@ import type { Clock } from "./platform/clock.ts";
 import type { Logger } from "./platform/logger.ts";
 import type { CabinetSettings } from "./sample-cabinet/cabinet-settings.ts";
 import { type CabinetsControl, createCabinets } from "./sample-cabinet/cabinets.ts";
+import { type TemperatureBudget, temperatureBudget } from "./sample-cabinet/temperature-budget.ts";
 import type { Operators } from "./security/operators-port.ts";
 import { maySign } from "./signatures/rights.ts";
 import { ALARMS_MAX } from "./sync/alarm-messages.ts";
@@ -30,6 +31,12 @@ export function createTerminalCabinets(
   const owners = new Map(
     config.devices.flatMap((device) => namesOf(device).map((name) => [name, device.id])),
   );
+  const { minuteDays, bytesNeeded, isEnough } = configuredTemperatureBudget(config);
+  if (!isEnough)
+    world.logger.warn(
+      { code: "temperatures-short", minuteDays, bytesNeeded },
+      "storage.temperatureBytesMax is not enough for two years of temperatures",
+    );
   const owned = <T>(parts: ReadonlyMap<string, T>, name: string): T | undefined =>
     parts.get(owners.get(name) ?? "");
   return createCabinets({
@@ -53,6 +60,29 @@ export function createTerminalCabinets(
       return operator !== undefined && maySign(operator.role, right);
     },
   });
+}
+
+/** How long temperatures are kept with the configured probes. */
+export function configuredTemperatureBudget({
+  devices,
+  cabinets,
+  storage,
+}: Pick<Config, "devices" | "cabinets" | "storage">): TemperatureBudget {
+  const readEveryMs = new Map(
+    devices.flatMap((device) => namesOf(device).map((name) => [name, readEveryMsOf(device)])),
+  );
+  const probes = cabinets.flatMap(({ probes: ofCabinet }) => ofCabinet);
+  return temperatureBudget(
+    storage.temperatureBytesMax,
+    probes.map(({ probe }) => readEveryMs.get(probe) ?? READ_EVERY_MS),
+  );
+}
+
+/** Of a thermometer that talks as its manual allows. */
+const READ_EVERY_MS = 5000;
+
+function readEveryMsOf(device: DeviceConfig): number {
+  return "pollEveryMs" in device ? (device.pollEveryMs ?? READ_EVERY_MS) : READ_EVERY_MS;
 }
 
 /** What the cloud is told of a cabinet. */

@@ -47,6 +47,11 @@ describe("codes on goods", () => {
     expect(read("(01)06901234567892(3100)000012")).toMatchObject({ netG: 12_000 });
   });
 
+  test("a weight that no record can hold is left out: no lorry brings 999,999 kg in one box", () => {
+    expect(read("(01)06901234567892(3100)099999")).toMatchObject({ netG: 99_999_000 });
+    expect(read("(01)06901234567892(3100)999999")).toMatchObject({ netG: null });
+  });
+
   test("anything else is text: an order's QR", () => {
     expect(read("PO-2026-0041")).toEqual({ kind: "text", text: "PO-2026-0041" });
     expect(read("]Q0PO-2026-0041")).toEqual({ kind: "text", text: "PO-2026-0041" });

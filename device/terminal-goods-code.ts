@@ -75,9 +75,13 @@ function goodsOf(elements: readonly Element[], text: string, thisYear: number): 
   };
 }
 
-/** AI 310n: kilograms with n decimals. Null where that is no whole number of grams. */
+/** A hundred tonnes: as much as an entry holds. A label that claims more must not stop the weighing of what is there. */
+const LABEL_G_MAX = 100_000_000n;
+
+/** AI 310n: kilograms with n decimals. Null where that is no whole number of grams, or more than anything here weighs. */
 function wholeGrams(digits: string, decimals: number): number | null {
   const value = BigInt(digits) * 1000n;
   const divisor = 10n ** BigInt(decimals);
-  return value % divisor === 0n ? Number(value / divisor) : null;
+  const grams = value / divisor;
+  return value % divisor === 0n && grams <= LABEL_G_MAX ? Number(grams) : null;
 }

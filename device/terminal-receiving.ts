@@ -12,7 +12,7 @@ import type { TerminalStore } from "./terminal-store.ts";
 
 export interface TerminalReceivingOptions {
   readonly config: Config;
-  readonly store: Pick<TerminalStore, "journal" | "ids" | "orders" | "photos" | "goods">;
+  readonly store: Pick<TerminalStore, "journal" | "ids" | "orders" | "photos" | "goods" | "operators">;
   readonly devices: Pick<TerminalDevices, "scales" | "thermometers" | "scanners">;
   readonly studio: PhotoStudio | null;
   readonly desk: SignatureDesk;
@@ -41,6 +41,8 @@ export function startTerminalReceiving(options: TerminalReceivingOptions): Recei
     studio,
     desk,
     operatorAtPage,
+    operatorName: (operatorId) =>
+      store.operators.list().find((operator) => operator.operatorId === operatorId)?.displayName ?? null,
     lists: receiving,
     priceFree: receiving.priceFree,
     localTime,

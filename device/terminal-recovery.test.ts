@@ -13,12 +13,19 @@ import {
 import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { beforeEach, describe, expect, it, onTestFinished } from "vitest";
-import { RigCloud, RigTerminal } from "../scripts/reference-cloud/testing/rig.ts";
+import { openCloudDatabase } from "../scripts/reference-cloud/cloud-database.ts";
+import { JournalIntake } from "../scripts/reference-cloud/journal-intake.ts";
+import { batchOf } from "../scripts/reference-cloud/testing/entries.ts";
+import {
+  databaseFile as databaseFileOfCloud,
+  RigCloud,
+  RigTerminal,
+} from "../scripts/reference-cloud/testing/rig.ts";
 import { backupsIn } from "./backup/backup-files.ts";
 import { demoConfig } from "./config/demo-config.ts";
 import type { Config } from "./config/schema.ts";
 import { temporaryFolder } from "./journal/journal-fixture.ts";
-import type { EntryDraft } from "./journal/journal-port.ts";
+import type { EntryDraft, JournalEntry } from "./journal/journal-port.ts";
 import { verifyJournal } from "./journal/verify.ts";
 import { openWaitingPage } from "./kiosk/waiting-page.ts";
 import { systemEntropy } from "./platform/entropy.ts";
@@ -117,7 +124,7 @@ const headOf = (file: string): { seq: number; hash: string } => {
 };
 
 /** Three hundred lunches, half a year old and with the cloud; then a lunch of today, and the old ones go. */
-async function pruned(): Promise<void> {
+async function pruned(): Promise<{ readonly early: readonly JournalEntry[] }> {
   const old = new VirtualClock();
   const store = await openTerminalStore({ config: site.config, ...world, clock: old, prunedCountMin: 1 });
   const trusted = (): void => store.takeCloudTime({ cloudNowMs: old.now(), roundTripMs: 0 });
@@ -126,6 +133,7 @@ async function pruned(): Promise<void> {
     for (let number = 1; number <= OLD_COUNT; number++) charge(store, number);
   });
   await old.advance(MINUTE_MS);
+  const early = store.journal.readAfter(0, { countMax: OLD_COUNT, bytesMax: 1e9 });
   await site.drain(store);
   expect(await store.backups.make()).toBeNull();
   old.stepWall(200 * 24 * 60 * MINUTE_MS);
@@ -139,6 +147,7 @@ async function pruned(): Promise<void> {
   charge(store, OLD_COUNT + 2);
   await site.drain(store);
   await store.close();
+  return { early };
 }
 
 describe("a pruned database that is damaged at the start", () => {
@@ -162,6 +171,33 @@ describe("a pruned database that is damaged at the start", () => {
     });
     expect(headOf(site.dbFile).seq).toBe(before.seq + 2);
     expect(site.cloud.cloud.views.devices()).toMatchObject([{ chain: "whole", conflictSeqs: [], gone: [] }]);
+  });
+});
+
+it("comes back from a pruned backup also where the cloud was put back from before, and sells at once", async () => {
+  const { early } = await pruned();
+  await site.cloud.close();
+  const folder = temporaryFolder();
+  const db = openCloudDatabase(databaseFileOfCloud(folder));
+  const intake = new JournalIntake(
+    db,
+    () => clock.now(),
+    () => {},
+  );
+  intake.take({ site: site.config.site, device: site.config.device }, batchOf(early.slice(0, 100)));
+  db.close();
+  const cloud = await RigCloud.start(site.port, folder);
+  onTestFinished(() => cloud.close());
+  await cloud.connected();
+  const before = headOf(site.dbFile);
+  ruin(site.dbFile, 1);
+  const { headSeq = 0 } = backupsIn(join(site.config.dataFolder, "backups"))[0] ?? {};
+  expect(await site.recover()).toMatchObject({ backupSeq: headSeq, cloudSeq: 100 });
+  expect(headSeq).toBeGreaterThanOrEqual(before.seq - 1);
+  await site.withStore((store) => {
+    // What was pruned had been receipted once: it does not count as a charge that the cloud has not heard of for months.
+    expect(store.journal.ackedSeq()).toBe(store.journal.base().seq);
+    charge(store, OLD_COUNT + 3);
   });
 });
 
@@ -255,6 +291,40 @@ describe("a database that is damaged at the start", () => {
     ruin(site.dbFile, 0);
     expect(await site.recover()).toMatchObject({ backupSeq: null, fetchedCount: 3 });
     await site.withStore((store) => expect(store.journal.entryBySeq(3)?.hash).toBe(before.hash));
+  });
+
+  it("comes back with what only the cloud has, also behind a hole that the backup fills", async () => {
+    const address = { site: site.config.site, device: site.config.device };
+    const folder = temporaryFolder();
+    await site.withStore(async (store) => {
+      charge(store, 1, 2, 3, 4);
+      expect(await store.backups.make()).toBeNull();
+      charge(store, 5, 6);
+      const entries = store.journal.readAfter(0, { countMax: 6, bytesMax: 1e9 });
+      const db = openCloudDatabase(databaseFileOfCloud(folder));
+      const intake = new JournalIntake(
+        db,
+        () => clock.now(),
+        () => {},
+      );
+      // One batch was lost on its way, and the disk failed before the cloud was asked.
+      for (const part of [entries.slice(0, 2), entries.slice(4)]) intake.take(address, batchOf(part));
+      db.close();
+    });
+    const before = headOf(site.dbFile);
+    await site.cloud.close();
+    const cloud = await RigCloud.start(site.port, folder);
+    onTestFinished(() => cloud.close());
+    await cloud.connected();
+    ruin(site.dbFile, 1);
+    expect(await site.recover()).toMatchObject({ backupSeq: 4, fetchedCount: 2, cloudSeq: 2 });
+    await site.withStore(async (store) => {
+      expect(store.journal.entryBySeq(6)?.hash).toBe(before.hash);
+      for (const number of [5, 6])
+        expect(() => charge(store, number)).toThrow(expect.objectContaining({ name: "MealAlreadyClaimed" }));
+      await site.drain(store);
+    });
+    expect(cloud.cloud.views.devices()).toMatchObject([{ ackedSeq: 7, chain: "whole", conflictSeqs: [] }]);
   });
 
   it("uses the older backup when the newer one does not open", async () => {

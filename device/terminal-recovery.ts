@@ -122,7 +122,8 @@ async function recover(
     const fetchedCount = journal.head().seq - haveSeq;
     // Behind what only the cloud had, the damaged file may go on.
     const after = salvage(journal, damaged);
-    journal.acknowledge(Math.min(cloudSeq, journal.head().seq));
+    // What was pruned had its receipt, also where the cloud was put back from before it.
+    journal.acknowledge(Math.max(journal.base().seq, Math.min(cloudSeq, journal.head().seq)));
     const { seq: headSeq } = journal.head();
     const knownSeq = Math.max(before.lastSeq ?? 0, after.lastSeq ?? 0);
     const report: RecoveryReport = {

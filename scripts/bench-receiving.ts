@@ -140,6 +140,7 @@ async function main(argv: readonly string[]): Promise<void> {
     const receiving = createReceiving({
       ...{ journal, clock, ids, orders, photos: claim, ledger, studio, logger: silentLogger },
       ...{ thermometers: new Map(), scanners: [], priceFree: false, operatorAtPage: () => "keeper" },
+      operatorName: () => null,
       scales: new Map([["one", { scale: scale.scale, limits, identity }]]),
       readCode: ({ text }) => ({ kind: "text", text }),
       desk: {

@@ -240,9 +240,10 @@ const storageSchema = z.strictObject({
     .int()
     .min(1_000_000)
     .max(1e12)
-    .default(500_000_000)
+    // Enough for two years of 32 probes; fewer take less of it.
+    .default(1_600_000_000)
     .describe(
-      "Readings of the cabinets' probes (7 days) and their minutes (2 years). At this the oldest readings go first.",
+      "Readings of the cabinets' probes (7 days) and their minutes (2 years): 48 MB for a probe read each 5 s. With less, minutes of more than a quarter ago go first; doctor says how many days fit.",
     ),
   backupBytesMax: z
     .int()

@@ -31,11 +31,17 @@ export class JournalImport {
     return head ?? { seq: 0, hash: GENESIS_HASH };
   }
 
+  /** What lies up to here was pruned. */
+  base(): ChainHead {
+    const base = this.#db.prepare<[], ChainHead>("SELECT seq, hash FROM journal_base").get();
+    return base ?? { seq: 0, hash: GENESIS_HASH };
+  }
+
   /** @returns undefined for what this file does not have, and what it no longer has. */
   hashAt(seq: number): string | undefined {
     if (seq === 0) return GENESIS_HASH;
-    const base = this.#db.prepare<[], ChainHead>("SELECT seq, hash FROM journal_base").get();
-    if (seq === base?.seq) return base.hash;
+    const base = this.base();
+    if (seq === base.seq) return base.hash;
     return this.#db.prepare<[number], string>("SELECT hash FROM journal WHERE seq = ?").pluck().get(seq);
   }
 

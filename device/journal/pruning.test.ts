@@ -87,6 +87,22 @@ describe("pruning", () => {
     expect(verifyJournal(old.file, projections)).toMatchObject({ ok: true, base: null });
   });
 
+  it("leaves what it was about to remove when the cloud turns out to lack it after all", async () => {
+    const old = await oldJournal();
+    const before = { rows: old.rows(), tables: tables(old) };
+    old.pruning.look();
+    // The tables are being carried over; a cloud that was put back says how little it has.
+    await old.clock.advance(2 * STEP_MS);
+    expect(old.pruning.isAtWork()).toBe(true);
+    old.journal.acknowledge(2);
+    while (old.pruning.isAtWork()) await old.clock.advance(STEP_MS);
+    expect([old.journal.base().seq, old.rows(), tables(old)]).toEqual([0, before.rows, before.tables]);
+    old.receipt();
+    await old.prune();
+    expect(old.journal.base().seq).toBeGreaterThan(20);
+    expect(verifyJournal(old.file, projections)).toMatchObject({ ok: true });
+  });
+
   it("stops at the first young checkpoint, so that an old stamp behind it lets nothing young go", async () => {
     const made = rig();
     await made.day();

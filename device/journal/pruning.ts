@@ -137,10 +137,13 @@ function* pruneSteps(options: PruningOptions): Generator<void, void, void> {
   if (point !== null) {
     const before = readBase(db);
     const carried = yield* carryOver(options, before, point);
-    moveBase(options, before, point, carried);
-    logger.info({ toSeq: point.seq, why: point.why }, "the journal was pruned behind a checkpoint");
-    yield;
-    yield* removeRows(db, journal);
+    // A cloud that was put back meanwhile asks for them again.
+    if (point.seq < journal.ackedSeq()) {
+      moveBase(options, before, point, carried);
+      logger.info({ toSeq: point.seq, why: point.why }, "the journal was pruned behind a checkpoint");
+      yield;
+      yield* removeRows(db, journal);
+    }
   }
   yield* removePieces(db, journal);
 }

@@ -80,7 +80,15 @@ test("a claim that its entry's transaction takes back was never made", async () 
 
 test("an entry cannot quote a photo that is not stored", () => {
   const { photos } = rig();
-  expect(() => photos.claim(["0".repeat(64)])).toThrow("stored");
+  expect(() => photos.claim(["0".repeat(64)])).toThrow(expect.objectContaining({ code: "photo-missing" }));
+});
+
+test("a question that was left over a weekend has lost its photo: the claim is refused as a fault, not as a bug", async () => {
+  const { photos, clock } = rig();
+  const { sha256 } = await keep(photos, picture(7));
+  await clock.advance(3 * DAY_MS);
+  await photos.tidy();
+  expect(() => photos.claim([sha256])).toThrow(expect.objectContaining({ code: "photo-missing" }));
 });
 
 test("a missing and a changed file are told apart, and neither is handed out", async () => {

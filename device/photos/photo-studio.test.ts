@@ -18,7 +18,7 @@ const caption = { lines: ["12.350 kg"] };
 const nobody: FacePlaces = { widthPx: 640, heightPx: 480, boxes: [] };
 
 class TestCamera {
-  readonly label = "test camera";
+  label = "test camera";
   readonly #frames = new Set<(frame: CameraFrame) => void>();
   readonly #states = new Set<(state: CameraState) => void>();
   now: CameraState = { kind: "live" };
@@ -84,6 +84,9 @@ describe("a photo of a moment", () => {
     expect(store.find(photo.photoSha256)).toMatchObject({ size: "photo", mediaType: "image/jpeg" });
     expect(store.find(photo.thumbnailSha256)).toMatchObject({ size: "thumbnail" });
     expect((await sharp(await store.read(photo.photoSha256)).metadata()).width).toBe(640);
+    // No entry takes a longer label, and a sample is not lost for a camera's long address.
+    camera.label = `http://10.0.0.9/${"stream/".repeat(40)}`;
+    expect((await taken(take(4400))).cameraLabel).toBe(camera.label.slice(0, 128));
   });
 
   it("waits a little for a frame from after it, and takes that one when it is nearer", async () => {

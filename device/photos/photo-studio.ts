@@ -96,7 +96,7 @@ class CameraStudio implements PhotoStudio {
     const frame = await this.#frameOf(atMono);
     if (frame === null) return refused(this.ready().kind === "lost" ? "camera-lost" : "no-frame");
     const { maker, camera } = this.#options;
-    const cameraLabel = camera.label;
+    const cameraLabel = shortLabel(camera.label);
     const looking = this.#facesOf(frame);
     const outcome = await maker.make({ jpeg: frame.jpeg, faces: looking, caption });
     if (outcome.kind === "refused") return refused(outcome.reason);
@@ -166,6 +166,13 @@ class CameraStudio implements PhotoStudio {
       throw error;
     }
   }
+}
+
+/** As much as every entry holds: a network camera's label is its address, and some have long paths. */
+const CAMERA_LABEL_MAX = 128;
+
+function shortLabel(label: string): string {
+  return label.slice(0, CAMERA_LABEL_MAX).toWellFormed();
 }
 
 const refused = (reason: PhotoRefusal): TakePhoto => ({ kind: "refused", reason });

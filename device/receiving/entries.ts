@@ -210,6 +210,8 @@ export const deliveryOrderChosenSchema = z.strictObject({
   inUseVersion: z.int().min(1),
   newestVersion: z.int().min(1),
   chosenVersion: z.int().min(1),
+  /** Decided lines that the chosen version changes: to be decided anew. None in entries from before there was such a list. */
+  reopenedLineIds: z.array(id).max(200).default([]),
   operatorId: id,
 });
 

@@ -116,11 +116,14 @@ function applyOpened(db: Database, entry: JournalEntry): void {
 }
 
 function applyOrderChosen(db: Database, entry: JournalEntry): void {
-  const { deliveryId, newestVersion, chosenVersion } = deliveryOrderChosenSchema.parse(entry.body);
+  const { deliveryId, newestVersion, chosenVersion, reopenedLineIds } = deliveryOrderChosenSchema.parse(
+    entry.body,
+  );
   prepared<[number, number, string]>(
     db,
     "UPDATE goods_delivery SET order_version = ?, seen_version = ? WHERE delivery_id = ?",
   ).run(chosenVersion, newestVersion, deliveryId);
+  for (const lineId of reopenedLineIds) reopenLine(db, deliveryId, lineId);
 }
 
 interface WeighInRow {
@@ -261,7 +264,7 @@ function stockName(db: Database, productId: string): string {
   return row?.name ?? productId;
 }
 
-/** A decision rested on what was weighed; once the delivery is closed it is what people signed, and stays. */
+/** A decision rested on what was weighed and ordered; once the delivery is closed it is what people signed, and stays. */
 function reopenLine(db: Database, deliveryId: string, lineId: string): void {
   prepared<[string, string]>(
     db,

@@ -2,7 +2,8 @@ import { assertNever } from "../platform/assert.ts";
 import type { CommandOf } from "./act-parts.ts";
 import { lineRecord, orderInUse, recordedOrder, workableOrder } from "./delivery-facts.ts";
 import { linesOfGtin } from "./goods-code.ts";
-import type { OrderLine } from "./order-port.ts";
+import { orderChanges } from "./order-match.ts";
+import type { OrderLine, PurchaseOrder } from "./order-port.ts";
 import { reject, take } from "./receiving-acts.ts";
 import { finishLine } from "./receiving-lines.ts";
 import type { ChosenTare, ReceivingCommand, ReceivingRefusal, ScanNotice } from "./receiving-port.ts";
@@ -125,8 +126,9 @@ function chooseDelivery(state: ReceivingState, event: CommandEvent, orderId: str
     const delivery: OpenDelivery = { deliveryId, orderId, orderVersion, seenVersion, waiver: null };
     return done(at(state, { kind: "delivery", delivery }), token);
   }
-  // What was accepted in part or refused may be delivered again.
-  if (order.status !== "open" || known?.outcome === "accepted") return refuse(state, token, "order-closed");
+  // What was accepted in part or refused may be delivered again, and so may what was ordered since.
+  const isWhole = known?.outcome === "accepted" && order.version <= known.seenVersion;
+  if (order.status !== "open" || isWhole) return refuse(state, token, "order-closed");
   const { version } = order;
   const delivery: OpenDelivery = {
     deliveryId: id,
@@ -251,6 +253,7 @@ function chooseVersion(state: ReceivingState, event: CommandEvent, version: numb
     inUseVersion: inUse.version,
     newestVersion: newest.version,
     chosenVersion: version,
+    reopenedLineIds: version === inUse.version ? [] : decidedOtherwise(delivery, inUse, newest, facts),
     operatorId,
   };
   const after = { ...state, place: afterChoice(state.place, chosen, facts) };
@@ -259,6 +262,18 @@ function chooseVersion(state: ReceivingState, event: CommandEvent, version: numb
     token,
     { id, record: { kind: "delivery.order-chosen", body } },
     { after, answer: { kind: "done" } },
+  );
+}
+
+/** What was accepted, or found missing, was so against the line as it stood. */
+function decidedOtherwise(
+  delivery: OpenDelivery,
+  inUse: PurchaseOrder,
+  newest: PurchaseOrder,
+  facts: Facts,
+): string[] {
+  return orderChanges(inUse, newest).flatMap(({ lineId, kind }) =>
+    kind === "changed" && lineRecord(facts, delivery, lineId).decision !== null ? [lineId] : [],
   );
 }
 

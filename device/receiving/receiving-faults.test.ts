@@ -1,8 +1,14 @@
+/**
+ * Over 400 lines because each mishap begins at the same delivery and ends in the same question: is anything lost, is
+ * anything counted twice, and does the person hear why.
+ */
+
 import { describe, expect, test } from "vitest";
 import { BridgeFault } from "../../firmware-bridge/ports/fault.ts";
 import type { Journal } from "../journal/journal-port.ts";
 import type { TakePhoto } from "../photos/studio-port.ts";
 import { CanteenError } from "../platform/errors.ts";
+import type { SignatureDesk } from "../signatures/signature-port.ts";
 import {
   orderLine,
   purchaseOrder,
@@ -117,6 +123,30 @@ describe("a camera that is gone", () => {
     expect(await rig.act({ kind: "take" })).toMatchObject({
       weighIn: { mismatches: [], photo: { kind: "taken" } },
     });
+  });
+
+  test.each([
+    ["disk-full", "photo-space-full"],
+    ["photo-worker-failed", "picture-unreadable"],
+  ])("a photo that fails by %s is on record as %s", async (code, why) => {
+    const fault = new CanteenError(code, { code, retry: "backoff", hint: { zh: "坏了", en: "broken" } });
+    const rig = await weighing();
+    rig.photos.push(Promise.reject(fault));
+    rig.put(5000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
+    expect(rig.receiving.view().activity).toMatchObject({ photo: { kind: "none", why } });
+  });
+
+  test("who let something in is shown by name, or by id where nobody knows the name any more", async () => {
+    const operatorName = (operatorId: string) => (operatorId === "manager" ? "陈主管" : null);
+    const rig = await weighing({ more: { operatorName } });
+    await rig.act({ kind: "waive-photos", reasonId: "camera-broken", signer: MANAGER });
+    rig.photos.push(refusal("camera-lost"));
+    rig.put(5000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ weighIn: { overriddenBy: "陈主管" } });
+    expect(rig.receiving.view().step).toMatchObject({ delivery: { photosWaivedBy: "陈主管" } });
+    // The record names ids only.
+    expect(JSON.stringify(rig.journal.readAfter(0, { countMax: 100, bytesMax: 1e6 }))).not.toContain("陈");
   });
 
   test("a studio that never answers holds nobody for ever, and its late photo changes nothing", async () => {
@@ -242,6 +272,45 @@ describe("an order that changes while it is received", () => {
     expect(rig.journal.entryBySeq(rig.journal.head().seq)?.body).toMatchObject({ order: { version: 1 } });
   });
 
+  test("a line that was accepted under the old version is open again where the chosen one says something else", async () => {
+    const rig = await weighing();
+    rig.put(10_000);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "choose-line", lineId: "2" });
+    await rig.act({ kind: "finish-line", decision: "missing", reasonId: "not-delivered" });
+    rig.receive([purchaseOrder("po-1", [orderLine("1", { quantity: "20" }), orderLine("2")], 2)]);
+    await rig.act({ kind: "choose-order-version", version: 2 });
+    const step = rig.receiving.view().step;
+    expect(step).toMatchObject({
+      delivery: { lines: [{ decision: null, verdict: "under" }, { decision: "missing" }] },
+    });
+    expect(await rig.act({ kind: "close-delivery", signer: SECOND })).toMatchObject({ reason: "lines-open" });
+    const restarted = await rig.restart();
+    await restarted.act({ kind: "choose-delivery", orderId: "po-1" });
+    expect(restarted.receiving.view().step).toMatchObject({ delivery: { lines: [{ decision: null }, {}] } });
+  });
+
+  test("an order that grew after it was accepted and closed can be received again", async () => {
+    const rig = await weighing();
+    rig.put(10_000);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "choose-line", lineId: "2" });
+    rig.put(10_100);
+    await rig.act({ kind: "take" });
+    await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+    await rig.act({ kind: "close-delivery", signer: SECOND });
+    expect(await rig.act({ kind: "choose-delivery", orderId: "po-1" })).toMatchObject({
+      reason: "order-closed",
+    });
+    rig.receive([purchaseOrder("po-1", [orderLine("1"), orderLine("2"), orderLine("3")], 2)]);
+    expect(await rig.act({ kind: "choose-delivery", orderId: "po-1" })).toEqual({ kind: "done" });
+    expect(rig.receiving.view().step).toMatchObject({
+      delivery: { orderVersion: 2, lines: [{ receivedG: 10_000 }, { receivedG: 10_100 }, { receivedG: 0 }] },
+    });
+  });
+
   test("the line that somebody stands at may be gone with the newer version", async () => {
     const rig = await weighing();
     await rig.act({ kind: "choose-line", lineId: "2" });
@@ -274,6 +343,32 @@ describe("a clock that jumps", () => {
     await rig.clock.advance(10_000);
     rig.clock.stepWall(-10_000);
     expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "weight-not-ready" });
+  });
+});
+
+describe("a signature that the disk does not take", () => {
+  const full = new CanteenError("full", {
+    code: "disk-full",
+    retry: "after-operator",
+    hint: { zh: "满", en: "full" },
+  });
+  const failing: SignatureDesk = {
+    byPin: () => Promise.reject(full),
+    byFace: () => Promise.reject(full),
+    signers: () => [{ operatorId: "keeper", displayName: "keeper", faceKnown: true }],
+  };
+
+  test.each([MANAGER, { by: "face" } as const])("by $by leaves the question as it was", async (signer) => {
+    const rig = await weighing({ more: { desk: failing } });
+    rig.put(12_000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ kind: "asked" });
+    expect(await rig.act({ kind: "override", reasonId: "needed", signer })).toEqual({
+      kind: "refused",
+      reason: "not-recorded",
+    });
+    expect(rig.receiving.view().activity).toMatchObject({ kind: "asking", mismatches: ["over"] });
+    expect(await rig.act({ kind: "cancel" })).toEqual({ kind: "done" });
+    expect(kinds(rig)).not.toContain("weighin.accepted");
   });
 });
 

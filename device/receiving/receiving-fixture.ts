@@ -285,6 +285,7 @@ export function receivingRig(options: RigOptions = {}): ReceivingRig {
     studio: options.hasStudio === false ? null : studio,
     desk: desk(signatures, asked),
     operatorAtPage: () => "keeper",
+    operatorName: () => null,
     lists: LISTS,
     priceFree,
     localTime: (atMs) => {

@@ -1,7 +1,7 @@
 import { assertNever } from "../platform/assert.ts";
 import { settle } from "./receiving-acts.ts";
 import { onCommand } from "./receiving-commands.ts";
-import { onSigned } from "./receiving-signing.ts";
+import { beforeSigning, onSigned } from "./receiving-signing.ts";
 import type { Facts, ReceivingEvent, ReceivingState, Step } from "./receiving-types.ts";
 import { answer, NONE, refuse, stay } from "./step-parts.ts";
 
@@ -22,6 +22,10 @@ export function step(state: ReceivingState, event: ReceivingEvent, facts: Facts)
     case "sign-outcome":
       return pending.kind === "signing" && pending.token === event.token
         ? onSigned(state, pending, event.outcome, facts)
+        : stay(state);
+    case "sign-failed":
+      return pending.kind === "signing" && pending.token === event.token
+        ? refuse(beforeSigning(state, pending), event.token, "not-recorded")
         : stay(state);
     case "recorded":
       return pending.kind === "recording" && pending.token === event.token

@@ -255,6 +255,7 @@ export interface WeighInView {
   readonly temperatureMilliC: number | null;
   readonly photo: PhotoRecord;
   readonly mismatches: readonly Mismatch[];
+  /** Their name; the operator's id where the name is not known here. */
   readonly overriddenBy: string | null;
   readonly isStruck: boolean;
 }
@@ -303,7 +304,7 @@ export interface DeliveryView {
     readonly newest: PurchaseOrder;
     readonly changes: readonly LineChange[];
   } | null;
-  /** Somebody allowed to go on without photos while the camera is lost. */
+  /** Somebody allowed to go on without photos while the camera is lost: as `overriddenBy`. */
   readonly photosWaivedBy: string | null;
   /** Operators who weighed: they cannot be the second person. */
   readonly weighedBy: readonly string[];

@@ -153,6 +153,15 @@ export function stopAsking(state: ReceivingState, token: number): Step {
   return { state, effects: [{ kind: "stop-signing" }, { kind: "answer", token, answer: { kind: "done" } }] };
 }
 
+/** Nobody has signed: the question waits on, everything else is as if it had not been begun. */
+export function beforeSigning(
+  state: ReceivingState,
+  { signed }: Extract<Pending, { readonly kind: "signing" }>,
+): ReceivingState {
+  const back: Pending = signed.kind === "override" ? { kind: "asking", asked: signed.asked } : NONE;
+  return { ...state, pending: back };
+}
+
 export function onSigned(
   state: ReceivingState,
   pending: Extract<Pending, { readonly kind: "signing" }>,
@@ -160,8 +169,7 @@ export function onSigned(
   facts: Facts,
 ): Step {
   const { token, signed, id, operatorId } = pending;
-  const back: Pending = signed.kind === "override" ? { kind: "asking", asked: signed.asked } : NONE;
-  const before: ReceivingState = { ...state, pending: back };
+  const before = beforeSigning(state, pending);
   if (outcome.kind !== "signed") return answer(before, token, { kind: "not-signed", outcome });
   const { signature } = outcome;
   const name = { operatorId: signature.operatorId, by: signature.by };

@@ -158,6 +158,14 @@ const OUTCOMES: readonly (readonly [ReceivingEvent, Readonly<Record<Pending["kin
     { none: "", photographing: "", asking: "", signing: "record", recording: "" },
   ],
   [
+    { kind: "sign-failed", token: 7 },
+    { none: "", photographing: "", asking: "", signing: "not-recorded", recording: "" },
+  ],
+  [
+    { kind: "sign-failed", token: 6 },
+    { none: "", photographing: "", asking: "", signing: "", recording: "" },
+  ],
+  [
     { kind: "recorded", token: 7 },
     { none: "", photographing: "", asking: "", signing: "", recording: "done" },
   ],

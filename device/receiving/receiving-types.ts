@@ -179,6 +179,8 @@ export type ReceivingEvent =
     }
   | { readonly kind: "photo"; readonly token: number; readonly outcome: PhotoOutcome }
   | { readonly kind: "sign-outcome"; readonly token: number; readonly outcome: SignOutcome }
+  /** The disk did not take the attempt, or could not say who it was: nobody has signed. */
+  | { readonly kind: "sign-failed"; readonly token: number }
   | { readonly kind: "recorded"; readonly token: number }
   | { readonly kind: "not-recorded"; readonly token: number }
   /** The pan of the chosen scale is empty again. */

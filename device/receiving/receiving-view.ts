@@ -53,6 +53,8 @@ export interface ViewSources {
   readonly journal: Pick<Journal, "entryBySeq">;
   readonly priceFree: boolean;
   readonly lists: ReceivingLists;
+  /** Null for somebody whom this terminal does not know any more. */
+  readonly operatorName: (operatorId: string) => string | null;
 }
 
 const RECENT_ISSUES_MAX = 20;
@@ -120,7 +122,7 @@ export class ViewMaker {
       dueDate,
       lineCount: lines.length,
       finishedLineCount,
-      state: delivery === undefined ? "due" : (delivery.outcome ?? "open"),
+      state: summaryState(order, delivery),
       deliveryId: delivery?.deliveryId ?? null,
     };
   }
@@ -198,7 +200,7 @@ export class ViewMaker {
         found?.isChanged === true
           ? { inUse: found.inUse, newest: found.newest, changes: orderChanges(found.inUse, found.newest) }
           : null,
-      photosWaivedBy: waiver?.operatorId ?? null,
+      photosWaivedBy: this.#named(waiver),
       weighedBy: facts.ledger.operatorsOf(deliveryId),
     };
   }
@@ -302,6 +304,11 @@ export class ViewMaker {
     return { product, view: { ...base, isStruck: known.isStruck } };
   }
 
+  /** Entries have ids only; a page is for people. */
+  #named(person: { readonly operatorId: string } | null): string | null {
+    return person === null ? null : (this.#sources.operatorName(person.operatorId) ?? person.operatorId);
+  }
+
   #read(known: WeighInRecord): WeighInBase {
     const { seq, kind, weighInId } = known;
     const { facts, journal } = this.#sources;
@@ -326,9 +333,19 @@ export class ViewMaker {
       temperatureMilliC: body.goods.temperature?.milliC ?? null,
       photo: photoView(body.photo),
       mismatches: body.mismatches,
-      overriddenBy: body.override?.operatorId ?? null,
+      overriddenBy: this.#named(body.override),
     };
   }
+}
+
+/** An order that was changed after it was accepted whole is due again. */
+function summaryState(
+  { version }: PurchaseOrder,
+  delivery: DeliveryRecord | undefined,
+): DeliverySummary["state"] {
+  if (delivery === undefined) return "due";
+  const { outcome, seenVersion } = delivery;
+  return outcome === "accepted" && version > seenVersion ? "due" : (outcome ?? "open");
 }
 
 /** Of an entry that is no longer here: what the tables that follow from the journal still say. */

@@ -54,6 +54,8 @@ export interface ReceivingOptions {
   readonly desk: SignatureDesk;
   /** Who is signed in at the receiving page: a scanner's code is theirs. */
   readonly operatorAtPage: () => string | null;
+  /** For the page; null for somebody whom this terminal does not know. */
+  readonly operatorName: (operatorId: string) => string | null;
   readonly lists: ReceivingLists;
   readonly priceFree: boolean;
   /** The school's day of a stamp, YYYY-MM-DD, and its local time, HH:MM:SS. */
@@ -92,7 +94,7 @@ class ReceivingLoop implements Receiving {
 
   constructor(options: ReceivingOptions) {
     this.#options = options;
-    const { scales, thermometers, clock, orders, journal, priceFree, lists } = options;
+    const { scales, thermometers, clock, orders, journal, priceFree, lists, operatorName } = options;
     this.#bench = new ScaleBench({
       scales,
       thermometers,
@@ -105,7 +107,7 @@ class ReceivingLoop implements Receiving {
     });
     this.#state = { ...START, scaleId: this.#bench.firstScaleId() };
     this.#facts = this.#factsOf(options);
-    this.#views = new ViewMaker({ facts: this.#facts, orders, journal, priceFree, lists });
+    this.#views = new ViewMaker({ facts: this.#facts, orders, journal, priceFree, lists, operatorName });
     this.#stops.push(orders.onChanged(() => this.#tellView()));
     for (const scanner of options.scanners)
       this.#stops.push(
@@ -310,8 +312,9 @@ class ReceivingLoop implements Receiving {
       },
       (error: unknown): PhotoOutcome => {
         if (!isFault(error)) throw error;
-        // The disk: the entry would fail as well, and says so itself.
         logger.error({ code: error.code }, "a photo of goods could not be kept");
+        if (error.code === "photo-worker-failed") return { kind: "none", why: "picture-unreadable" };
+        // The disk: the entry would fail as well, and says so itself.
         return { kind: "none", why: "photo-space-full" };
       },
     );
@@ -327,7 +330,7 @@ class ReceivingLoop implements Receiving {
     request,
     signer,
   }: Extract<ReceivingEffect, { readonly kind: "sign" }>): Promise<void> {
-    const { desk } = this.#options;
+    const { desk, logger } = this.#options;
     const signing = new AbortController();
     this.#signing = signing;
     const { signal } = signing;
@@ -339,6 +342,10 @@ class ReceivingLoop implements Receiving {
       const cancelled: SignOutcome = { kind: "not-recognised", reason: "cancelled" };
       // A PIN that was right a moment after "cancel" signs nothing.
       this.#dispatch({ kind: "sign-outcome", token, outcome: signal.aborted ? cancelled : outcome });
+    } catch (error) {
+      if (!isFault(error)) throw error;
+      logger.error({ code: error.code }, "nobody could sign for goods");
+      this.#dispatch({ kind: "sign-failed", token });
     } finally {
       if (this.#signing === signing) this.#signing = null;
     }

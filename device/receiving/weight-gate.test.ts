@@ -76,6 +76,9 @@ describe("the weight gate", () => {
     const taken = disarmed(seen([0, 8000], tare));
     const emptied = observeReading(taken, weightReading(1500, 300), LIMITS, tare);
     expect(emptied.isArmed).toBe(true);
+    // A tare keyed with a digit too many does not make goods an empty pan.
+    const mistyped = { containerG: 15_000, packsG: 0 };
+    expect(observeReading(taken, weightReading(8000, 300), LIMITS, mistyped).isArmed).toBe(false);
     // With no container chosen the same reading is goods.
     expect(observeReading(taken, weightReading(1500, 300), LIMITS, NO_TARE).isArmed).toBe(false);
   });

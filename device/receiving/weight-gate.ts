@@ -78,8 +78,10 @@ export function observeReading(
   const { grams, stable } = reading;
   const isSteady = stable && grams !== null && reading.unit === limits.unit;
   const window = isSteady ? extended(gate.window, reading, grams, limits) : [];
-  // Boxes come and go with the goods, so only the container can be what stays on the pan.
-  const isEmpty = isSteady && grams - tare.containerG <= EMPTY_DIVISIONS * limits.divisionG;
+  // Boxes come and go with the goods, so only the container can be what stays on the pan. Below a tare lies no container
+  // but something else: a tare keyed with one digit too many would otherwise free the very goods that were just taken.
+  const emptyG = EMPTY_DIVISIONS * limits.divisionG;
+  const isEmpty = isSteady && (grams <= emptyG || Math.abs(grams - tare.containerG) <= emptyG);
   return {
     ...gate,
     isLive: true,

@@ -49,9 +49,18 @@ export function hasConsent(db: Database, personId: string, scope: ConsentScope):
   return isLive(consentsOf(db, personId).find((consent) => consent.scope === scope));
 }
 
-/** Joins a record with what is here. Inside the caller's transaction. @returns whether that changed anything. */
-export function putConsent(db: Database, personId: string, consent: Consent): boolean {
-  const known = consentsOf(db, personId).find(({ scope }) => scope === consent.scope);
+/**
+ * Joins records with what is here, of each scope one. Inside the caller's transaction.
+ * @returns whether that changed anything.
+ */
+export function putConsents(db: Database, personId: string, consents: readonly Consent[]): boolean {
+  if (consents.length === 0) return false;
+  // Read once: a roster message carries hundreds of people, of whom hardly anyone's consent changed.
+  const known = new Map(consentsOf(db, personId).map((consent) => [consent.scope, consent]));
+  return consents.map((consent) => put(db, personId, consent, known.get(consent.scope))).includes(true);
+}
+
+function put(db: Database, personId: string, consent: Consent, known: Consent | undefined): boolean {
   const joined = known === undefined ? consent : joinConsents(known, consent);
   if (known !== undefined && isDeepStrictEqual(known, joined)) return false;
   prepared(

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { prepared } from "../journal/prepared.ts";
 import { assertNever } from "../platform/assert.ts";
-import { putConsent } from "./consents.ts";
+import { putConsents } from "./consents.ts";
 import type { RosterMessage, RosterPerson } from "./roster-delta.ts";
 import type { RosterApplied } from "./roster-store.ts";
 import type { SqliteTemplateStore } from "./template-store.ts";
@@ -157,8 +157,7 @@ export class RosterChange {
 
   /** @returns whether templates changed. */
   #putConsents({ personId, consents }: RosterPerson): boolean {
-    const changes = consents.map((consent) => putConsent(this.#db, personId, consent));
-    if (!changes.includes(true)) return false;
+    if (!putConsents(this.#db, personId, consents)) return false;
     const before = this.#templates.vault.count(personId);
     this.#templates.settleConsents(personId, "withdrawn-at-cloud");
     return this.#templates.vault.count(personId) !== before;

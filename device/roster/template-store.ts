@@ -6,7 +6,7 @@ import { assert, present } from "../platform/assert.ts";
 import type { Clock, Timer } from "../platform/clock.ts";
 import type { IdSource } from "../platform/entropy.ts";
 import { CanteenError } from "../platform/errors.ts";
-import { consentsOf, hasConsent, isLive, nextGrantMs, nextWithdrawalMs, putConsent } from "./consents.ts";
+import { consentsOf, hasConsent, isLive, nextGrantMs, nextWithdrawalMs, putConsents } from "./consents.ts";
 import { consentRecordedSchema, personEnrolledSchema, personWithdrawnSchema } from "./entries.ts";
 import type { ConsentScope, StoredTemplate, TemplateDraft, TemplateStore } from "./roster-port.ts";
 import { TemplateVault, type VaultOptions } from "./template-vault.ts";
@@ -116,7 +116,8 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
       if (journal.entryById(entryId) !== undefined) return;
       const live = consentsOf(this.#db, personId).filter(isLive);
       const withdrawnAtMs = nextWithdrawalMs(live, clock.now());
-      for (const consent of live) putConsent(this.#db, personId, { ...consent, withdrawnAtMs });
+      const withdrawn = live.map((consent) => ({ ...consent, withdrawnAtMs }));
+      putConsents(this.#db, personId, withdrawn);
       const templateCount = this.#destroyKey(personId);
       const scopes = live.length === 0 ? ["face" as const] : live.map(({ scope }) => scope);
       this.#appendWithdrawn(entryId, { personId, scopes, templateCount, operatorId, reason, withdrawnAtMs });
@@ -226,9 +227,8 @@ class TemplateStoreOnSqlite implements SqliteTemplateStore {
     const { journal, clock, ids } = this.#options;
     if (!this.#isPerson(personId)) throw personUnknown(personId);
     const grantedAtMs = nextGrantMs(consentsOf(this.#db, personId), clock.now());
-    for (const scope of scopes) {
-      putConsent(this.#db, personId, { scope, grantedBy, grantedAtMs, withdrawnAtMs: null });
-    }
+    const granted = scopes.map((scope) => ({ scope, grantedBy, grantedAtMs, withdrawnAtMs: null }));
+    putConsents(this.#db, personId, granted);
     const body = consentRecordedSchema.parse({ personId, scopes, grantedBy, operatorId, grantedAtMs });
     journal.append({ id: ids.next(), kind: "consent.recorded", body });
   }

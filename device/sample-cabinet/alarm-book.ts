@@ -81,6 +81,8 @@ export class AlarmBook {
       const shelf: Shelf = { untilMs, person: { operatorId, by }, reason };
       kept.point = { ...kept.point, shelf };
       kept.shelfEndsMonoMs = clock.mono() + leftMs;
+      // Nobody is late for what nobody was to hear: the time to come begins when the shelf ends.
+      kept.unattendedSinceMonoMs = null;
       this.#alarms.set(key, kept);
     }
   }

@@ -87,6 +87,22 @@ describe("an alarm of a cabinet", () => {
     expect(view(fixture).isSounding).toBe(true);
   });
 
+  it("that was shelved over a restart is given its whole time to be seen once the shelf ends", async () => {
+    const fixture = cabinetFixture();
+    await tooWarm(fixture);
+    const key = alarm(fixture, "high")?.key ?? "";
+    // It escalates half an hour after the world, not the person, made it heard.
+    fixture.cabinets().shelve({ key, durationMs: 20 * MINUTE_MS, reason: "等待维修", signature: ZHOU });
+    await fixture.clock.advance(MINUTE_MS);
+    await fixture.restart();
+    await fixture.clock.advance(20 * MINUTE_MS);
+    expect(stateOf(fixture, "high")).toBe("unacknowledged");
+    await fixture.clock.advance(15 * MINUTE_MS);
+    expect(alarm(fixture, "high")).toMatchObject({ level: "major", isEscalated: false });
+    await fixture.clock.advance(16 * MINUTE_MS);
+    expect(alarm(fixture, "high")).toMatchObject({ level: "critical", isEscalated: true });
+  });
+
   it("is quiet for a while when silenced, and heard again at the next alarm", async () => {
     const fixture = cabinetFixture();
     await tooWarm(fixture);
@@ -238,6 +254,18 @@ describe("temperature alarms", () => {
 });
 
 describe("what is wrong with the measuring", () => {
+  it("is no open door and no warming when a probe is given another offset", async () => {
+    const fixture = cabinetFixture(cabinetSettings({ door: null }));
+    await fixture.clock.advance(3 * MINUTE_MS);
+    const calibrate = { cabinetId: CABINET_ID, probeId: "air", offsetMilliC: 3000, signature: ZHOU };
+    expect(fixture.cabinets().calibrate(calibrate)).toEqual({ kind: "done" });
+    for (let halfMinute = 0; halfMinute < 20; halfMinute++) {
+      await fixture.clock.advance(30_000);
+      expect(view(fixture).door?.isOpen).not.toBe(true);
+    }
+    expect(fixture.kinds()).toEqual(["probe.calibrated"]);
+  });
+
   it("is one alarm when the whole line is lost", async () => {
     const fixture = cabinetFixture();
     fixture.line.enter({ kind: "lost", fault: lineFault("device-gone") });

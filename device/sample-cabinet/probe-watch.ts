@@ -89,6 +89,7 @@ export class ProbeWatch {
     this.#calibration = calibration;
     // Another offset is a step in the value, not a jump of the probe, and not a warming.
     this.#before = null;
+    this.#slope.forget();
   }
 
   recentMilliCPerMin(): number | null {

@@ -8,7 +8,14 @@ import { hashesOf, photograph, recordedPhoto } from "./sample-photo.ts";
 import { SlotTaken } from "./sample-projection.ts";
 import type { SampleScale } from "./sample-scale.ts";
 import { recorded } from "./sample-signing.ts";
-import { stepTaking, type TakingInput, type TakingState, type Weighed } from "./sample-taking.ts";
+import {
+  type PhotoFound,
+  stepTaking,
+  type TakingEffect,
+  type TakingInput,
+  type TakingState,
+  type Weighed,
+} from "./sample-taking.ts";
 import { LOOK_BACK_MS, refOf, type SampleViews } from "./sample-view.ts";
 import type {
   LabelView,
@@ -18,7 +25,6 @@ import type {
   TakeCommand,
   TakeRefusal,
   TakingView,
-  TakingWhat,
   WeighedView,
 } from "./samples-port.ts";
 
@@ -27,6 +33,7 @@ const FORGET_MS = 10 * 60_000;
 /** The stored one stays on the screen for its label. */
 const SHOWN_MS = 60_000;
 
+type TakePhotoEffect = Extract<TakingEffect, { readonly kind: "take-photo" }>;
 type Choosing = Extract<TakingState, { readonly step: "choosing-slot" }>;
 
 export interface SampleCounterParts {
@@ -286,7 +293,7 @@ export class SampleCounter {
     this.#state = step.state;
     for (const effect of step.effects) {
       if (effect.kind === "stop-looking") this.#looking?.abort();
-      else void this.#photograph(effect.what, effect.weighed);
+      else void this.#photograph(effect);
     }
     if (step.isTaken) {
       this.#awaitForgetting();
@@ -295,19 +302,21 @@ export class SampleCounter {
     return step.isTaken;
   }
 
-  async #photograph(what: TakingWhat, weighed: Weighed): Promise<void> {
+  async #photograph({ what, weighed, isAgain }: TakePhotoEffect): Promise<void> {
     const { meal, dish } = what;
-    const { studio, logger } = this.#options;
+    const { studio, logger, clock } = this.#options;
+    const atMono = isAgain ? clock.mono() : weighed.atMono;
     const lines = [
       `留样 ${dish.dishName.zh} ${weighed.weight.netG} g`,
       `${meal.date} ${meal.periodName.zh}`,
       what.sampleId,
     ];
-    const found = await photograph(studio, weighed.atMono, lines).catch((error: unknown) => {
+    const found = await photograph(studio, atMono, lines).catch((error: unknown) => {
       logger.error({ error: String(present(error, "an error")) }, "the photo of a sample could not be kept");
       return { kind: "missing", reason: "no-frame" } as const;
     });
-    this.#input({ kind: "photo", sampleId: what.sampleId, found });
+    const sinceWeightMs = Math.max(0, atMono - weighed.atMono);
+    this.#input({ kind: "photo", sampleId: what.sampleId, found: laterBy(found, sinceWeightMs) });
   }
 
   #awaitForgetting(): void {
@@ -318,6 +327,12 @@ export class SampleCounter {
     const waitMs = step === "stored" ? SHOWN_MS : FORGET_MS;
     this.#forgetting = this.#options.clock.after(waitMs, () => void this.#input({ kind: "forget" }));
   }
+}
+
+/** How far a photo is off is said of the weight, however often it was tried. */
+function laterBy(found: PhotoFound, ms: number): PhotoFound {
+  if (found.kind === "missing") return found;
+  return { ...found, photo: { ...found.photo, offMs: found.photo.offMs + ms } };
 }
 
 const OK: TakeAnswer = { kind: "ok" };

@@ -1,15 +1,24 @@
 import type { PhotoStudio } from "../photos/studio-port.ts";
+import { isFault } from "../platform/errors.ts";
 import type { SampleSeized, SampleStored } from "./sample-entries.ts";
 import type { PhotoFound } from "./sample-taking.ts";
 
-/** A picture of the moment, or why there is none: a sample without a photo is still a sample. */
+/** A picture of the moment, or why there is none: a sample without a photo is still a sample, also where the disk fails. */
 export async function photograph(
   studio: PhotoStudio,
   atMono: number,
   lines: readonly string[],
 ): Promise<PhotoFound> {
-  const taken = await studio.take({ atMono, caption: { lines } });
-  return taken.kind === "taken" ? taken : { kind: "missing", reason: taken.reason };
+  try {
+    const taken = await studio.take({ atMono, caption: { lines } });
+    return taken.kind === "taken" ? taken : { kind: "missing", reason: taken.reason };
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    return {
+      kind: "missing",
+      reason: error.code === "photo-worker-failed" ? "picture-unreadable" : "photo-space-full",
+    };
+  }
 }
 
 /** The photo as an entry has it. */

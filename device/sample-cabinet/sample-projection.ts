@@ -29,9 +29,10 @@ export class SampleNotKept extends Error {
  *
  * - `sample`: each sample with where it is and what became of it. Its index makes two samples in one slot impossible.
  * - `sample_meal`: which meals were checked after their time of grace; each once.
- * - `sample_missing`: which dishes had none then, and who answered the alarm about it.
+ * - `sample_missing`: which dishes had none then, or have none since theirs was struck, and who answered the alarm about it.
  */
 const SCHEMA = `
+-- 2: a sample that is struck after its meal was checked leaves its dish without one.
 CREATE TABLE IF NOT EXISTS sample (
   sample_id TEXT PRIMARY KEY CHECK (length(sample_id) = 36),
   seq INTEGER NOT NULL UNIQUE CHECK (seq >= 1),
@@ -96,7 +97,7 @@ export const sampleProjection: Projection = {
       case "sample.disposed":
         return applyGone(db, entry, sampleDisposedSchema.parse(entry.body).sampleId, "disposed", null);
       case "sample.voided":
-        return applyGone(db, entry, sampleVoidedSchema.parse(entry.body).sampleId, "voided", null);
+        return applyVoided(db, entry);
       case "sample.seized": {
         const body = sampleSeizedSchema.parse(entry.body);
         return applyGone(db, entry, body.sampleId, "seized", JSON.stringify(custodyOf(body)));
@@ -163,6 +164,42 @@ function applyGone(
     `UPDATE sample SET state = ?, gone_seq = ?, gone_at_ms = ?, custody = ? WHERE sample_id = ? AND state = 'kept'`,
   ).run(state, entry.seq, entry.atMs, custody, sampleId);
   if (changes !== 1) throw new SampleNotKept(`sample ${sampleId} is not kept here`);
+}
+
+/** Struck after its meal was checked: the dish has no sample, whatever was found then, and nobody has answered for that. */
+function applyVoided(db: Database, entry: JournalEntry): void {
+  const { sampleId } = sampleVoidedSchema.parse(entry.body);
+  applyGone(db, entry, sampleId, "voided", null);
+  const dish = prepared<[string], VoidedDish>(
+    db,
+    `SELECT meal_date, period_id, dish_id, named, deadline_ms FROM sample JOIN sample_meal USING (meal_date, period_id)
+     WHERE sample_id = ?`,
+  ).get(sampleId);
+  if (dish === undefined) return;
+  const { meal_date, period_id, dish_id, named, deadline_ms } = dish;
+  const { periodName, dishName } = JSON.parse(named) as Named;
+  prepared(
+    db,
+    `INSERT INTO sample_missing (meal_date, period_id, dish_id, seq, deadline_ms, named, subject)
+     VALUES (?, ?, ?, ?, ?, ?, ?)
+     ON CONFLICT (meal_date, period_id, dish_id) DO UPDATE SET seq = excluded.seq, alarm_id = NULL, answered_seq = NULL`,
+  ).run(
+    meal_date,
+    period_id,
+    dish_id,
+    entry.seq,
+    deadline_ms,
+    JSON.stringify({ periodName, dishName }),
+    missingSubject(meal_date, period_id, dish_id),
+  );
+}
+
+interface VoidedDish {
+  readonly meal_date: string;
+  readonly period_id: string;
+  readonly dish_id: string;
+  readonly named: string;
+  readonly deadline_ms: number;
 }
 
 function applyChecked(db: Database, entry: JournalEntry): void {

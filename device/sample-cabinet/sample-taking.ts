@@ -63,7 +63,13 @@ export type TakingInput =
   | { readonly kind: "forget" };
 
 export type TakingEffect =
-  | { readonly kind: "take-photo"; readonly what: TakingWhat; readonly weighed: Weighed }
+  | {
+      readonly kind: "take-photo";
+      readonly what: TakingWhat;
+      readonly weighed: Weighed;
+      /** The camera has forgotten the moment of the weight: the photo is of now. */
+      readonly isAgain: boolean;
+    }
   /** The face that is being looked for is no longer wanted. */
   | { readonly kind: "stop-looking" };
 
@@ -85,13 +91,13 @@ export function stepTaking(state: TakingState, input: TakingInput): TakingStep {
     case "choose-container":
       return state.step === "weighing" ? to({ ...state, container: input.container }) : ignored(state);
     case "weigh":
-      return state.step === "weighing" ? photograph(state.what, input.weighed) : ignored(state);
+      return state.step === "weighing" ? photograph(state.what, input.weighed, false) : ignored(state);
     case "photo":
       return state.step === "photographing" && state.what.sampleId === input.sampleId
         ? photographed(state, input.found)
         : ignored(state);
     case "retry-photo":
-      return state.step === "photo-failed" ? photograph(state.what, state.weighed) : ignored(state);
+      return state.step === "photo-failed" ? photograph(state.what, state.weighed, true) : ignored(state);
     case "go-on-without-photo": {
       if (state.step !== "photo-failed") return ignored(state);
       const { what, weighed, reason } = state;
@@ -127,8 +133,8 @@ export function stepTaking(state: TakingState, input: TakingInput): TakingStep {
   }
 }
 
-function photograph(what: TakingWhat, weighed: Weighed): TakingStep {
-  return to({ step: "photographing", what, weighed }, [{ kind: "take-photo", what, weighed }]);
+function photograph(what: TakingWhat, weighed: Weighed, isAgain: boolean): TakingStep {
+  return to({ step: "photographing", what, weighed }, [{ kind: "take-photo", what, weighed, isAgain }]);
 }
 
 function photographed(

@@ -1,6 +1,12 @@
+/**
+ * Over 400 lines because a sample's life is one story: taken, missed, thrown away, seized and struck share one rig and
+ * one record.
+ */
+
 import { expect, test } from "vitest";
 import { temporaryFolder } from "../journal/journal-fixture.ts";
 import { verifyJournal } from "../journal/verify.ts";
+import { CanteenError } from "../platform/errors.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import {
   DATE,
@@ -126,6 +132,25 @@ test("a sample without a photo is still a sample, and says why", async () => {
   await rig.samples.take({ kind: "sign-by-pin", operatorId: "li", pin: "1234" });
   await rig.samples.take({ kind: "choose-slot", cabinetId: "cabinet-1", slotId: "1" });
   expect(rig.entries()[0]?.body).toMatchObject({ photo: null, photoMissing: "no-frame" });
+});
+
+test("a photo that is taken again is of now, and says how far it is from the weight", async () => {
+  const studio = fakeStudio([{ kind: "refused", reason: "camera-lost" }]);
+  const moments: number[] = [];
+  const take: typeof studio.take = (moment) => {
+    moments.push(moment.atMono);
+    return studio.take(moment);
+  };
+  const rig = sampleRig({ studio: { ...studio, take } });
+  await rig.store("rice", "1");
+  await rig.clock.advance(20_000);
+  const now = rig.clock.mono();
+  await rig.samples.take({ kind: "retry-photo" });
+  await rig.clock.advance(1);
+  expect(moments.at(-1)).toBe(now);
+  await rig.samples.take({ kind: "sign-by-pin", operatorId: "li", pin: "1234" });
+  await rig.samples.take({ kind: "choose-slot", cabinetId: "cabinet-1", slotId: "1" });
+  expect(rig.entries()[0]?.body).toMatchObject({ photo: { offMs: now - (moments[0] ?? 0) + 12 } });
 });
 
 test("a face that is looked for can be given up for a PIN", async () => {
@@ -339,6 +364,27 @@ test("a seized sample leaves its slot and stays visible with its chain of custod
   expect(await again.store("tomato-egg", "1")).toEqual({ kind: "ok" });
 });
 
+test.each([
+  ["photo-worker-failed", "picture-unreadable"],
+  ["disk-full", "photo-space-full"],
+])("a seizure is not held up by a photo that fails (%s)", async (code, photoMissing) => {
+  const fault = new CanteenError(code, { code, retry: "backoff", hint: { zh: "坏了", en: "broken" } });
+  const studio = fakeStudio();
+  let isBroken = false;
+  const take: typeof studio.take = (moment) => (isBroken ? Promise.reject(fault) : studio.take(moment));
+  const rig = sampleRig({ studio: { ...studio, take } });
+  await rig.store("rice", "1");
+  isBroken = true;
+  const custody = { authority: "监管局", officer: "赵某", documentNumber: "12", sealNumber: "F-1", note: "" };
+  const sampleIds = [rig.sampleId("rice")];
+  expect(await rig.samples.seize({ sampleIds, first: LI, second: CHEN, ...custody })).toMatchObject({
+    kind: "done",
+  });
+  expect(rig.entries().at(-1)?.body).toMatchObject({ photo: null, photoMissing });
+  await rig.store("tomato-egg", "2");
+  expect(rig.samples.view().taking).toMatchObject({ step: "photo-failed", reason: photoMissing });
+});
+
 test("a wrong entry is struck by another one, and the dish is missing again", async () => {
   const rig = sampleRig();
   await rig.store("rice", "1");
@@ -359,6 +405,24 @@ test("a wrong entry is struck by another one, and the dish is missing again", as
   // Also of one that was struck: it is shown in the history.
   expect(rig.samples.hasPhoto(older?.photo?.thumbnailSha256 ?? "")).toBe(true);
   expect(rig.samples.hasPhoto("0".repeat(64))).toBe(false);
+});
+
+test("a sample that is struck after its meal was checked leaves a dish without one, and that is an alarm", async () => {
+  const rig = sampleRig();
+  await rig.store("rice", "1");
+  await rig.store("tomato-egg", "2");
+  await hours(rig, 3);
+  expect(rig.alarms.said).toEqual([]);
+  const sampleId = rig.sampleId("rice");
+  await rig.samples.void({ sampleId, reason: "wrong-dish", note: "", first: LI, second: CHEN });
+  const subject = `${DATE}:lunch:rice`;
+  expect(rig.alarms.said).toEqual([`raised major sample-missing/${subject}`]);
+  expect(rig.samples.view().missing).toMatchObject([{ dish: { dishId: "rice" }, state: "missing" }]);
+  const again = await rig.restart();
+  await again.clock.advance(60_000);
+  expect(again.alarms.said).toHaveLength(1);
+  expect(await again.store("rice", "1")).toEqual({ kind: "ok" });
+  expect(again.alarms.said.at(-1)).toBe(`cleared sample-missing/${subject}`);
 });
 
 test("overdue is a reminder first, an alarm a day later, and no alarm when it is gone", async () => {

@@ -33,10 +33,10 @@ export interface LogRun {
 }
 
 export const MINUTE_MS = 60_000;
-const READING_KEPT_MS = 7 * 86_400_000;
-const MINUTE_KEPT_MS = 730 * 86_400_000;
+export const READING_KEPT_MS = 7 * 86_400_000;
+export const MINUTE_KEPT_MS = 730 * 86_400_000;
 /** Within a small budget each reading of this week is worth more than a minute of last year, which the journal sums up. */
-const MINUTE_KEPT_MS_MIN = 90 * 86_400_000;
+export const MINUTE_KEPT_MS_MIN = 90 * 86_400_000;
 /** What a loss of power may cost. */
 const FLUSH_MS = 10_000;
 /** Old rows go once in so many flushes. */

@@ -36,7 +36,7 @@ export class SlopeWindow {
   /** @returns whether a point was completed, so that the slope is a new one. */
   add(milliC: number, atMonoMs: number): boolean {
     const open = this.#open;
-    if (open !== null && atMonoMs - open.lastMonoMs > GAP_MS_MAX) this.#forget();
+    if (open !== null && atMonoMs - open.lastMonoMs > GAP_MS_MAX) this.forget();
     if (this.#open === null) {
       this.#open = { sinceMonoMs: atMonoMs, sum: milliC, count: 1, lastMonoMs: atMonoMs };
       return false;
@@ -64,7 +64,8 @@ export class SlopeWindow {
     return this.#recent;
   }
 
-  #forget(): void {
+  /** What was measured so far says nothing about what comes. */
+  forget(): void {
     this.#points = [];
     this.#open = null;
     this.#slope = null;

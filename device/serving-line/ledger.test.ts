@@ -183,6 +183,27 @@ describe("the ledger", () => {
     expect(ledger.charge(second)).toMatchObject({ personId: "p-2", voided: false });
   });
 
+  it("counts anew after each charge and void, and after one that was taken back", () => {
+    const { journal, made, voided, ledger } = fixture();
+    const counts = () =>
+      ["lunch", "dinner", "lunch"].map((periodId) => ledger.servedCount("2026-09-01", periodId));
+    const first = made();
+    made({ personId: "p-2" });
+    expect(counts()).toEqual([2, 0, 2]);
+    voided(first);
+    expect(counts()).toEqual([1, 0, 1]);
+    const takenBack = (): void =>
+      journal.transact(() => {
+        made({ personId: "p-4" });
+        expect(counts()).toEqual([2, 0, 2]);
+        throw new Error("taken back");
+      });
+    expect(takenBack).toThrow("taken back");
+    // Under the number that the other one had.
+    made({ personId: "p-4", periodId: "dinner" });
+    expect(counts()).toEqual([1, 1, 1]);
+  });
+
   it("answers every question by an index, so that weeks offline do not slow the line", () => {
     const { db } = fixture();
     for (const [read, sql] of Object.entries(LEDGER_READS)) {

@@ -259,6 +259,7 @@ export const LEDGER_READS = {
   charge: `SELECT ${CHARGE_COLUMNS} FROM charge WHERE charge_id = ?`,
   recent: `SELECT ${CHARGE_COLUMNS} FROM charge WHERE seq > 0 ORDER BY seq DESC LIMIT ?`,
   served: "SELECT count(*) AS count FROM meal_claim WHERE business_date = ? AND period_id = ?",
+  newest: "SELECT seq FROM account_effect WHERE seq > 0 ORDER BY seq DESC LIMIT 1",
   noted: `SELECT 1 AS noted FROM refusal_noted
     WHERE person_id = ? AND business_date = ? AND period_id = ? AND reason = ?`,
 } as const;
@@ -277,7 +278,11 @@ export function createLedger(db: Database): Ledger {
   const charge = db.prepare<[string], ChargeRow>(LEDGER_READS.charge);
   const recent = db.prepare<[number], ChargeRow>(LEDGER_READS.recent);
   const served = db.prepare<[string, string], { readonly count: number }>(LEDGER_READS.served);
+  const newest = db.prepare<[], number>(LEDGER_READS.newest).pluck();
   const noted = db.prepare<[string, string, string, string], { readonly noted: number }>(LEDGER_READS.noted);
+
+  /** Whatever adds or frees a claim also adds an effect, so the count stands until there is a newer one. */
+  let counted = { seq: -1, businessDate: "", periodId: "", count: 0 };
 
   const personSinceFen = (personId: string, seq: number): Fen =>
     subtractFen(sumOf(personSum.get(personId, SEQ_LAST)), sumOf(personSum.get(personId, seq)));
@@ -294,7 +299,16 @@ export function createLedger(db: Database): Ledger {
       return row === undefined ? undefined : recordOf(row);
     },
     recentCharges: (countMax) => recent.all(countMax).map(recordOf),
-    servedCount: (businessDate, periodId) => served.get(businessDate, periodId)?.count ?? 0,
+    servedCount: (businessDate, periodId) => {
+      // What is not committed yet may be taken back, and its number used for something else.
+      if (db.inTransaction) return served.get(businessDate, periodId)?.count ?? 0;
+      const seq = newest.get() ?? 0;
+      if (seq !== counted.seq || businessDate !== counted.businessDate || periodId !== counted.periodId) {
+        const count = served.get(businessDate, periodId)?.count ?? 0;
+        counted = { seq, businessDate, periodId, count };
+      }
+      return counted.count;
+    },
     unacknowledgedFen: (ackedSeq) =>
       subtractFen(sumOf(deviceSum.get(ackedSeq)), sumOf(deviceSum.get(SEQ_LAST))),
     unacknowledgedOfPersonFen: (personId, ackedSeq) => negated(personSinceFen(personId, ackedSeq)),

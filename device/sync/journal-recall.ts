@@ -11,6 +11,8 @@ import { downFilter, type TerminalAddress, topicOf } from "./topics.ts";
 /** The journal that is being put back. */
 export interface RecalledJournal {
   head(): { readonly seq: number };
+  /** Where it begins: what lies before was pruned. */
+  base(): { readonly seq: number };
   hashAt(seq: number): string | undefined;
   /** Checks that they follow the head. @throws CanteenError `journal-parted`, or of the disk. */
   take(entries: readonly JournalEntry[]): void;
@@ -155,13 +157,17 @@ class JournalRecall {
     const { journal, parted } = this.#options;
     this.#cloudSeq = ackedSeq;
     const have = journal.head().seq;
-    if (ackedSeq <= have) {
-      if (journal.hashAt(ackedSeq) !== headHash) throw parted(ackedSeq);
+    const [first] = entries;
+    // What was pruned here has nothing to be held against; the cloud is told of it when the terminal runs.
+    const canCompare = ackedSeq <= have && ackedSeq >= journal.base().seq;
+    if (canCompare && journal.hashAt(ackedSeq) !== headHash) throw parted(ackedSeq);
+    // Behind a hole in the cloud, which this journal fills, there may be entries that only the cloud has.
+    const goesOn = first?.seq === have + 1 && (ackedSeq > have || first.prevHash === journal.hashAt(have));
+    if (ackedSeq <= have && !goesOn) {
       this.#settled.resolve(ackedSeq);
       return;
     }
-    const [first] = entries;
-    if (first?.seq === have + 1) {
+    if (goesOn) {
       journal.take(entries.map((entry) => ({ ...entry, atMs: entry.atMs as EpochMs }) as JournalEntry));
       assert(journal.head().seq > have, "what was taken is there");
       this.#fruitlessCount = 0;

@@ -86,7 +86,10 @@ export class CloudMqtt {
   readonly #options: CloudMqttOptions;
   readonly #link: Link;
   readonly #outbox: Outbox;
+  /** What each terminal comes to with what it was sent. */
   readonly #rosterVersions = new Map<string, number>();
+  /** What each terminal said last that it has. */
+  readonly #rosterHeard = new Map<string, number>();
   /** What was sent to each terminal that is online. */
   readonly #ordersRevisions = new Map<string, number>();
   /** Whether a terminal takes orders without prices; without its birth nobody knows, and it is sent none. */
@@ -172,6 +175,7 @@ export class CloudMqtt {
     this.#options.devices.forgetOnline();
     this.#outbox.clear();
     this.#rosterVersions.clear();
+    this.#rosterHeard.clear();
     this.#ordersRevisions.clear();
     this.#priceFree.clear();
     this.#options.onChanged();
@@ -205,7 +209,10 @@ export class CloudMqtt {
         this.#with(CHANNELS.health, address, payload, (message) => devices.health(address, message));
         break;
       case "rosterRequest":
-        this.#with(CHANNELS.rosterRequest, address, payload, ({ have }) => this.#sendRoster(address, have));
+        this.#with(CHANNELS.rosterRequest, address, payload, ({ have }) => {
+          this.#rosterHeard.set(keyOf(address), have);
+          this.#sendRoster(address, have);
+        });
         break;
       case "templateUp":
         this.#with(CHANNELS.templateUp, address, payload, (share) => {
@@ -290,6 +297,7 @@ export class CloudMqtt {
     this.#options.devices.online(address, message);
     if (!message.online) return;
     this.#rosterVersions.set(keyOf(address), message.rosterVersion);
+    this.#rosterHeard.set(keyOf(address), message.rosterVersion);
     // An empty terminal asks by itself; sending it twice would cost a snapshot.
     if (message.rosterVersion > 0) this.#sendRoster(address, message.rosterVersion);
     this.#sendMealPlan(address, message.mealPlanVersion);
@@ -304,10 +312,7 @@ export class CloudMqtt {
     if (report.what === "template" && report.status !== "not-saved") {
       this.#options.templates.delivered(address, report.shareId, report.code ?? report.status);
     } else if (report.what === "roster") {
-      this.#rosterVersions.set(keyOf(address), report.version);
-      // What a cloud had sent before it was put back may have reached the terminal after its birth.
-      if (report.version > 0 && !this.#options.roster.fits(report.version))
-        this.#sendRoster(address, report.version);
+      this.#onRosterVersion(address, report.version);
       if (report.status !== "applied") return;
       // A share can overtake the consent that it needs: roster and templates travel on topics of their own.
       this.#options.templates.offerAgain(address);
@@ -318,6 +323,15 @@ export class CloudMqtt {
       const { topic, code } = report;
       this.#options.logger.warn({ ...plain(address), topic, code }, "the terminal refused a message");
     }
+  }
+
+  /** What a cloud had sent before it was put back may have reached the terminal after its birth. */
+  #onRosterVersion(address: TerminalAddress, version: number): void {
+    // Each part of a snapshot is reported and but the last leaves the version as it was: all of them are on their way.
+    if (this.#rosterHeard.get(keyOf(address)) === version) return;
+    this.#rosterHeard.set(keyOf(address), version);
+    this.#rosterVersions.set(keyOf(address), version);
+    if (version > 0 && !this.#options.roster.fits(version)) this.#sendRoster(address, version);
   }
 
   #sendRoster(address: TerminalAddress, have: number): void {

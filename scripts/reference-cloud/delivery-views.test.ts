@@ -130,3 +130,25 @@ test("with another version in between it is another conflict, and a struck weigh
   ingest(newest, "t2", rig);
   expect(deliveriesOf(newest).map(({ conflicts }) => conflicts)).toEqual([[], []]);
 });
+
+test("a line that was opened again, by a struck weigh-in or by a newer order, is shown as not decided", async () => {
+  const db = cloud();
+  const rig = await received(10_000);
+  await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+  await rig.act({ kind: "choose-line", lineId: "2" });
+  rig.put(10_000);
+  const taken = await rig.act({ kind: "take" });
+  await rig.act({ kind: "finish-line", decision: "accept", reasonId: null });
+  if (taken.kind !== "taken") throw new Error(taken.kind);
+  const { weighInId } = taken.weighIn;
+  await rig.act({ kind: "strike", weighInId, reasonId: "wrong-line", signer: null });
+  rig.receive([purchaseOrder("po-1", [orderLine("1", { quantity: "20" }), orderLine("2")], 2)]);
+  expect(await rig.act({ kind: "choose-order-version", version: 2 })).toEqual({ kind: "done" });
+  ingest(db, "t1", rig);
+  const [delivery] = deliveriesOf(db);
+  expect(delivery).toMatchObject({ orderVersion: 2, decisions: {} });
+  expect(delivery?.finishedLines.map(({ lineId, isReopened }) => [lineId, isReopened])).toEqual([
+    ["1", true],
+    ["2", true],
+  ]);
+});

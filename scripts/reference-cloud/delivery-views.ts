@@ -50,6 +50,8 @@ export interface FinishedLine {
   readonly photoSha256: string | null;
   readonly thumbnailSha256: string | null;
   readonly atMs: number;
+  /** What it rested on was struck, or ordered otherwise: it was decided anew, or waits for it. */
+  isReopened: boolean;
 }
 
 /** Somebody let goods in without photos, for the whole delivery. */
@@ -141,6 +143,7 @@ function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
   switch (record.kind) {
     case "delivery.order-chosen":
       delivery.orderVersion = record.body.chosenVersion;
+      for (const lineId of record.body.reopenedLineIds) reopen(delivery, lineId);
       break;
     case "weighin.accepted":
       delivery.weighIns.push(weighInOf(row, "accepted", record.body));
@@ -151,7 +154,10 @@ function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
     case "weighin.reversed": {
       const { weighInId } = record.body;
       const struck = delivery.weighIns.find((weighIn) => weighIn.weighInId === weighInId);
-      if (struck !== undefined) struck.struck = true;
+      if (struck === undefined) break;
+      struck.struck = true;
+      // Once two people have signed, their decision stays as it was.
+      if (struck.lineId !== null && delivery.outcome === null) reopen(delivery, struck.lineId);
       break;
     }
     case "delivery.line-finished":
@@ -170,6 +176,11 @@ function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
       delivery.signedBy = record.body.signature.operatorId;
       break;
   }
+}
+
+function reopen({ decisions, finishedLines }: CloudDelivery, lineId: string): void {
+  delete decisions[lineId];
+  for (const line of finishedLines) if (line.lineId === lineId) line.isReopened = true;
 }
 
 /** An id is a terminal's own word: what another terminal says under it is another delivery. */
@@ -237,6 +248,7 @@ function finishedLineOf({ at_ms }: GoodsRow, body: DeliveryLineFinished): Finish
     overrideReasonId: override?.reasonId ?? null,
     ...hashesOf(photo),
     atMs: at_ms,
+    isReopened: false,
   };
 }
 

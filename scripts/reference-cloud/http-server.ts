@@ -100,9 +100,10 @@ export class CloudHttp {
   }
 
   async close(): Promise<void> {
-    this.#telling?.cancel();
     for (const watcher of this.#watchers) watcher.end();
+    this.#watchers.clear();
     await this.#server.close();
+    this.#telling?.cancel();
   }
 
   /** Another site's page must not act here through the browser: its requests name another origin than ours. */

@@ -129,6 +129,29 @@ describe("JournalIntake", () => {
     expect(take(...plain(1))).toMatchObject({ ackedSeq: 1 });
   });
 
+  it("gives entries back up to a hole, also one that nobody will fill, and behind one that the terminal has filled", () => {
+    const { intake, take } = openIntake();
+    const entries = plain(9);
+    const pageAfter = (after: number): number[] =>
+      intake.page(address, { v: 1, ask: "q", after }).entries.map(({ seq }) => seq);
+    take(...entries.slice(0, 3), ...entries.slice(5, 7));
+    expect([0, 3, 4, 5, 6, 7].map(pageAfter)).toEqual([[1, 2, 3], [], [], [6, 7], [7], []]);
+    // The terminal says that it no longer holds what lies before its beginning.
+    const [checkpoint] = batchOf([entry(entries, 8)]).entries;
+    if (checkpoint === undefined) throw new Error("no checkpoint");
+    const receipt = intake.takeGone(address, { v: 1, toSeq: 7, checkpoint });
+    expect(receipt).toMatchObject({ ackedSeq: 8, missing: [] });
+    take(entry(entries, 9));
+    expect([0, 1, 3, 5, 7, 8].map(pageAfter)).toEqual([
+      [1, 2, 3],
+      [2, 3],
+      [6, 7, 8, 9],
+      [6, 7, 8, 9],
+      [8, 9],
+      [9],
+    ]);
+  });
+
   it("has on the disk what a receipt says", () => {
     const file = join(temporaryFolder(), "cloud.db");
     const { take, db } = openIntake(file);

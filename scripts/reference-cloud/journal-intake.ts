@@ -99,16 +99,21 @@ export class JournalIntake {
     };
   }
 
-  /** Gives a restored terminal its own entries back, a page at a time. */
+  /**
+   * Gives a restored terminal its own entries back, a page at a time: what follows `after` without a hole. Also beyond the
+   * receipt, where the terminal fills the hole itself. Where what follows is gone, the first entry behind it says so.
+   */
   page(address: TerminalAddress, { ask, after }: JournalRequestMessage): JournalPageMessage {
     const { ackedSeq, headHash } = this.receipt(address, null);
     const entries: Entry[] = [];
     let bytes = 0;
     for (const row of this.#statements.page.iterate(address.site, address.device, after, BATCH_ENTRIES_MAX)) {
+      const follows = row.seq === (entries.at(-1)?.seq ?? after) + 1;
+      // The terminal could not join what lies behind a hole.
+      if (!follows && (entries.length > 0 || row.seq > ackedSeq)) break;
       const entry = entryOf(row);
       bytes += JSON.stringify(entry).length * 3;
-      // Beyond a hole the chain is not whole; the terminal could not join it either.
-      if (row.seq > ackedSeq || (entries.length > 0 && bytes > MESSAGE_BYTES_MAX - 4096)) break;
+      if (entries.length > 0 && bytes > MESSAGE_BYTES_MAX - 4096) break;
       entries.push(entry);
     }
     return { v: 1, ask, ackedSeq, headHash, entries };

@@ -1,6 +1,7 @@
 import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
 import { type OrdersMessage, purchaseOrderSchema } from "../../device/sync/order-messages.ts";
+import { cutIntoParts } from "./message-parts.ts";
 
 export type PurchaseOrder = z.infer<typeof purchaseOrderSchema>;
 /** An order as the buyer writes it; its version is the desk's to count. */
@@ -152,10 +153,8 @@ export class OrderDesk {
   /** What brings a terminal from `have` to the newest revision, in order. */
   messagesSince(have: number): OrdersMessage[] {
     if (have > 0 && this.#isIssued.get(have) !== 1) this.#goOnAbove(have);
-    const rows = this.#since.all(have);
     const messages: OrdersMessage[] = [];
-    for (let at = 0; at < rows.length; at += ORDERS_PER_MESSAGE) {
-      const part = rows.slice(at, at + ORDERS_PER_MESSAGE);
+    for (const part of cutIntoParts(this.#since.all(have), ORDERS_PER_MESSAGE)) {
       const revision = part.at(-1)?.revision ?? have;
       messages.push({ v: 1, after: messages.at(-1)?.revision ?? have, revision, orders: part.map(orderOf) });
     }

@@ -10,6 +10,8 @@ import {
   temporaryFolder,
 } from "../../device/journal/journal-fixture.ts";
 import { receivingMigrations, SqliteOrderBook } from "../../device/receiving/order-book.ts";
+import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
+import { ordersSchema } from "../../device/sync/order-messages.ts";
 import { startAedes } from "../../device/sync/testing/brokers.ts";
 import { brokerSettings } from "../../device/sync/testing/recording-link.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
@@ -98,6 +100,29 @@ test("hundreds of orders come in messages that join each other", () => {
   expect(bringUp(book, desk)).toEqual(Array.from({ length: 5 }, () => "applied"));
   expect(book.revision()).toBe(desk.revision());
   expect(bringUp(book, desk)).toEqual([]);
+});
+
+test("orders of as many lines as the contract allows come in messages that a terminal takes", () => {
+  const desk = openDesk(temporaryFolder());
+  const name = "冷鲜去骨鸡腿肉".repeat(11);
+  const [line] = demoOrder("po", DAY).lines;
+  if (line === undefined) throw new Error("the demo orders nothing");
+  const lines = Array.from({ length: 200 }, (_, index) => ({
+    ...line,
+    lineId: `line-${index}-${"x".repeat(50)}`,
+    product: { productId: `product-${index}-${"x".repeat(48)}`, name },
+    gtins: Array.from({ length: 10 }, (__, of) => String(10_000_000_000_000 + index * 10 + of)),
+  }));
+  for (let order = 0; order < 20; order++) desk.put({ ...demoOrder(`po-${order}`, DAY), lines });
+  const messages = desk.messagesSince(0);
+  expect(messages.flatMap(({ orders }) => orders)).toHaveLength(20);
+  for (const message of messages) {
+    expect(ordersSchema.safeParse(message).success).toBe(true);
+    expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(MESSAGE_BYTES_MAX);
+  }
+  const { book } = openBook();
+  expect(new Set(bringUp(book, desk))).toEqual(new Set(["applied"]));
+  expect(book.dueOn(DAY)).toHaveLength(20);
 });
 
 test("a desk that was restored from a backup goes on above what a terminal knows", () => {

@@ -66,7 +66,12 @@ function finishedRow(line) {
     element("td", {}, line.thumbnailSha256 === null ? "" : thumbnail(line)),
     element("td", {}, line.productName, element("small", {}, findings(line))),
     element("td", { class: "number" }, `${line.receivedG} g`, element("small", {}, line.verdict)),
-    element("td", {}, mark(...DECISIONS[line.decision])),
+    element(
+      "td",
+      {},
+      mark(...DECISIONS[line.decision]),
+      ...(line.isReopened ? [mark("warn", "已重新打开", "opened again")] : []),
+    ),
     element("td", {}, ...people(line), element("small", {}, clockTime.format(line.atMs))),
   );
 }

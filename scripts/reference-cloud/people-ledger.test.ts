@@ -4,6 +4,7 @@ import type { JournalEntry } from "../../device/journal/journal-port.ts";
 import { systemEntropy } from "../../device/platform/entropy.ts";
 import { rosterMessageSchema } from "../../device/roster/roster-delta.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
+import { MESSAGE_BYTES_MAX } from "../../device/sync/messages.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
 import { seedDemoRoster } from "./demo-roster.ts";
 import { JournalIntake } from "./journal-intake.ts";
@@ -62,6 +63,15 @@ describe("PeopleLedger", () => {
     ledger.topUp("top-up-1", "p-1", 1000);
     ledger.topUp("top-up-1", "p-1", 1000);
     expect(ledger.all()).toMatchObject([{ personId: "p-1", balanceFen: 5000 - 1200 + 1000 }]);
+  });
+
+  it("knows what somebody has eaten whom it comes to know only afterwards, as after a restore", () => {
+    const { ledger, take, accounts } = rig();
+    take(t1, entriesOf([charge("p-1", 1200), charge("p-1", 300), voided("p-1", 300)]));
+    expect(ledger.topUp("top-up-1", "p-1", 500)).toBe(false);
+    ledger.put(person("p-1"), 5000);
+    ledger.put(person("p-1", { active: false }), 5000);
+    expect(accounts(t1)).toEqual([["p-1", 5000 - 1200, 3]]);
   });
 
   it("books nothing behind a hole until the hole is closed", () => {
@@ -131,6 +141,31 @@ describe("PeopleLedger", () => {
     }
   });
 
+  it("sends nobody so much at once that a terminal would have to hang up, whatever is known of each person", () => {
+    const { ledger } = rig();
+    const cards = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    const put = (number: number): void =>
+      ledger.put(
+        person(`p-${number}`, {
+          displayName: "某".repeat(64),
+          groupName: "班".repeat(64),
+          cards: cards.map((card) => `${number}-${card}`.padEnd(256, "x")),
+        }),
+      );
+    for (let number = 1; number <= 450; number++) put(number);
+    const have = ledger.version();
+    for (let number = 1; number <= 450; number++) ledger.topUp(`t-${number}`, `p-${number}`, 1);
+    for (const from of [0, have]) {
+      const messages = ledger.messagesSince(t1, from);
+      expect(messages.flatMap(({ people }) => people)).toHaveLength(450);
+      expect(messages.map((message) => message.kind === "snapshot" && message.parts)).toEqual([3, 3, 3]);
+      for (const message of messages) {
+        expect(rosterMessageSchema.safeParse(message).success).toBe(true);
+        expect(Buffer.byteLength(JSON.stringify(message))).toBeLessThan(MESSAGE_BYTES_MAX);
+      }
+    }
+  });
+
   it("goes on above a version that it never gave out, with everyone", () => {
     const { ledger } = rig();
     ledger.put(person("p-1"));
@@ -142,6 +177,12 @@ describe("PeopleLedger", () => {
       ...[false, false, true, false],
     ]);
     for (const have of [before, 500]) expect(ledger.messagesSince(t2, have)).toMatchObject([everyone]);
+  });
+
+  it("removes nobody from a terminal because it has nobody itself: it was started on an empty folder", () => {
+    const { ledger } = rig();
+    expect(ledger.messagesSince(t1, 9000)).toEqual([]);
+    expect(ledger.version()).toBe(0);
   });
 
   it("sends everyone to a terminal that lacks more people than a message holds", () => {
@@ -222,9 +263,15 @@ describe("PeopleLedger", () => {
       { kind: "charge.made", body: { personId: "p-1", amountFen: -5 } },
       { kind: "charge.made", body: { personId: "p-1" } },
       { kind: "consent.recorded", body: {} },
+      // No date: what the terminals could not read must not become a person's record either.
+      {
+        kind: "consent.recorded",
+        body: { personId: "p-1", scopes: ["face"], grantedBy: "self", grantedAtMs: 8.64e15 + 1 },
+      },
+      { kind: "person.withdrawn", body: { personId: "p-1", scopes: ["face"], withdrawnAtMs: -1 } },
       charge("stranger", 500),
     ];
-    expect(take(t1, entriesOf(odd))).toMatchObject({ ackedSeq: 4 });
+    expect(take(t1, entriesOf(odd))).toMatchObject({ ackedSeq: odd.length });
     expect(ledger.all()).toMatchObject([{ balanceFen: 100 }]);
   });
 });

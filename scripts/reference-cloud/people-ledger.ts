@@ -2,6 +2,7 @@ import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
 import { isLive, joinConsents } from "../../device/roster/consents.ts";
 import {
+  consentSchema,
   type RosterMessage,
   type RosterPerson,
   rosterPersonSchema,
@@ -10,6 +11,7 @@ import type { Consent } from "../../device/roster/roster-port.ts";
 import type { JournalBatchMessage } from "../../device/sync/messages.ts";
 import type { TerminalAddress } from "../../device/sync/topics.ts";
 import type { RosterFeed } from "./cloud-mqtt.ts";
+import { cutIntoParts } from "./message-parts.ts";
 import { RosterVersions } from "./roster-versions.ts";
 
 type Entry = JournalBatchMessage["entries"][number];
@@ -21,14 +23,16 @@ const PEOPLE_PER_PART = 500;
 
 /** Only what moves money or consent is read from an entry; everything else in it is the page's business. */
 const chargeBody = z.looseObject({ personId: z.string(), amountFen: z.int().min(0) });
+/** As the record has it: what is no date in an entry would make the person unreadable. */
+const consentMs = consentSchema.shape.grantedAtMs;
 const scopeList = z.array(z.enum(["face", "share-template"]));
 const grantBody = z.looseObject({
   personId: z.string(),
   scopes: scopeList,
   grantedBy: z.enum(["self", "guardian"]),
-  grantedAtMs: z.int(),
+  grantedAtMs: consentMs,
 });
-const withdrawalBody = z.looseObject({ personId: z.string(), scopes: scopeList, withdrawnAtMs: z.int() });
+const withdrawalBody = z.looseObject({ personId: z.string(), scopes: scopeList, withdrawnAtMs: consentMs });
 
 /**
  * People, accounts and consent, and the versions under which they go down to the terminals.
@@ -154,9 +158,12 @@ export class PeopleLedger implements RosterFeed {
             .all(version)
             .map((row) => ({ ...recordOf(row), account: { balanceFen: row.balance_fen, throughSeq } }));
         const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
-        if (changed !== null && changed.length <= PEOPLE_PER_PART)
+        if (changed !== null && cutIntoParts(changed, PEOPLE_PER_PART).length <= 1)
           return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
-        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, changedSince(0));
+        const everyone = changedSince(0);
+        // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
+        if (everyone.length === 0) return [];
+        return snapshot(have > newest ? this.#versions.issueAbove(have) : newest, everyone);
       })
       .immediate();
   }
@@ -174,7 +181,8 @@ export class PeopleLedger implements RosterFeed {
   }
 
   #write(record: PersonRecord): void {
-    this.#statements.put.run(record.personId, JSON.stringify(record), this.#versions.next());
+    const { personId } = record;
+    this.#statements.put.run(personId, JSON.stringify(record), personId, this.#versions.next());
   }
 
   #grant({ personId, scopes: granted, grantedBy, grantedAtMs }: z.infer<typeof grantBody>): void {
@@ -208,14 +216,14 @@ export class PeopleLedger implements RosterFeed {
 }
 
 function snapshot(to: number, people: readonly RosterPerson[]): RosterMessage[] {
-  const parts = Math.max(1, Math.ceil(people.length / PEOPLE_PER_PART));
-  return Array.from({ length: parts }, (_, index) => ({
+  const parts = cutIntoParts(people, PEOPLE_PER_PART);
+  return parts.map((some, index) => ({
     v: 1,
     kind: "snapshot",
     to,
     part: index + 1,
-    parts,
-    people: people.slice(index * PEOPLE_PER_PART, (index + 1) * PEOPLE_PER_PART),
+    parts: parts.length,
+    people: some,
   }));
 }
 
@@ -233,7 +241,7 @@ interface Statements {
   readonly get: Statement<[string], PersonRow>;
   readonly all: Statement<[], PersonRow>;
   readonly changedSince: Statement<[number], PersonRow>;
-  readonly put: Statement<[string, string, number]>;
+  readonly put: Statement<[string, string, string, number]>;
   readonly addPosting: Statement<[string, string, number, string, number]>;
   readonly addToBalance: Statement<[number, number, string]>;
   readonly acked: Statement<[string, string], { acked_seq: number }>;
@@ -247,8 +255,10 @@ function prepare(db: Database): Statements {
     changedSince: db.prepare(
       "SELECT content, balance_fen FROM person WHERE changed_in > ? ORDER BY person_id",
     ),
+    // A charge may have come before its person: a cloud that was put back does not know everybody.
     put: db.prepare(
-      `INSERT INTO person (person_id, content, balance_fen, changed_in) VALUES (?, ?, 0, ?)
+      `INSERT INTO person (person_id, content, balance_fen, changed_in)
+       VALUES (?, ?, (SELECT coalesce(sum(amount_fen), 0) FROM posting WHERE person_id = ?), ?)
        ON CONFLICT (person_id) DO UPDATE SET content = excluded.content, changed_in = excluded.changed_in`,
     ),
     addPosting: db.prepare(

@@ -151,10 +151,11 @@ export async function startReferenceCloud(options: ReferenceCloudOptions): Promi
     alarms,
     checkpoints,
     close: async () => {
-      pushing?.cancel();
-      pushingOrders?.cancel();
       await mqtt.close();
       await http.close();
+      // Last: what came while the line and the page closed had made them due.
+      pushing?.cancel();
+      pushingOrders?.cancel();
       db.close();
     },
   };

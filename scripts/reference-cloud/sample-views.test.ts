@@ -82,6 +82,20 @@ test("a dish that was never sampled stands out until a late sample of it comes",
   expect(samples[0]).toMatchObject({ dish: { dishId: "tomato-egg" }, isLate: true });
 });
 
+test("a dish whose sample was struck after its meal was checked stands out as one without", async () => {
+  const rig = sampleRig();
+  await rig.store("rice", "1");
+  await rig.store("tomato-egg", "2");
+  await rig.clock.advance(3 * HOUR_MS);
+  const sampleId = rig.sampleId("rice");
+  await rig.samples.void({ sampleId, reason: "wrong-dish", note: "", first: LI, second: CHEN });
+  const db = cloud();
+  ingest(db, "t1", rig);
+  expect(samplesOf(db, rig.clock.now()).missed).toMatchObject([
+    { dish: { dishId: "rice" }, meal: { periodId: "lunch" }, sampledLate: false },
+  ]);
+});
+
 test("a sample is overdue when its terminal says so, until it leaves; the same id of another terminal is another sample", async () => {
   const rig = sampleRig();
   await rig.store("rice", "1");

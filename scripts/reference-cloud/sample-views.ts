@@ -104,7 +104,11 @@ export function samplesOf(db: Database, nowMs: number): CloudSamples {
     .all(ENTRIES_MAX);
   const found = new Map<string, CloudSample>();
   const missed: CloudMissedDish[] = [];
-  for (const row of rows) addRow(found, missed, row);
+  const checked = new Map<string, CheckedSample>();
+  for (const row of rows) {
+    addRow(found, missed, row);
+    noteStruck(found, checked, missed, row);
+  }
   const overdue = overdueKeys(db);
   for (const [key, sample] of found) {
     if (sample.left !== null) continue;
@@ -180,6 +184,31 @@ function addRow(found: Map<string, CloudSample>, missed: CloudMissedDish[], row:
       if (data !== undefined) leave(found, row, data.sampleId, "voided", striking(row, data));
     }
   }
+}
+
+/** A sample that its meal's check counted. */
+type CheckedSample = Pick<CloudMissedDish, "meal" | "deadlineMs">;
+
+/** Struck after its meal was checked: the dish has no sample after all. */
+function noteStruck(
+  found: ReadonlyMap<string, CloudSample>,
+  checked: Map<string, CheckedSample>,
+  missed: CloudMissedDish[],
+  row: SampleRow,
+): void {
+  const body: unknown = JSON.parse(row.body);
+  if (row.kind === "sample.meal-checked") {
+    const { data } = mealCheckedSchema.safeParse(body);
+    for (const { sampleId } of data?.sampled ?? [])
+      if (data !== undefined) checked.set(keyOf(row, sampleId), data);
+  }
+  if (row.kind !== "sample.voided") return;
+  const key = keyOf(row, sampleVoidedSchema.safeParse(body).data?.sampleId ?? "");
+  const [of, sample] = [checked.get(key), found.get(key)];
+  if (of === undefined || sample === undefined) return;
+  const { site, device } = row;
+  const { meal, deadlineMs } = of;
+  missed.push({ site, device, meal, dish: sample.dish, deadlineMs, sampledLate: false });
 }
 
 const NOTHING_MISSING = {

@@ -133,8 +133,11 @@ export class CardSchool {
     if (chain !== "whole" || conflictSeqs?.length !== 0 || damagedCount !== 0 || missing?.length !== 0)
       problems.push(`the cloud's chain: ${JSON.stringify(device)}`);
     const charges = this.#cloud.views.charges(CHARGES_MAX);
-    const people = charges.map(({ personId }) => personId).filter((personId) => this.#people.has(personId));
-    if (new Set(people).size !== people.length) problems.push("somebody paid twice");
+    // Whoever comes again after midnight has another meal.
+    const meals = charges
+      .filter(({ personId }) => this.#people.has(personId))
+      .map(({ personId, businessDate, periodId }) => `${personId} ${businessDate} ${periodId}`);
+    if (new Set(meals).size !== meals.length) problems.push("somebody paid twice");
     // A cloud that was put back has lost what the terminal had pruned, and says so.
     if (device?.gone.length !== 0) return problems;
     const inCloud = new Map(charges.map(({ chargeId, personId }) => [chargeId, personId]));
@@ -183,9 +186,12 @@ function differences(file: string, { views }: ReferenceCloud, shown: readonly Sh
     if (count > 0) problems.push(`${count} ${what}`);
   };
   const { entries, charges } = reading(file, (db) => ({
-    // What came while it stopped may still be on its way.
+    // What came while it stopped may still be on its way; what is pruned is removed in steps, which a stop may interrupt.
     entries: db
-      .prepare<[number], { seq: number; hash: string }>("SELECT seq, hash FROM journal WHERE seq <= ?")
+      .prepare<[number], { seq: number; hash: string }>(
+        `SELECT seq, hash FROM journal
+         WHERE seq <= ? AND seq > (SELECT coalesce(max(seq), 0) FROM journal_base)`,
+      )
       .all(device?.ackedSeq ?? 0),
     charges: db.prepare<[], string>("SELECT charge_id FROM charge").pluck().all(),
   }));

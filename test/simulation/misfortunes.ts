@@ -69,7 +69,8 @@ export class Misfortunes {
         if (terminal.life === life) life?.camera.setLost(on);
       });
     }
-    if (!ntp && comes(shares.clockStepPerHour)) {
+    // Of a clock that is set while the terminal is off, and stays plausible, nobody could know without network.
+    if (!ntp && terminal.life !== null && comes(shares.clockStepPerHour)) {
       const aheadMs = this.#chance.pick(WRONG_CLOCK_MS);
       this.#world.trace.add(`${terminal.device}: clock set ${aheadMs / 1000} s ahead`);
       this.#during("clock wrong", (on) => terminal.setClock(on ? aheadMs : 0));

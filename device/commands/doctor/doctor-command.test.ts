@@ -116,6 +116,7 @@ describe("doctor", () => {
       "database",
       "backups",
       "photos",
+      "temperatures",
       "device-key",
       "clock",
       "camera",
@@ -124,6 +125,25 @@ describe("doctor", () => {
       "broker",
       "terminal",
     ]);
+  });
+
+  it("says for how many days the budget of temperatures is enough with the configured probes", async () => {
+    const ids = Array.from({ length: 32 }, (_, index) => `probe-${index}`);
+    const probes = ids.map(
+      (id, index) => `{ id: ${id}, unit: ${index + 1}, fields: [{ name: temperature }] }`,
+    );
+    const cabinet = ids.map((id) => `{ probe: ${id} }`);
+    const lines = `devices:
+  - { kind: modbus-bus, id: bus, port: /dev/ttyNONE9, probes: [${probes.join(", ")}] }
+cabinets:
+  - { id: fridge, name: { zh: 柜, en: fridge }, probes: [${cabinet.join(", ")}] }
+`;
+    const full = (await doctor(lines)).of("temperatures");
+    expect([full.status, full.hint]).toEqual(["ok", undefined]);
+    expect(full.detail.en).toContain("32 probes; there is room for 730 days");
+    const short = (await doctor(`${lines}storage: { temperatureBytesMax: 500000000 }\n`)).of("temperatures");
+    expect(short.detail.en).toContain("206 days");
+    expect(short.hint?.en).toContain("storage.temperatureBytesMax");
   });
 
   it("names the photos of the record that are gone or changed", async () => {

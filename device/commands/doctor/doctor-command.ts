@@ -12,6 +12,7 @@ import { databaseCheck, diskCheck, keyCheck } from "./check-data.ts";
 import { deviceChecks } from "./check-devices.ts";
 import { photosCheck } from "./check-photos.ts";
 import { pageCheck, runtimeCheck, weightsCheck } from "./check-program.ts";
+import { temperaturesCheck } from "./check-temperatures.ts";
 import { udevChecks } from "./check-udev.ts";
 
 /** In the order in which a person would look. */
@@ -23,6 +24,7 @@ const CHECKS: readonly Check[] = [
   databaseCheck,
   backupsCheck,
   photosCheck,
+  temperaturesCheck,
   keyCheck,
   clockCheck,
   cameraCheck,
