@@ -23,9 +23,11 @@ import {
 import {
   type AnsweringMessage,
   cameraTroubleSchema,
+  pageId,
   previewMessageSchema,
   serverMessageReader,
   signerSchema,
+  typedText,
 } from "./page-protocol.ts";
 import type { cameraShownSchema, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
 import type { DemoGoodsShown } from "./receiving-protocol.ts";
@@ -35,8 +37,8 @@ import type { DemoGoodsShown } from "./receiving-protocol.ts";
  * a page says is parsed here; what the terminal says are the ports' own types, as on the receiving page.
  */
 
-const id = z.string().min(1).max(128);
-const text = (lengthMax: number) => z.string().trim().max(lengthMax);
+const id = pageId(128);
+const text = typedText;
 const durationMs = z
   .int()
   .min(1)

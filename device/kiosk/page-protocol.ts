@@ -4,6 +4,17 @@ import type { Problem } from "./protocol.ts";
 
 /** What the sockets of the pages with signed commands have in common: receiving and the sample cabinet. */
 
+/** Half of a character is no text: no entry can hold it, and what no entry can hold must not get that far. */
+const isText = (value: string): boolean => value.isWellFormed();
+
+/** What a person types, as it may stand in an entry. */
+export const typedText = (lengthMax: number) =>
+  z.string().trim().max(lengthMax).refine(isText, "no lone surrogates");
+
+/** An id as a page names it. */
+export const pageId = (lengthMax: number) =>
+  z.string().min(1).max(lengthMax).refine(isText, "no lone surrogates");
+
 export const signerSchema = z.discriminatedUnion("by", [
   z.strictObject({
     by: z.literal("pin"),

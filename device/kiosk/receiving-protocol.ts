@@ -8,9 +8,11 @@ import type {
 import {
   type AnsweringMessage,
   cameraTroubleSchema,
+  pageId,
   previewMessageSchema,
   serverMessageReader,
   signerSchema,
+  typedText,
 } from "./page-protocol.ts";
 import type { cameraShownSchema, syncStatusSchema, terminalNameSchema } from "./protocol.ts";
 
@@ -20,8 +22,8 @@ import type { cameraShownSchema, syncStatusSchema, terminalNameSchema } from "./
  * second, and a second description of the whole view would only be one more thing to keep equal.
  */
 
-const id = z.string().min(1).max(64);
-const text = (lengthMax: number) => z.string().trim().max(lengthMax);
+const id = pageId(64);
+const text = typedText;
 const tareG = z.int().min(1).max(10_000_000);
 const day = z.string().regex(/^\d{4}-\d{2}-\d{2}$/);
 

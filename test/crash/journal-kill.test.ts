@@ -84,7 +84,8 @@ describe.skipIf(!hasTool("strace"))("the journal on a disk whose fsync fails", (
       ],
       { encoding: "utf8" },
     );
-    expect(run.stderr).toBe("");
+    // Of strace itself, on a busy machine: "dispatch_event: pid 28179 has delayed wait data set already".
+    expect(run.stderr.replaceAll(/^strace: dispatch_event: .*\n/gm, "")).toBe("");
     const lines = run.stdout.trim().split("\n");
     const firstFault = lines.findIndex((line) => line.startsWith("fault"));
     expect(firstFault).toBeGreaterThan(0);
