@@ -46,6 +46,7 @@ export function createServingLine(options: ServingLineOptions): ServingLineContr
 /** How often the till looks at the clock, the plan and the disk without being asked. */
 const TILL_PERIOD_MS = 1000;
 const RECENT_CHARGES_MAX = 500;
+const NO_ORDER = { itemIds: [], keyedFen: null };
 
 /** The port around the checkout loop: what is sold now, what people do, what they see. */
 class TerminalServingLine implements ServingLineControl {
@@ -188,11 +189,7 @@ class TerminalServingLine implements ServingLineControl {
     // A repeated request is answered with its first charge: the order on the screen may be the next diner's by now.
     const isNew = outcome.kind === "paid" && outcome.receipt.seq > headSeq;
     if (isNew && this.#loop.checkout().order.revision === offer.orderRevision)
-      this.#loop.dispatch({
-        kind: "set-order",
-        order: { itemIds: [], keyedFen: null },
-        atMono: clock.mono(),
-      });
+      this.#loop.dispatch({ kind: "set-order", order: NO_ORDER, atMono: clock.mono() });
     this.#refreshTill();
     if (outcome.kind === "paid") return outcome;
     return { kind: "refused", reason: outcome.kind === "refused" ? outcome.reason : "disk-unsafe" };
