@@ -86,7 +86,7 @@ test("after a restore each terminal comes to the cloud's people, whatever it had
       }
       for (const db of opened) db.close();
     }),
-    { numRuns: 60, examples: [[[], CHANGE_LOST_ON_ITS_WAY, CHANGE_OF_ANOTHER, true]] },
+    { numRuns: 40, examples: [[[], CHANGE_LOST_ON_ITS_WAY, CHANGE_OF_ANOTHER, true]] },
   );
 });
 
