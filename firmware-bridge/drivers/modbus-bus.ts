@@ -47,17 +47,23 @@ interface Pending {
   tries: number;
   damaged: boolean;
   unfitting: boolean;
+  /** A try of it went by without an answer, which may still come. */
+  late: boolean;
 }
 
 /**
  * One RS-485 line and all that hangs on it: probes and relays share it, one question at a time. A device that does not
- * answer costs the others its time-out, twice, and no more.
+ * answer costs the others its time-out, twice, and no more. One that answers late is asked nothing for as long again, and
+ * the others go first: two probes of one unit have answers of one shape, and a late one would count for the other probe.
  */
 export class ModbusBus extends DeviceBase {
   readonly #options: ModbusBusOptions;
   readonly #waiting: Pending[] = [];
   #current: Pending | undefined;
   #timer: BridgeTimer | undefined;
+  /** Runs while all who wait are of units whose late answer may still come. */
+  #lateTimer: BridgeTimer | undefined;
+  readonly #lateUntilMs = new Map<number, number>();
   #isOpen = false;
   #users = 0;
 
@@ -83,7 +89,7 @@ export class ModbusBus extends DeviceBase {
     if (!this.#isOpen) return Promise.resolve({ kind: "refused", reason: "not-open" });
     if (this.#waiting.length >= WAITING_MAX) return Promise.resolve({ kind: "refused", reason: "busy" });
     return new Promise((settle) => {
-      this.#waiting.push({ question, settle, tries: 0, damaged: false, unfitting: false });
+      this.#waiting.push({ question, settle, tries: 0, damaged: false, unfitting: false, late: false });
       if (this.#current === undefined && this.#timer === undefined) this.#next();
     });
   }
@@ -97,6 +103,9 @@ export class ModbusBus extends DeviceBase {
     this.#isOpen = false;
     this.#timer?.cancel();
     this.#timer = undefined;
+    this.#lateTimer?.cancel();
+    this.#lateTimer = undefined;
+    this.#lateUntilMs.clear();
     const unanswered = [this.#current, ...this.#waiting.splice(0)];
     this.#current = undefined;
     for (const pending of unanswered) pending?.settle({ kind: "refused", reason: "not-open" });
@@ -117,17 +126,30 @@ export class ModbusBus extends DeviceBase {
     this.#timer = undefined;
     // What came in the pause answers nobody; left in the buffer it would swallow the answer to the next question.
     this.line.endMessage();
-    this.#current = this.#waiting.shift();
+    this.#lateTimer?.cancel();
+    this.#lateTimer = undefined;
+    const waits = this.#waiting.map(({ question }) => this.#lateMsOf(question.unit));
+    const at = waits.findIndex((waitMs) => waitMs <= 0);
+    this.#current = at === -1 ? undefined : this.#waiting.splice(at, 1)[0];
     if (this.#current !== undefined) this.#send(this.#current);
+    else if (waits.length > 0)
+      this.#lateTimer = this.#options.clock.after(Math.min(...waits), () => this.#next());
+  }
+
+  #lateMsOf(unit: number): number {
+    return (this.#lateUntilMs.get(unit) ?? 0) - this.#options.clock.mono();
   }
 
   #send(pending: Pending): void {
     pending.tries += 1;
-    const { unit, functionCode, address, quantity, replyWaitMsMax } = pending.question;
+    const { unit, functionCode, address, quantity } = pending.question;
     const words = [address, quantity].flatMap((word) => [word >> 8, word & 0xff]);
     void this.line.write(withModbusCrc([unit, functionCode, ...words]));
-    const waitMs = replyWaitMsMax ?? this.#options.replyWaitMsMax ?? REPLY_WAIT_MS_MAX;
-    this.#timer = this.#options.clock.after(waitMs, () => this.#onNoAnswer(pending));
+    this.#timer = this.#options.clock.after(this.#waitMsOf(pending), () => this.#onNoAnswer(pending));
+  }
+
+  #waitMsOf({ question }: Pending): number {
+    return question.replyWaitMsMax ?? this.#options.replyWaitMsMax ?? REPLY_WAIT_MS_MAX;
   }
 
   #onNoAnswer(pending: Pending): void {
@@ -135,6 +157,7 @@ export class ModbusBus extends DeviceBase {
     this.line.endMessage();
     // It may have been the answer after all.
     if (this.#current !== pending) return;
+    pending.late = true;
     if (pending.tries < TRIES_MAX) this.#send(pending);
     else this.#finish({ kind: pending.unfitting ? "unfitting" : pending.damaged ? "damaged" : "silent" });
   }
@@ -142,6 +165,8 @@ export class ModbusBus extends DeviceBase {
   #finish(answer: ModbusAnswer): void {
     const pending = this.#current;
     this.#current = undefined;
+    if (pending?.late === true)
+      this.#lateUntilMs.set(pending.question.unit, this.#options.clock.mono() + this.#waitMsOf(pending));
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(GAP_MS, () => this.#next());
     pending?.settle(answer);
