@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import { journalFixture } from "../journal/journal-fixture.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { backupFolder, backupsIn } from "./backup-files.ts";
-import { type BackupOptions, startBackups } from "./backups.ts";
+import { type BackupOptions, type Backups, startBackups } from "./backups.ts";
 import { backupKeyOf, openSealedFile } from "./sealed-file.ts";
 
 const key = backupKeyOf(createSecretKey(Buffer.alloc(32, 7)));
@@ -23,9 +23,10 @@ function backedUp(more: Partial<BackupOptions> = {}) {
   const write = (kind = "tally.counted"): void =>
     void journal.append({ id: fixture.ids.next(), kind, body: { name: "a-word-in-plain" } });
   /** The same folder after the former ones were closed. */
-  const restart = (other: Partial<BackupOptions> = {}): void => {
+  const restart = (other: Partial<BackupOptions> = {}): Backups => {
     const next = startBackups({ ...options, ...other });
     onTestFinished(() => next.close());
+    return next;
   };
   const heads = (): number[] => backupsIn(folder).map(({ headSeq }) => headSeq);
   return { ...fixture, backups, folder, write, heads, restart };
@@ -98,6 +99,22 @@ describe("backups", () => {
     restart();
     await clock.advance(60_000);
     expect(heads()).toEqual([2]);
+  });
+
+  it("older than a withdrawn consent go after an hour also where no new one can be made", async () => {
+    const { backups, clock, write, heads, restart } = backedUp();
+    write();
+    await backups.make();
+    await backups.close();
+    write("person.withdrawn");
+    const full = restart({ freeBytesMin: 1e15 });
+    await clock.advance(60_000);
+    expect(heads()).toEqual([1]);
+    expect(await full.make()).toBe("backup-no-space");
+    await clock.advance(3_540_000);
+    expect(heads()).toEqual([1]);
+    await clock.advance(60_000);
+    expect(heads()).toEqual([]);
   });
 
   it("that a power cut left half made are taken away at the next start, before anything asks for space", async () => {

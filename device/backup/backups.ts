@@ -31,6 +31,8 @@ export interface Backups {
 
 const PERIOD_MS = 3_600_000;
 const LOOK_PERIOD_MS = 60_000;
+/** So long a copy with what a withdrawal deleted may wait for its successor. */
+const FORGET_WAIT_MS_MAX = 3_600_000;
 const KEPT_COUNT = 2;
 /** Entries whose consent is withdrawn must not live on in an older copy. */
 const WITHDRAWAL = "person.withdrawn";
@@ -54,6 +56,8 @@ class HourlyBackups implements Backups {
   /** Entries up to here were looked through for withdrawals. */
   #lookedSeq: number;
   #withdrawnSeq = 0;
+  /** Since when copies older than the newest withdrawal wait for their successor. */
+  #overdueSinceMs: MonoMs | null = null;
   #closed = false;
 
   constructor(options: BackupOptions) {
@@ -147,11 +151,24 @@ class HourlyBackups implements Backups {
     return null;
   }
 
-  /** What a withdrawal deleted is still in the older copies; they go once a newer one is there. */
+  /**
+   * What a withdrawal deleted is still in the older copies. They go once a newer one is there, and after an hour in which
+   * none could be made (over budget, no space): a child's face does not wait for a disk, and the money is in the cloud.
+   */
   #forgetWithdrawn(newestFirst: readonly BackupFile[]): void {
-    if ((newestFirst[0]?.headSeq ?? 0) < this.#withdrawnSeq) return;
-    for (const { file, headSeq } of newestFirst)
-      if (headSeq < this.#withdrawnSeq) rmSync(file, { force: true });
+    const older = newestFirst.filter(({ headSeq }) => headSeq < this.#withdrawnSeq);
+    if (older.length === 0) {
+      this.#overdueSinceMs = null;
+      return;
+    }
+    const { clock, logger } = this.#options;
+    this.#overdueSinceMs ??= clock.mono();
+    const isReplaced = older.length < newestFirst.length;
+    const isOverdue = clock.mono() - this.#overdueSinceMs >= FORGET_WAIT_MS_MAX;
+    if (!isReplaced && !isOverdue) return;
+    if (!isReplaced)
+      logger.warn({}, "backups with what a withdrawal deleted go, though there is no newer one");
+    for (const { file } of older) rmSync(file, { force: true });
   }
 
   #keepOnly(count: number, newestFirst: readonly BackupFile[]): void {
