@@ -139,7 +139,13 @@ export function createGoodsLedger(db: Database): GoodsLedger {
         .all(deliveryId, deliveryId)
         .map(({ operator }) => operator),
     stock: () =>
-      prepared<[number], StockTableRow>(db, "SELECT * FROM goods_stock ORDER BY name, product_id LIMIT ?")
+      // Where there are too many names, those go of which nothing is there.
+      prepared<[number], StockTableRow>(
+        db,
+        `SELECT * FROM (SELECT * FROM goods_stock
+           ORDER BY balance_g = 0 AND balance_pieces = 0, name, product_id LIMIT ?)
+         ORDER BY name, product_id`,
+      )
         .all(STOCK_ROWS_MAX)
         .map(stockOf),
     stockOf: (productId) => {

@@ -1,6 +1,8 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { journalFixture } from "../journal/journal-fixture.ts";
 import { verifyJournal } from "../journal/verify.ts";
+import { createGoodsLedger } from "./goods-ledger.ts";
 import { goodsProjection } from "./goods-projection.ts";
 import { orderLine, purchaseOrder, receivingRig } from "./receiving-fixture.ts";
 import type { Signer } from "./receiving-port.ts";
@@ -106,4 +108,18 @@ test("whoever signs by face is on record as having done so", async () => {
     weighedBy: ["keeper"],
     signature: { operatorId: "second", by: "face" },
   });
+});
+
+test("what is there can be weighed out, however many names of before there are", () => {
+  const { db } = journalFixture({ projections: [goodsProjection] });
+  const add = db.prepare("INSERT INTO goods_stock VALUES (?, ?, ?, ?, 1)");
+  db.transaction(() => {
+    for (let index = 0; index < 2100; index++) add.run(`gone-${index}`, `A${index}`, 0, 0);
+    add.run("kilos", "B", 5000, 0);
+    add.run("boxes", "C", 0, 3);
+    add.run("too much", "D", -10, 0);
+  })();
+  const rows = createGoodsLedger(db).stock();
+  expect(rows).toHaveLength(2000);
+  expect(rows.slice(-3).map(({ product }) => product.productId)).toEqual(["kilos", "boxes", "too much"]);
 });

@@ -200,13 +200,22 @@ function scanned(state: ReceivingState, event: CommandEvent, facts: Facts): Step
   if (found.kind === "refused") return refused(found.reason, gtin);
   const line = scannedLine(state, linesOfGtin(found.order, gtin), delivery, facts);
   if (line === undefined) return refused("code-not-ordered", gtin);
-  const goods = { lot: code.lot, expiry: code.expiry, gtin, labelNetG: code.netG };
+  const label = { gtin, labelNetG: code.netG };
   const { place } = state;
   if (place.kind === "weighing" && place.target.kind === "line" && place.target.lineId === line.lineId) {
-    const filled: Place = { ...place, goods: { ...place.goods, ...goods } };
+    // A label that names no lot or day takes none away that was keyed.
+    const { lot, expiry } = place.goods;
+    const read = { ...label, lot: code.lot ?? lot, expiry: code.expiry ?? expiry };
+    const filled: Place = { ...place, goods: withChange(place.goods, read) };
     return done({ ...note(state, { gtin, outcome: "goods-filled" }), place: filled }, token);
   }
-  const chosen = chooseLine(state, token, line.lineId, { ...NO_GOODS, ...goods }, facts);
+  const chosen = chooseLine(
+    state,
+    token,
+    line.lineId,
+    { ...NO_GOODS, ...label, lot: code.lot, expiry: code.expiry },
+    facts,
+  );
   return noted(chosen, { gtin, outcome: "line-chosen" });
 }
 
@@ -329,7 +338,14 @@ function takeTemperature(
 function withGoods(state: ReceivingState, token: number, change: Partial<Goods>): Step {
   const { place } = state;
   if (place.kind !== "weighing" && place.kind !== "issuing") return refuse(state, token, "not-now");
-  return done({ ...state, place: { ...place, goods: { ...place.goods, ...change } } }, token);
+  return done({ ...state, place: { ...place, goods: withChange(place.goods, change) } }, token);
+}
+
+/** Another lot has a temperature of its own: what was measured of the one before is not this one's. */
+function withChange(goods: Goods, change: Partial<Goods>): Goods {
+  const { lot = goods.lot } = change;
+  const isOtherLot = goods.lot !== null && lot !== null && lot !== goods.lot;
+  return { ...goods, ...(isOtherLot ? { temperature: null } : {}), ...change };
 }
 
 function startIssue(

@@ -310,6 +310,25 @@ describe("what does not match", () => {
     });
   });
 
+  test("another lot is measured anew, and a label that names no lot takes none away", async () => {
+    const rig = await weighing({}, orderLine("1", { temperatureMilliCMax: 4000, gtins: ["06901234567892"] }));
+    const label = { kind: "goods", gtin: "06901234567892", netG: null, expiry: null } as const;
+    rig.codes.set("plain", { ...label, lot: null });
+    rig.codes.set("L2", { ...label, lot: "L2" });
+    const goods = () => rig.receiving.view().step;
+    rig.thermometer.say(3000, rig.clock.mono());
+    await rig.act({ kind: "take-temperature", thermometerId: "probe", probe: "core" });
+    await rig.act({ kind: "set-goods", lot: "L1", expiry: "2026-12-31" });
+    await rig.act({ kind: "scan", text: "plain" });
+    const measured = { milliC: 3000 };
+    expect(goods()).toMatchObject({ goods: { lot: "L1", expiry: "2026-12-31", temperature: measured } });
+    await rig.act({ kind: "scan", text: "L2" });
+    expect(goods()).toMatchObject({ goods: { lot: "L2", temperature: null } });
+    await rig.act({ kind: "take-temperature", thermometerId: "probe", probe: "core" });
+    await rig.act({ kind: "set-goods", lot: "L3" });
+    expect(goods()).toMatchObject({ goods: { lot: "L3", temperature: null } });
+  });
+
   test("an old measurement is none", async () => {
     const rig = await weighing();
     rig.thermometer.say(3000, rig.clock.mono());
