@@ -49,6 +49,17 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () 
     complaints.splice(0);
   });
 
+  it("signs in from the keyboard alone: Tab and Enter choose, digits are the PIN, Enter signs in", async () => {
+    await part("choice-m1").focus();
+    await page.keyboard.press("Shift+Tab");
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => part("choice-m1").getAttribute("aria-pressed")).toBe("true");
+    await page.keyboard.type("135790");
+    await page.keyboard.press("Enter");
+    await expect.poll(() => text("operator")).toContain("管理员");
+  });
+
   it("stays signed in over a reload, and signs out", async () => {
     await signIn("m1");
     await expect.poll(() => text("operator")).toContain("管理员");

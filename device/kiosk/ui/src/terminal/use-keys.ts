@@ -26,10 +26,12 @@ const GROUP_SEPARATOR = "\u001d";
  * Listens to the keyboard for as long as the page lives.
  * @param page.onScan  gets what a reader typed, whatever is open.
  * @param page.onKey   gets what a person typed while nothing else takes the keys.
+ * @param page.isOff   while true the keyboard is left alone: something with keys of its own is shown in the page's place.
  */
 export function useKeyboard(page: {
   readonly onScan: (text: string) => void;
   readonly onKey: KeyHandler;
+  readonly isOff?: () => boolean;
 }): void {
   const wedge = new WedgeReader({
     onCard: page.onScan,
@@ -40,6 +42,7 @@ export function useKeyboard(page: {
     },
   });
   const onKey = (event: KeyboardEvent): void => {
+    if (page.isOff?.() === true) return;
     const isSeparator = event.ctrlKey && event.key === "]";
     if (!isSeparator && (event.ctrlKey || event.altKey || event.metaKey)) return;
     if (LEFT_TO_BROWSER.has(event.key)) return;
