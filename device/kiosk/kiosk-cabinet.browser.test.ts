@@ -279,6 +279,9 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     await part("cabinet-outside").waitFor();
     expect(await part("cabinet-outside").innerText()).toContain("需要仓管或管理员登录");
     await picture("outside-zh");
+    // Nobody's name is squeezed into a list of half a row.
+    const list = "document.querySelector('.operators')";
+    expect(await page.evaluate(`${list}.scrollHeight - ${list}.clientHeight`)).toBe(0);
     await page.route("**/api/operators/sign-in", async (route) => {
       isSignedIn = true;
       await route.continue();
