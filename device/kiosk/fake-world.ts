@@ -16,6 +16,7 @@ import { fakeRecognition } from "./fake-recognition.ts";
 import { FakeReports } from "./fake-reports.ts";
 import { FakeSamples, FakeSignatures } from "./fake-samples.ts";
 import type { CameraKind, FaceSighting, KioskCamera, KioskServerOptions } from "./kiosk-ports.ts";
+import type { FacesLoadingShown } from "./protocol.ts";
 import { watchSignatures } from "./signature-watch.ts";
 
 /**
@@ -105,6 +106,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
   const health = { journal: HEALTHY, engine: HEALTHY, disk: HEALTHY };
   const clockTrust = { trust: "synced" as TimeTrust, confirmedBy: [] as string[] };
   const recognition = { status: fakeRecognition() };
+  const faces = { state: null as FacesLoadingShown | null, changed: new Listeners<void>() };
   const demo = { online: true, empty: false, next: 0 };
   const receiving = new FakeReceiving();
   const cabinets = new FakeCabinets();
@@ -163,6 +165,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
     camera,
     onSighting: sightings.add,
     onSigningHint: signing.onHint,
+    faces: { state: () => faces.state, onChange: faces.changed.add },
     engine: {
       model: "pair-704",
       embeddingLength: 704,
@@ -241,6 +244,7 @@ export function createFakeWorld(options: FakeWorldOptions) {
     health,
     clockTrust,
     recognition,
+    faces,
     demo,
     receiving,
     cabinets,

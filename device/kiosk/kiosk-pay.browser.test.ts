@@ -9,6 +9,12 @@ import { fakeLunch, fakeReceipt } from "./fake-checkout.ts";
 import type { FakeWorld } from "./fake-world.ts";
 import { FIND_MISFITS } from "./page-misfits.ts";
 
+const SCREENS = [
+  [1280, 800],
+  [1920, 1080],
+  [800, 1280],
+] as const;
+
 /** The pay page in real Chromium, on stand-ins of the terminal's parts. */
 describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page", () => {
   const start = kioskInBrowser({ hasWebcam: true });
@@ -171,6 +177,24 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page", () => {
     expect(commands()).toEqual([{ kind: "activate" }]);
   });
 
+  it("says how far the faces are while they load, and sells by card and PIN meanwhile", async () => {
+    world.faces.state = { step: "loading", loadedCount: 1200, totalCount: 20_000 };
+    world.servingLine.show({ kind: "other-way", reason: "faces-loading" });
+    await expect.poll(() => text("result-title")).toMatch(/人脸库加载中\s+Faces are being loaded/);
+    await expect.poll(() => text("faces-loading")).toContain("已加载 1200 / 20000 人");
+    expect(await page.getByTestId("other-way-retry").count()).toBe(0);
+    world.faces.state = { step: "comparing", loadedCount: 20_000, totalCount: 20_000 };
+    world.faces.changed.tell();
+    await expect.poll(() => text("faces-loading")).not.toContain("1200");
+    for (const [width, height] of SCREENS) {
+      await page.setViewportSize({ width, height });
+      expect([width, await page.evaluate(FIND_MISFITS)]).toEqual([width, []]);
+    }
+    await scanCard(page, "CARD-20260101");
+    await until(() => commands().length === 1);
+    expect(commands()).toEqual([{ kind: "card", cardToken: "CARD-20260101" }]);
+  });
+
   it("takes number and PIN on the touch pad, never shows the PIN, and closes at the result", async () => {
     await page.getByTestId("open-pin").click();
     for (const digit of "20260101") await page.getByTestId(`pad-${digit}`).click();
@@ -310,11 +334,7 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page", () => {
       { kind: "other-way", reason: "unknown-face" },
     ] as const;
     await page.emulateMedia({ reducedMotion: "reduce" });
-    for (const [width, height] of [
-      [1280, 800],
-      [1920, 1080],
-      [800, 1280],
-    ] as const) {
+    for (const [width, height] of SCREENS) {
       await page.setViewportSize({ width, height });
       for (const view of views) {
         world.servingLine.show(view);
