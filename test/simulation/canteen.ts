@@ -17,9 +17,6 @@ export interface CanteenOptions {
 const FRAMES_MAX = 14;
 const FRAME_MS = 200;
 const AWAY_FRAMES = 4;
-const WAIT_MS_MIN = 60_000;
-const WAIT_MS_MAX = 600_000;
-const LOOK_MS = 15_000;
 
 type Way = "face" | "card" | "pin";
 
@@ -46,16 +43,6 @@ export class Canteen {
     const isMine = view.kind === "paid" && view.receipt.personId === this.visitors.get(device);
     if (isMine && !this.#former.has(view.receipt.chargeId)) this.#receipts.set(device, view.receipt);
     if (isMine) this.#former.add(view.receipt.chargeId);
-  }
-
-  /** Before a till that is closed a line waits for some minutes, and looks up now and then; some do not see it and try. */
-  async waitInLine({ life }: SimulatedTerminal): Promise<void> {
-    if (!this.#chance.happens(0.8)) return;
-    const waitMs = this.#chance.between(WAIT_MS_MIN, WAIT_MS_MAX);
-    for (let waitedMs = 0; waitedMs < waitMs; waitedMs += LOOK_MS) {
-      if (life?.line.status().view.kind !== "closed") return;
-      await this.#options.advance(LOOK_MS, LOOK_MS);
-    }
   }
 
   /** One diner comes, tries to pay, and goes. */

@@ -262,7 +262,6 @@ class Run {
     const terminal = this.#chance.pick(this.#terminals);
     const meal = mealAt(this.#time.nowMs);
     if (terminal.life === null || terminal.restartWanted) await this.#restart(terminal);
-    await this.#canteen.waitInLine(terminal);
     if (meal !== null && terminal.life !== null) await this.#canteen.visit(terminal, personId, meal);
     if (this.#chance.happens(0.01)) await this.#advance(this.#chance.between(0, 5 * MS_PER_MINUTE), 5000);
     this.#misfortunes.strike(this.#time.nowMs - startMs);
