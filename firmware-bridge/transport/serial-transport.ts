@@ -2,6 +2,7 @@ import { SerialPort } from "serialport";
 import type { SerialSettings } from "../ports/dialect.ts";
 import type { Connection, ConnectionEvents, Transport } from "../ports/transport.ts";
 import { faultOf, portFault } from "./port-faults.ts";
+import { closeWhenSettled, isDescriptorPort } from "./settled-close.ts";
 import { findUsbTty, type UsbIds } from "./usb-tty.ts";
 
 /** Which port: by path (best one under `/dev/serial/by-id`), or the tty that a USB device has at the moment. */
@@ -31,6 +32,7 @@ export function serialTransport(options: SerialTransportOptions): Transport {
       if (path === null) throw portFault("port-missing", `${label}: no such USB device`);
       const port = new SerialPort({ path, ...options.settings, autoOpen: false, lock: true });
       await opened(port, label);
+      if (isDescriptorPort(port.port)) closeWhenSettled(port.port);
       const connection = new SerialConnection(port, label, events, options.hangupCheckMs ?? HANGUP_CHECK_MS);
       if (!signal.aborted) return connection;
       await connection.close();

@@ -4,6 +4,8 @@ import { runInNewContext } from "node:vm";
 import type { DeviceBay } from "../../firmware-bridge/simulators/socket.ts";
 import type { LineState } from "../../firmware-bridge/transport/line.ts";
 
+const WAIT_MS_MAX = 60_000;
+
 /** What a line did, and promises of what it will do. */
 export class LineWatch {
   readonly states: LineState[] = [];
@@ -23,16 +25,27 @@ export class LineWatch {
     },
   };
 
+  /** Rejects after a minute with what was seen until then: a hung test tells where it hangs. */
   until(holds: () => boolean): Promise<void> {
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
+      const giveUp = setTimeout(() => {
+        this.#waiters.delete(check);
+        reject(new Error(`waited a minute for ${holds}: ${this.#seen()}`));
+      }, WAIT_MS_MAX);
       const check = (): void => {
         if (!holds()) return;
+        clearTimeout(giveUp);
         this.#waiters.delete(check);
         resolve();
       };
       this.#waiters.add(check);
       check();
     });
+  }
+
+  #seen(): string {
+    const states = this.states.slice(-5).map((state) => JSON.stringify(state));
+    return `${this.received.length} bytes in ${this.epochs.size} epochs; last states ${states.join(", ")}`;
   }
 
   /** Waits for a state with this fault, and forgets those before it. */
