@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, statfsSync, writeFileSync } from "node:fs";
+import { existsSync, statfsSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { mayMount } from "../test/require-tool.ts";
@@ -11,13 +11,13 @@ import { watchTerminalDisk } from "./terminal-disk.ts";
 
 const MB = 1024 * 1024;
 
-function watched(folder: string, probe?: () => DiskState) {
+function watched(folder: string, probe?: () => DiskState, reserveBytes = 2 * MB) {
   const clock = new VirtualClock();
   const asked: number[] = [];
   const disk = watchTerminalDisk({
     folder,
     freeBytesMin: 4 * MB,
-    reserveBytes: 2 * MB,
+    reserveBytes,
     photos: {
       free: async (bytes) => {
         asked.push(bytes);
@@ -54,6 +54,25 @@ describe("the terminal's disk", () => {
     state = { kind: "safe", freeBytes: 9 * MB };
     await clock.advance(5000);
     await untilHeld();
+  });
+
+  it("is never so large that giving it up would let sales go on", async () => {
+    const folder = temporaryFolder();
+    const reserve = join(folder, "disk-reserve");
+    const reserved = (): number => (existsSync(reserve) ? statSync(reserve).size : 0);
+    // A disk on which what the reserve takes is not free.
+    let otherwiseFree = 100 * MB;
+    const probe = (): DiskState => {
+      const freeBytes = otherwiseFree - reserved();
+      return { kind: freeBytes < 4 * MB ? "low" : "safe", freeBytes };
+    };
+    const { clock, disk, held, untilHeld } = watched(folder, probe, 16 * MB);
+    await untilHeld();
+    otherwiseFree = reserved() + 1 * MB;
+    await clock.advance(5000);
+    expect(held()).toBe(false);
+    await clock.advance(5000);
+    expect(disk.safe()).toBe(false);
   });
 
   it("gives the reserve up when even the probe finds no space, and not when the disk fails otherwise", async () => {

@@ -33,7 +33,10 @@ const RESERVE_BYTES = 16 * 1024 * 1024;
  */
 export function watchTerminalDisk(options: TerminalDiskOptions): TerminalDisk {
   const { folder, freeBytesMin, clock, logger } = options;
-  const reserve = new DiskReserve({ folder, bytes: options.reserveBytes ?? RESERVE_BYTES });
+  // What it gives back must stay below the minimum, or sales would go on by it until nothing is left.
+  const bytesMax = Math.floor(freeBytesMin / 2);
+  const bytes = Math.min(options.reserveBytes ?? RESERVE_BYTES, bytesMax);
+  const reserve = new DiskReserve({ folder, bytes });
   const guard = new DiskGuard(clock, { folder, freeBytesMin, checkPeriodMs: CHECK_PERIOD_MS }, options.probe);
   const look = (): void => act(guard.state(), reserve, options);
   look();

@@ -67,13 +67,16 @@ export class RosterChange {
       this.#db,
       "INSERT OR REPLACE INTO roster_snapshot_part (part, parts, to_version, people) VALUES (?, ?, ?, ?)",
     ).run(part, parts, to, JSON.stringify(people));
+    // Counted first: a large school's parts are megabytes, and each that comes would read all before it.
+    const countSql = "SELECT count(*) AS parts FROM roster_snapshot_part";
+    const here = prepared<[], { parts: number }>(this.#db, countSql).get()?.parts ?? 0;
+    if (here < parts) {
+      return { applied: { kind: "applied", version: have, complete: false }, touched: NOBODY };
+    }
     const all = prepared<[], { people: string }>(
       this.#db,
       "SELECT people FROM roster_snapshot_part ORDER BY part",
     ).all();
-    if (all.length < parts) {
-      return { applied: { kind: "applied", version: have, complete: false }, touched: NOBODY };
-    }
     // Each part was checked against the schema when it came.
     return this.#applySnapshot(
       all.flatMap((row) => JSON.parse(row.people) as RosterPerson[]),
