@@ -91,6 +91,17 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("the kiosk in a browse
       school.cloud.views.charges(10).length === 2 ? true : null,
     );
     expect(school.cloud.views.charges(10).every(({ receipted }) => receipted)).toBe(true);
+    // A webcam that hangs leaves its last picture in the page: that picture must not be sent again.
+    const hasCamera = async (): Promise<boolean> => {
+      const health = await (await fetch(new URL("/healthz", url))).text();
+      return health.includes('"camera":{"status":"ok"');
+    };
+    expect(await hasCamera()).toBe(true);
+    await pay.evaluate(`
+      const stopped = { totalVideoFrames: 1 };
+      HTMLVideoElement.prototype.getVideoPlaybackQuality = () => stopped;
+    `);
+    await until("the terminal misses the camera", async () => ((await hasCamera()) ? null : true));
     expect(complaints).toEqual([]);
   });
 });

@@ -85,14 +85,20 @@ function troubleOf(error: unknown): WebcamTrouble {
 
 const FRAME_WIDTH_PX_MAX = 640;
 const JPEG_QUALITY = 0.85;
+/** Longer than a webcam takes for a picture in a dark room; then the terminal is told nothing, and says so after a while. */
+const NEXT_PICTURE_MS_MAX = 500;
+const LOOK_AGAIN_MS = 15;
 
 /** Takes still pictures of a playing `<video>`, at most 640 pixels wide: what the engine needs and no more. */
 export class PictureTaker {
   readonly #canvas = new OffscreenCanvas(FRAME_WIDTH_PX_MAX, 480);
+  #stream: MediaProvider | null = null;
+  #framesTaken = 0;
 
-  /** @returns a JPEG, or undefined while the video has no picture yet. */
+  /** @returns a JPEG, or undefined while the video has no picture yet, or no further one comes. */
   async take(video: HTMLVideoElement): Promise<Blob | undefined> {
     if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA || video.videoWidth === 0) return undefined;
+    if (!(await this.#hasNext(video))) return undefined;
     const scale = Math.min(1, FRAME_WIDTH_PX_MAX / video.videoWidth);
     this.#canvas.width = Math.round(video.videoWidth * scale);
     this.#canvas.height = Math.round(video.videoHeight * scale);
@@ -100,5 +106,25 @@ export class PictureTaker {
     if (context === null) return undefined;
     context.drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
     return this.#canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
+  }
+  /**
+   * A webcam that hangs leaves its last picture standing, and whoever was there then would pay for everybody after them.
+   * So each picture is taken once; a browser that does not count them (0) is believed.
+   */
+  async #hasNext(video: HTMLVideoElement): Promise<boolean> {
+    for (let waitedMs = 0; waitedMs < NEXT_PICTURE_MS_MAX; waitedMs += LOOK_AGAIN_MS) {
+      const { totalVideoFrames } = video.getVideoPlaybackQuality();
+      if (
+        totalVideoFrames === 0 ||
+        totalVideoFrames !== this.#framesTaken ||
+        video.srcObject !== this.#stream
+      ) {
+        this.#framesTaken = totalVideoFrames;
+        this.#stream = video.srcObject;
+        return true;
+      }
+      await new Promise((resolve) => window.setTimeout(resolve, LOOK_AGAIN_MS));
+    }
+    return false;
   }
 }
