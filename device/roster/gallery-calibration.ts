@@ -55,7 +55,9 @@ export class GalleryCalibrationLoop {
   constructor(options: GalleryCalibrationOptions) {
     this.#options = options;
     this.#unsubscribe = options.templates.onChanged(({ personId, templates }) => {
-      options.bounds.forget(personId);
+      const { engine, sideModels = [], bounds } = options;
+      for (const model of [engine.model, ...sideModels])
+        if (!templates.some(({ modelId }) => modelId === model)) bounds.forget(personId, model);
       this.#searches = this.#searches.then(() => this.#search(personId, templates));
       this.#wait(QUIET_MS);
     });
@@ -163,21 +165,28 @@ export class GalleryCalibrationLoop {
     this.#options.onCalibrated?.(found);
   }
 
-  /** The two nearest people to each template of somebody who came or changed. */
+  /**
+   * The two nearest people to each template of somebody who came or changed. What was known of them holds until it is
+   * over: a twin who is enrolled anew is no stranger meanwhile.
+   */
   async #search(personId: string, templates: readonly StoredTemplate[]): Promise<void> {
     const { engine, bounds, logger } = this.#options;
     const { model } = engine;
     const level = bounds.lookAlikeMin(model);
     try {
+      const pairs: LookAlikePair[] = [];
       for (const { modelId, embedding } of templates) {
-        if (modelId !== model || this.#closing.signal.aborted) continue;
+        if (this.#closing.signal.aborted) return;
+        if (modelId !== model) continue;
         const { best, runnerUp } = await engine.search(embedding, { excludePersonId: personId });
         for (const near of [best, runnerUp]) {
           if (near === null || !(near.similarity >= level)) continue;
           const [a, b] = [personId, near.personId];
-          bounds.addPair(model, { personIds: a < b ? [a, b] : [b, a], similarity: near.similarity });
+          pairs.push({ personIds: a < b ? [a, b] : [b, a], similarity: near.similarity });
         }
       }
+      bounds.forget(personId, model);
+      for (const pair of pairs) bounds.addPair(model, pair);
     } catch (error) {
       // The whole run that follows finds them too.
       logger.warn({ code: codeOf(error) }, "look-alikes of a changed person could not be searched for yet");

@@ -78,7 +78,7 @@ describe("bounds of a gallery", () => {
   it("forget whoever left, on both sides, and take a new pair at once", () => {
     const bounds = boundsWith();
     bounds.calibrated(calibration);
-    bounds.forget("b");
+    bounds.forget("b", model);
     expect(bounds.pairs(model)).toEqual([{ personIds: ["a", "c"], similarity: 0.6 }]);
     bounds.addPair(model, { personIds: ["b", "c"], similarity: 0.9 });
     expect(bounds.barOf("c", model).lookAlikes.map(({ personId }) => personId)).toEqual(["b", "a"]);

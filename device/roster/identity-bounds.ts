@@ -88,16 +88,15 @@ export class GalleryBounds implements IdentityBounds {
     }
   }
 
-  /** Somebody's templates were replaced or removed: what was known of their likeness no longer holds. */
-  forget(personId: string): void {
-    for (const ofModel of this.#lookAlikes.values()) {
-      for (const other of ofModel.get(personId)?.keys() ?? []) {
-        const near = ofModel.get(other);
-        near?.delete(personId);
-        if (near?.size === 0) ofModel.delete(other);
-      }
-      ofModel.delete(personId);
+  /** Somebody's templates of this model were replaced or removed: what was known of their likeness no longer holds. */
+  forget(personId: string, model: string): void {
+    const ofModel = this.#lookAlikes.get(model);
+    for (const other of ofModel?.get(personId)?.keys() ?? []) {
+      const near = ofModel?.get(other);
+      near?.delete(personId);
+      if (near?.size === 0) ofModel?.delete(other);
     }
+    ofModel?.delete(personId);
   }
 
   /** All pairs that are known now, nearest first. */
