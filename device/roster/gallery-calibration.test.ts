@@ -200,6 +200,28 @@ describe("the calibration of the gallery", () => {
     await loop.close();
   });
 
+  it("does not go by the thresholds of a few while many came since, or while it ran", async () => {
+    const { loop, jobs, bounds, change } = world();
+    const ofFew = { ...found, peopleCount: 1 };
+    const first = loop.calibrate();
+    jobs[0]?.resolve(ofFew);
+    await first;
+    change("a", [templateOf("a")]);
+    expect(bounds.thresholds(model).similarityMin).toBe(0.55);
+    change("b", [templateOf("b")]);
+    expect(bounds.thresholds(model).similarityMin).toBe(0.58);
+    const second = loop.calibrate();
+    for (const personId of ["c", "d"]) change(personId, [templateOf(personId)]);
+    jobs[1]?.resolve(ofFew);
+    await second;
+    expect(bounds.thresholds(model).similarityMin).toBe(0.58);
+    const third = loop.calibrate();
+    jobs[2]?.resolve(ofFew);
+    await third;
+    expect(bounds.thresholds(model).similarityMin).toBe(0.55);
+    await loop.close();
+  });
+
   it("leaves it to the next run when the engine could not search", async () => {
     const { loop, near, change, lookAlikesOf, jobs, clock } = world();
     near.failure = Object.assign(new Error("gone"), { code: "engine-crashed" });

@@ -56,8 +56,10 @@ export class GalleryCalibrationLoop {
     this.#options = options;
     this.#unsubscribe = options.templates.onChanged(({ personId, templates }) => {
       const { engine, sideModels = [], bounds } = options;
-      for (const model of [engine.model, ...sideModels])
-        if (!templates.some(({ modelId }) => modelId === model)) bounds.forget(personId, model);
+      for (const model of [engine.model, ...sideModels]) {
+        if (templates.some(({ modelId }) => modelId === model)) bounds.changed(personId, model);
+        else bounds.forget(personId, model);
+      }
       this.#searches = this.#searches.then(() => this.#search(personId, templates));
       this.#wait(QUIET_MS);
     });
@@ -132,7 +134,11 @@ export class GalleryCalibrationLoop {
   async #calibrateModel(model: string): Promise<void> {
     const { templates, bounds } = this.#options;
     const changed = new Set<string>();
-    const unsubscribe = templates.onChanged(({ personId }) => changed.add(personId));
+    const came = new Set<string>();
+    const unsubscribe = templates.onChanged(({ personId, templates: now }) => {
+      changed.add(personId);
+      if (now.some(({ modelId }) => modelId === model)) came.add(personId);
+    });
     try {
       const { peopleCount, parts } = templates.loadInParts(model);
       const signal = this.#closing.signal;
@@ -141,7 +147,7 @@ export class GalleryCalibrationLoop {
       const isChanged = ({ personIds }: LookAlikePair) => personIds.some((personId) => changed.has(personId));
       const searched = bounds.pairs(model).filter(isChanged);
       const known = found.lookAlikes.filter((pair) => !isChanged(pair));
-      bounds.calibrated({ ...found, lookAlikes: [...known, ...searched] });
+      bounds.calibrated({ ...found, lookAlikes: [...known, ...searched] }, came);
     } finally {
       unsubscribe();
     }
