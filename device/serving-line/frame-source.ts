@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Camera } from "../../firmware-bridge/ports/camera.ts";
 import type { FaceEngine, FrameObservation } from "../../models/face-engine-port.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -31,6 +32,8 @@ export interface FrameSourceOptions {
   readonly engine: Pick<FaceEngine, "observe">;
   /** Whether the engine cannot recognise anybody yet; no frame is shown to it meanwhile. Left out: it can. */
   readonly faces?: { isLoading(): boolean; onChange(listener: () => void): () => void };
+  /** Whether the camera shows stills on purpose, the same bytes again and again: the demo's folder. Left out: it does not. */
+  readonly stills?: () => boolean;
   readonly clock: Pick<Clock, "mono">;
   readonly logger: Logger;
 }
@@ -52,6 +55,7 @@ export function createFrameSource({
   camera,
   engine,
   faces,
+  stills,
   clock,
   logger,
 }: FrameSourceOptions): CameraFrameSource {
@@ -113,10 +117,23 @@ export function createFrameSource({
     underWay = null;
   };
 
+  let last: { readonly digest: string; readonly capturedMono: MonoMs } | null = null;
+  /**
+   * No sensor gives the same picture twice, byte for byte. A camera that hangs does, and whoever stood there last would
+   * pay for everybody after them: so it is as old as when it first came, whether anybody looked then or not.
+   */
+  const firstSeenMono = (jpeg: Uint8Array, capturedMono: MonoMs): MonoMs => {
+    if (stills?.() === true) return capturedMono;
+    const digest = createHash("sha256").update(jpeg).digest("base64");
+    if (last?.digest !== digest) last = { digest, capturedMono };
+    return last.capturedMono;
+  };
+
   const stopFrames = camera.onFrame(({ jpeg, capturedMonoMs }) => {
-    if (!wanted || closed || loading) return;
     // A camera that stamps ahead of our clock is held to it: a frame from the future would count as fresh for long.
-    waiting = { jpeg, capturedMono: monoMs(Math.min(capturedMonoMs, clock.mono())) };
+    const capturedMono = firstSeenMono(jpeg, monoMs(Math.min(capturedMonoMs, clock.mono())));
+    if (!wanted || closed || loading) return;
+    waiting = { jpeg, capturedMono };
     underWay ??= work();
   });
   const stopStates = camera.onState(tellLost);
