@@ -135,6 +135,30 @@ describe("the frame source", () => {
     expect(await shown({ stills: () => true })).toEqual([20, 40, 60, 80]);
   });
 
+  it("calls a camera lost that shows the same picture for seconds, until it shows another", async () => {
+    let isFolder = false;
+    const { camera, clock, lost, source } = await fixture({ stills: () => isFolder });
+    for (const [waitMs, picture] of [
+      [0, 7],
+      [2900, 7],
+      [200, 7],
+      [100, 7],
+      [100, 8],
+      [2900, 8],
+    ] as const) {
+      await clock.advance(waitMs);
+      camera.take(clock.mono(), picture);
+    }
+    expect(lost).toEqual([true, false]);
+    // Another camera was chosen, one that shows stills.
+    await clock.advance(200);
+    camera.take(clock.mono(), 8);
+    isFolder = true;
+    camera.take(clock.mono(), 8);
+    expect(lost).toEqual([true, false, true, false]);
+    expect(source.cameraLost()).toBe(false);
+  });
+
   it("goes on after a frame that cannot be read", async () => {
     const { camera, engine, source, seen, lost, settle } = await fixture();
     source.setWanted(true);

@@ -51,6 +51,9 @@ const ENGINE_GONE: ReadonlySet<string> = new Set([
   "weights-changed",
 ]);
 
+/** Longer than any camera takes for its next picture in a dark room. */
+const SAME_PICTURE_MS_MAX = 3000;
+
 export function createFrameSource({
   camera,
   engine,
@@ -67,8 +70,9 @@ export function createFrameSource({
   let wanted = false;
   let closed = false;
   let engineGone = false;
+  let hangs = false;
   const isLoading = (): boolean => faces?.isLoading() ?? false;
-  const isCameraLost = (): boolean => engineGone || camera.state().kind === "lost";
+  const isCameraLost = (): boolean => engineGone || hangs || camera.state().kind === "lost";
   let loading = isLoading();
   let lost = loading || isCameraLost();
 
@@ -123,9 +127,11 @@ export function createFrameSource({
    * pay for everybody after them: so it is as old as when it first came, whether anybody looked then or not.
    */
   const firstSeenMono = (jpeg: Uint8Array, capturedMono: MonoMs): MonoMs => {
-    if (stills?.() === true) return capturedMono;
-    const digest = createHash("sha256").update(jpeg).digest("base64");
-    if (last?.digest !== digest) last = { digest, capturedMono };
+    const isStill = stills?.() === true;
+    const digest = isStill ? "" : createHash("sha256").update(jpeg).digest("base64");
+    if (isStill || last?.digest !== digest) last = { digest, capturedMono };
+    hangs = capturedMono - last.capturedMono > SAME_PICTURE_MS_MAX;
+    tellLost();
     return last.capturedMono;
   };
 
