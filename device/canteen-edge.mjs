@@ -3,7 +3,7 @@
 // fail, it crashes. Where the project's own Node 24 is installed, that one takes over.
 import { dirname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { runInPlace, terminalRuntime } from "./runtime.mjs";
+import { restartLean, runInPlace, terminalRuntime } from "./runtime.mjs";
 
 /** How long something that was left open may still take after the command has ended. */
 const LINGER_MS_MAX = 3000;
@@ -22,6 +22,7 @@ async function main() {
     const args = [...runtime.flags, fileURLToPath(import.meta.url), ...process.argv.slice(2)];
     return runInPlace(runtime.command, args);
   }
+  if (process.argv[2] === "run") restartLean();
   const { runCli } = await import("./cli.ts");
   return runCli(process.argv.slice(2));
 }

@@ -17,3 +17,4 @@ export declare function runInPlace(
   args: readonly string[],
   options?: import("node:child_process").SpawnOptions & { readonly endWithParent?: boolean },
 ): Promise<number>;
+export declare function restartLean(): void;

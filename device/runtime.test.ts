@@ -122,6 +122,31 @@ describe("the terminal's Node", () => {
   });
 });
 
+describe("a lean restart", () => {
+  it("is the same process with less memory to grow into, once, and leaves its environment's own word", () => {
+    const file = join(root, "lean.mjs");
+    const module = new URL("./runtime.mjs", import.meta.url).href;
+    writeFileSync(
+      file,
+      `import { restartLean } from "${module}";
+      console.log(process.pid);
+      restartLean();
+      const { MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_ } = process.env;
+      console.log(JSON.stringify([process.execArgv, process.argv.slice(2), MALLOC_ARENA_MAX, MALLOC_TRIM_THRESHOLD_]));`,
+    );
+    const run = spawnSync(process.execPath, ["--no-deprecation", file, "run", "--json"], {
+      encoding: "utf8",
+      env: { ...process.env, MALLOC_ARENA_MAX: "3" },
+    });
+    expect(run).toMatchObject({ status: 0, stderr: "" });
+    const [before, after, ...settings] = run.stdout.trim().split("\n");
+    expect(after).toBe(before);
+    expect(settings.map((line) => JSON.parse(line))).toEqual([
+      [["--no-deprecation", "--max-semi-space-size=4"], ["run", "--json"], "3", "1000000"],
+    ]);
+  });
+});
+
 describe("a command run in place", () => {
   it("gives its exit code on, and 128 + the number for a signal", async () => {
     expect(await runInPlace(process.execPath, ["-e", "process.exit(3)"])).toBe(3);

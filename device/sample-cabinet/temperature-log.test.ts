@@ -189,6 +189,14 @@ describe("the log of temperatures", () => {
     expect(countOf(log, "minute")).toBe(3);
   });
 
+  it("lets minutes go too where they alone are over its bytes", async () => {
+    const bytesMax = 40_960;
+    const log = openLog(bytesMax);
+    await record(log, constant(4000, 12_000));
+    expect(log.usedBytes()).toBeLessThanOrEqual(bytesMax + 4096);
+    expect(countOf(log, "minute")).toBeGreaterThan(100);
+  });
+
   it("stays within its bytes by letting the oldest readings go", async () => {
     const bytesMax = 200_000;
     const log = openLog(bytesMax);

@@ -313,24 +313,25 @@ export class TemperatureLog {
     const nowMs = this.#logMsAt(this.#options.clock.mono());
     this.#deleteOldest("reading", nowMs - READING_KEPT_MS);
     this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS);
-    if (this.usedBytes() <= this.#options.bytesMax) return;
-    if (this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS_MIN) > 0) return;
-    if (this.#deleteOldest("reading", nowMs - MINUTE_MS) > 0) return;
-    this.#deleteOldest("minute", nowMs - 2 * MINUTE_MS);
+    const isOver = (): boolean => this.usedBytes() > this.#options.bytesMax;
+    // What is worth more goes only when what is worth less has gone and was not enough.
+    if (!isOver() || !this.#deleteOldest("minute", nowMs - MINUTE_KEPT_MS_MIN)) return;
+    if (!isOver() || !this.#deleteOldest("reading", nowMs - MINUTE_MS)) return;
+    if (isOver()) this.#deleteOldest("minute", nowMs - 2 * MINUTE_MS);
   }
 
-  /** @returns how many rows went. */
-  #deleteOldest(table: "reading" | "minute", beforeLogMs: number): number {
+  /** @returns whether all of them have gone. */
+  #deleteOldest(table: "reading" | "minute", beforeLogMs: number): boolean {
     const nth = prepared<[number], { log_ms: number }>(
       this.db,
       `SELECT log_ms FROM ${table} ORDER BY log_ms LIMIT 1 OFFSET ?`,
     );
     const oldest = nth.get(0);
-    if (oldest === undefined || oldest.log_ms >= beforeLogMs) return 0;
+    if (oldest === undefined || oldest.log_ms >= beforeLogMs) return true;
     // All rows of the oldest moment go, however many probes spoke then.
     const bound = Math.max(nth.get(PRUNE_ROWS_MAX)?.log_ms ?? beforeLogMs, oldest.log_ms + 1);
-    return prepared(this.db, `DELETE FROM ${table} WHERE log_ms < ?`).run(Math.min(beforeLogMs, bound))
-      .changes;
+    prepared(this.db, `DELETE FROM ${table} WHERE log_ms < ?`).run(Math.min(beforeLogMs, bound));
+    return bound >= beforeLogMs;
   }
 
   #pragma(name: "page_count" | "freelist_count" | "page_size"): number {

@@ -70,4 +70,10 @@ export const KEPT_SEEDS: readonly KeptSeed[] = [
     isLong: true,
     why: "found: an order that was saved by a clock at 1970 was deleted; power that goes while the database is opened",
   },
+  {
+    seed: 30080,
+    days: 1,
+    isLong: true,
+    why: "found: minutes of temperatures stayed for as long as there was a reading to delete, budget or not",
+  },
 ];
