@@ -139,8 +139,9 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
 
   const seen = createTerminalCamera(config.camera, clock, entropy);
   teardown.add("camera", () => seen.camera.close());
+  const stills = (): boolean => seen.camera.kind() === "folder";
   const frames = createFrameSource({
-    ...{ camera: seen.camera, engine: watched.engine, clock, logger },
+    ...{ camera: seen.camera, engine: watched.engine, stills, clock, logger },
     faces: {
       isLoading: () => engine.faces.state() !== null,
       onChange: (listener) => engine.faces.onChange(listener),
@@ -175,6 +176,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     servingLine,
     camera: seen.camera,
     engine: watched.engine,
+    stills,
     bounds: engine.bounds,
     identity: servingLineSettings(config).checkout.identity,
     templateCount: (personId) => store.templateCount(personId),

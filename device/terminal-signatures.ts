@@ -39,13 +39,17 @@ export interface TerminalSignaturesOptions {
 export function openTerminalSignatures({
   camera,
   engine,
+  stills,
   logger,
   ...options
 }: Omit<TerminalSignaturesOptions, "frames"> & Omit<FrameSourceOptions, "clock">): {
   readonly desk: SignatureDesk;
   close(): Promise<void>;
 } {
-  const frames = createFrameSource({ camera, engine, clock: options.clock, logger });
+  const frames = createFrameSource({
+    ...{ camera, engine, clock: options.clock, logger },
+    ...(stills === undefined ? {} : { stills }),
+  });
   const desk = createTerminalSignatures({ ...options, frames });
   return {
     desk,

@@ -142,7 +142,10 @@ async function openTill(folder: string, peopleCount: number): Promise<Till> {
   await engine.ready();
   const camera = createPushCamera({ label: "bench", silenceMsMax: WAIT_MS_MAX, clock });
   await camera.open({ signal: new AbortController().signal });
-  const frames = createFrameSource({ camera, engine: engine.engine, clock, logger: silentLogger });
+  const frames = createFrameSource({
+    ...{ camera, engine: engine.engine, clock, logger: silentLogger },
+    stills: () => true,
+  });
   const { journal, commitMs } = timedJournal(store.journal);
   const line = createServingLine({
     ...world,

@@ -33,7 +33,7 @@ const templateOf = (personId: string, modelId = model): StoredTemplate => ({
   embedding: Float32Array.of(1, 0),
 });
 
-function world() {
+function world(...sideModels: string[]) {
   const clock = new VirtualClock();
   const listeners = new Set<Parameters<TemplateStore["onChanged"]>[0]>();
   const jobs: {
@@ -56,6 +56,7 @@ function world() {
         return near.result;
       },
     },
+    sideModels,
     templates: {
       loadInParts: () => ({ peopleCount: 1, parts: [{ templates: [templateOf("a")], damaged: [] }] }),
       onChanged: (listener) => {
@@ -156,6 +157,69 @@ describe("the calibration of the gallery", () => {
     jobs[1]?.resolve(found);
     await loop.calibrate();
     expect(loop.state()).toMatchObject({ kind: "idle", failure: null });
+  });
+
+  it("still asks about somebody enrolled anew until the search for them is over, or the next run", async () => {
+    const { loop, jobs, near, change, lookAlikesOf } = world();
+    const running = loop.calibrate();
+    jobs[0]?.resolve(found);
+    await running;
+    near.failure = Object.assign(new Error("gone"), { code: "engine-crashed" });
+    change("a", [templateOf("a")]);
+    expect(lookAlikesOf("b")).toEqual(["a"]);
+    await loop.settled();
+    expect(lookAlikesOf("b")).toEqual(["a"]);
+    near.failure = null;
+    change("a", [templateOf("a")]);
+    expect(lookAlikesOf("b")).toEqual(["a"]);
+    await loop.settled();
+    expect(lookAlikesOf("b")).toEqual([]);
+    await loop.close();
+  });
+
+  it("keeps who looks like whom by a side pack while only the other pack's templates changed", async () => {
+    const { loop, bounds, change } = world("m0");
+    bounds.addPair("m0", { personIds: ["a", "b"], similarity: 0.97 });
+    const ofBoth = [templateOf("a"), templateOf("a", "m0")];
+    const alike = () => bounds.barOf("b", "m0").lookAlikes.map(({ personId }) => personId);
+    change("a", ofBoth);
+    await loop.settled();
+    expect(alike()).toEqual(["a"]);
+    change("a", ofBoth.slice(0, 1));
+    expect(alike()).toEqual([]);
+    await loop.close();
+  });
+
+  it("forgets whoever leaves while the search for them is under way", async () => {
+    const { loop, near, change, lookAlikesOf } = world();
+    near.result = { best: { personId: "b", similarity: 0.9 }, runnerUp: null };
+    change("a", [templateOf("a")]);
+    change("a", []);
+    await loop.settled();
+    expect(lookAlikesOf("b")).toEqual([]);
+    await loop.close();
+  });
+
+  it("does not go by the thresholds of a few while many came since, or while it ran", async () => {
+    const { loop, jobs, bounds, change } = world();
+    const ofFew = { ...found, peopleCount: 1 };
+    const first = loop.calibrate();
+    jobs[0]?.resolve(ofFew);
+    await first;
+    change("a", [templateOf("a")]);
+    expect(bounds.thresholds(model).similarityMin).toBe(0.55);
+    change("b", [templateOf("b")]);
+    expect(bounds.thresholds(model).similarityMin).toBe(0.58);
+    const second = loop.calibrate();
+    for (const personId of ["c", "d"]) change(personId, [templateOf(personId)]);
+    jobs[1]?.resolve(ofFew);
+    await second;
+    expect(bounds.thresholds(model).similarityMin).toBe(0.58);
+    const third = loop.calibrate();
+    jobs[2]?.resolve(ofFew);
+    await third;
+    expect(bounds.thresholds(model).similarityMin).toBe(0.55);
+    await loop.close();
   });
 
   it("leaves it to the next run when the engine could not search", async () => {

@@ -55,7 +55,11 @@ export class GalleryCalibrationLoop {
   constructor(options: GalleryCalibrationOptions) {
     this.#options = options;
     this.#unsubscribe = options.templates.onChanged(({ personId, templates }) => {
-      options.bounds.forget(personId);
+      const { engine, sideModels = [], bounds } = options;
+      for (const model of [engine.model, ...sideModels]) {
+        if (templates.some(({ modelId }) => modelId === model)) bounds.changed(personId, model);
+        else bounds.forget(personId, model);
+      }
       this.#searches = this.#searches.then(() => this.#search(personId, templates));
       this.#wait(QUIET_MS);
     });
@@ -130,7 +134,11 @@ export class GalleryCalibrationLoop {
   async #calibrateModel(model: string): Promise<void> {
     const { templates, bounds } = this.#options;
     const changed = new Set<string>();
-    const unsubscribe = templates.onChanged(({ personId }) => changed.add(personId));
+    const came = new Set<string>();
+    const unsubscribe = templates.onChanged(({ personId, templates: now }) => {
+      changed.add(personId);
+      if (now.some(({ modelId }) => modelId === model)) came.add(personId);
+    });
     try {
       const { peopleCount, parts } = templates.loadInParts(model);
       const signal = this.#closing.signal;
@@ -139,7 +147,7 @@ export class GalleryCalibrationLoop {
       const isChanged = ({ personIds }: LookAlikePair) => personIds.some((personId) => changed.has(personId));
       const searched = bounds.pairs(model).filter(isChanged);
       const known = found.lookAlikes.filter((pair) => !isChanged(pair));
-      bounds.calibrated({ ...found, lookAlikes: [...known, ...searched] });
+      bounds.calibrated({ ...found, lookAlikes: [...known, ...searched] }, came);
     } finally {
       unsubscribe();
     }
@@ -163,21 +171,28 @@ export class GalleryCalibrationLoop {
     this.#options.onCalibrated?.(found);
   }
 
-  /** The two nearest people to each template of somebody who came or changed. */
+  /**
+   * The two nearest people to each template of somebody who came or changed. What was known of them holds until it is
+   * over: a twin who is enrolled anew is no stranger meanwhile.
+   */
   async #search(personId: string, templates: readonly StoredTemplate[]): Promise<void> {
     const { engine, bounds, logger } = this.#options;
     const { model } = engine;
     const level = bounds.lookAlikeMin(model);
     try {
+      const pairs: LookAlikePair[] = [];
       for (const { modelId, embedding } of templates) {
-        if (modelId !== model || this.#closing.signal.aborted) continue;
+        if (this.#closing.signal.aborted) return;
+        if (modelId !== model) continue;
         const { best, runnerUp } = await engine.search(embedding, { excludePersonId: personId });
         for (const near of [best, runnerUp]) {
           if (near === null || !(near.similarity >= level)) continue;
           const [a, b] = [personId, near.personId];
-          bounds.addPair(model, { personIds: a < b ? [a, b] : [b, a], similarity: near.similarity });
+          pairs.push({ personIds: a < b ? [a, b] : [b, a], similarity: near.similarity });
         }
       }
+      bounds.forget(personId, model);
+      for (const pair of pairs) bounds.addPair(model, pair);
     } catch (error) {
       // The whole run that follows finds them too.
       logger.warn({ code: codeOf(error) }, "look-alikes of a changed person could not be searched for yet");

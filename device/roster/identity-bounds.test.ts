@@ -63,6 +63,27 @@ describe("bounds of a gallery", () => {
     expect(bounds.thresholds("m2")).toEqual({ model: "m2", ...configured });
   });
 
+  it("are the stricter ones again while more came than the calibration knew, until the next", () => {
+    const bounds = boundsWith();
+    const small = { ...calibration, peopleCount: 1, similarityMin: 0.53 };
+    bounds.calibrated(small);
+    bounds.changed("a", model);
+    bounds.changed("a", model);
+    expect(bounds.thresholds(model)).toMatchObject({ similarityMin: small.similarityMin });
+    bounds.changed("b", model);
+    expect(bounds.thresholds(model)).toMatchObject({
+      similarityMin: 0.58,
+      marginMin: Math.max(small.marginMin, 0.1),
+      source: "configured",
+      targetMet: false,
+    });
+    expect(bounds.barOf("a", model).similarityMin).toBe(0.58);
+    bounds.calibrated({ ...small, similarityMin: 0.9 }, new Set(["b", "c"]));
+    expect(bounds.thresholds(model).similarityMin).toBe(0.9);
+    bounds.calibrated(small);
+    expect(bounds.thresholds(model)).toMatchObject({ similarityMin: small.similarityMin });
+  });
+
   it("name both of a pair, nearest first, and nobody else", () => {
     const bounds = boundsWith();
     bounds.calibrated(calibration);
@@ -78,7 +99,7 @@ describe("bounds of a gallery", () => {
   it("forget whoever left, on both sides, and take a new pair at once", () => {
     const bounds = boundsWith();
     bounds.calibrated(calibration);
-    bounds.forget("b");
+    bounds.forget("b", model);
     expect(bounds.pairs(model)).toEqual([{ personIds: ["a", "c"], similarity: 0.6 }]);
     bounds.addPair(model, { personIds: ["b", "c"], similarity: 0.9 });
     expect(bounds.barOf("c", model).lookAlikes.map(({ personId }) => personId)).toEqual(["b", "a"]);

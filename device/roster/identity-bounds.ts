@@ -27,6 +27,8 @@ const LOOK_ALIKES_SHOWN_MAX = 8;
 export class GalleryBounds implements IdentityBounds {
   readonly #options: GalleryBoundsOptions;
   readonly #calibrations = new Map<string, GalleryCalibration>();
+  /** By model: whose templates came or changed since the gallery was read for that calibration. */
+  readonly #changed = new Map<string, Set<string>>();
   /** By model, then by person: their look-alikes and how near these are. */
   readonly #lookAlikes = new Map<string, Map<string, Map<string, number>>>();
 
@@ -38,7 +40,18 @@ export class GalleryBounds implements IdentityBounds {
     const calibration = this.#calibrations.get(model);
     if (calibration === undefined)
       return { model, ...this.#options.uncalibrated(model), source: "configured", targetMet: false };
-    const { similarityMin, marginMin, targetMet } = calibration;
+    const { similarityMin, marginMin, targetMet, peopleCount } = calibration;
+    // What keeps strangers out among ten people lets them in among a thousand.
+    if ((this.#changed.get(model)?.size ?? 0) > peopleCount) {
+      const least = this.#options.uncalibrated(model);
+      return {
+        model,
+        similarityMin: Math.max(similarityMin, least.similarityMin),
+        marginMin: Math.max(marginMin, least.marginMin),
+        source: "configured",
+        targetMet: false,
+      };
+    }
     return { model, similarityMin, marginMin, source: "calibrated", targetMet };
   }
 
@@ -58,11 +71,22 @@ export class GalleryBounds implements IdentityBounds {
     return { ...thresholds, similarityMin, lookAlikes: nearestFirst(near, others) };
   }
 
-  /** Takes the place of everything that was known of this model's gallery. */
-  calibrated(calibration: GalleryCalibration): void {
+  /**
+   * Takes the place of everything that was known of this model's gallery.
+   * @param changed whose templates came or changed while it was calculated.
+   */
+  calibrated(calibration: GalleryCalibration, changed: ReadonlySet<string> = new Set()): void {
     this.#calibrations.set(calibration.model, calibration);
+    this.#changed.set(calibration.model, new Set(changed));
     this.#lookAlikes.set(calibration.model, new Map());
     for (const pair of calibration.lookAlikes) this.addPair(calibration.model, pair);
+  }
+
+  /** Somebody's templates of this model came or changed; while these are many, a calibration without them is none. */
+  changed(personId: string, model: string): void {
+    const ofModel = this.#changed.get(model);
+    if (ofModel === undefined) this.#changed.set(model, new Set([personId]));
+    else ofModel.add(personId);
   }
 
   /** From this similarity on two people of this model's gallery are look-alikes. */
@@ -88,16 +112,15 @@ export class GalleryBounds implements IdentityBounds {
     }
   }
 
-  /** Somebody's templates were replaced or removed: what was known of their likeness no longer holds. */
-  forget(personId: string): void {
-    for (const ofModel of this.#lookAlikes.values()) {
-      for (const other of ofModel.get(personId)?.keys() ?? []) {
-        const near = ofModel.get(other);
-        near?.delete(personId);
-        if (near?.size === 0) ofModel.delete(other);
-      }
-      ofModel.delete(personId);
+  /** Somebody's templates of this model were replaced or removed: what was known of their likeness no longer holds. */
+  forget(personId: string, model: string): void {
+    const ofModel = this.#lookAlikes.get(model);
+    for (const other of ofModel?.get(personId)?.keys() ?? []) {
+      const near = ofModel?.get(other);
+      near?.delete(personId);
+      if (near?.size === 0) ofModel?.delete(other);
     }
+    ofModel?.delete(personId);
   }
 
   /** All pairs that are known now, nearest first. */

@@ -121,6 +121,11 @@ function nameOrAsk(
   });
 }
 
+/** Who came in front of somebody who was asked did not press, and begins now: with what is sold now. */
+function steppedIn({ offer }: InputOf<"frame">): { readonly offer: Offer; readonly pressed: boolean } {
+  return { offer, pressed: false };
+}
+
 /** The question is about whoever was seen: when clearly somebody else is in front, or nobody is, it is over. */
 function frameWhileAsking(
   checkout: Checkout,
@@ -133,7 +138,7 @@ function frameWhileAsking(
   const { matchedPersonId, lookAlikeIds } = phase.question;
   const asked = [matchedPersonId, ...lookAlikeIds];
   if (isNaming(verdict) && !asked.includes(verdict.personId))
-    return nameOrAsk(checkout, phase, verdict, input.atMono, settings);
+    return nameOrAsk(checkout, steppedIn(input), verdict, input.atMono, settings);
   const absentFrames = isAbsent(verdict) ? phase.absentFrames + 1 : 0;
   // Who pressed may have turned away to find the card; in presence mode nobody there means nobody asked.
   if (!phase.pressed && absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
@@ -149,15 +154,8 @@ function frameWhileConfirming(
 ): Step {
   if (phase.identity.method !== "face") return stay(checkout);
   const { evidence, verdict } = weighed(phase, input, settings);
-  const { personId, activation } = phase.identity;
-  if (isNaming(verdict) && verdict.personId !== personId)
-    return nameOrAsk(
-      checkout,
-      { offer: phase.offer, pressed: activation === "touch" },
-      verdict,
-      input.atMono,
-      settings,
-    );
+  if (isNaming(verdict) && verdict.personId !== phase.identity.personId)
+    return nameOrAsk(checkout, steppedIn(input), verdict, input.atMono, settings);
   return to(checkout, { ...phase, evidence });
 }
 
@@ -177,7 +175,7 @@ function frameWhileCoolingDown(
   if (absentFrames >= settings.absentFramesMin) return wait(checkout, input.atMono);
   const agreed = input.offer.period?.pricing.kind === "fixed" && !phase.emptyFirst;
   if (agreed && isNaming(verdict) && !isServed(verdict, phase.personId))
-    return nameOrAsk(checkout, { offer: input.offer, pressed: false }, verdict, input.atMono, settings);
+    return nameOrAsk(checkout, steppedIn(input), verdict, input.atMono, settings);
   const strangerFrames = isStranger(verdict, phase.personId) ? phase.strangerFrames + 1 : 0;
   if (strangerFrames >= settings.identity.framesToAgree) return wait(checkout, input.atMono);
   return to(checkout, { ...phase, evidence, absentFrames, strangerFrames });

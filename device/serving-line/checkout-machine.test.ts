@@ -134,6 +134,23 @@ describe("one more press", () => {
     expect(effects).toMatchObject([{ kind: "assess", identity: { personId: "p-2" } }]);
   });
 
+  it("is needed of whoever stepped in front of somebody who was asked, for what is sold now", () => {
+    const now = { ...offer, orderRevision: 5 };
+    const others = frames(2, picture(face({ person: "p-3" }))).map((frame) => ({ ...frame, offer: now }));
+    for (const asked of [phases.confirming, phases.asking]) {
+      const named = run(inPhase(asked), touch, ...others);
+      expect(named.checkout.phase).toMatchObject({
+        kind: "identified",
+        offer: now,
+        identity: { personId: "p-3", activation: "presence" },
+      });
+      const { checkout, effects } = step(named.checkout, inputs.assessed, touch);
+      expect(checkout.phase).toMatchObject({ kind: "confirming", identity: { personId: "p-3" } });
+      expect(effects).toEqual([]);
+      expect(step(named.checkout, inputs.assessed, presence).checkout.phase.kind).toBe("committing");
+    }
+  });
+
   it("stays with the one who looks down at the button", () => {
     const { checkout } = run(
       inPhase(phases.confirming),

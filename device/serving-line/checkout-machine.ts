@@ -208,7 +208,9 @@ function onAssessed(
       const { payable } = assessment;
       // Whoever pressed their name has confirmed it by that.
       const byFaceAlone = identity.method === "face" && identity.question === null;
-      const asks = payable.allergyWarning.length > 0 || (byFaceAlone && settings.confirmFace);
+      // Where a press begins everything, nobody pays who only stepped in front of the one who pressed.
+      const unpressed = settings.activation === "touch" && identity.activation === "presence";
+      const asks = payable.allergyWarning.length > 0 || (byFaceAlone && (settings.confirmFace || unpressed));
       if (!asks) return commit(checkout, phase, payable.chargeId, false);
       const evidence = noEvidence(atMono);
       return to(checkout, { kind: "confirming", offer, identity, payable, evidence, startedMono: atMono });

@@ -27,8 +27,8 @@ class TestCamera implements Pick<Camera, "onFrame" | "onState" | "state"> {
   state(): CameraState {
     return this.current;
   }
-  take(capturedMonoMs: number): void {
-    this.#frame({ jpeg: Uint8Array.of(capturedMonoMs), capturedMonoMs });
+  take(capturedMonoMs: number, shows = capturedMonoMs): void {
+    this.#frame({ jpeg: Uint8Array.of(shows), capturedMonoMs });
   }
   become(state: CameraState): void {
     this.current = state;
@@ -51,7 +51,7 @@ class TestEngine {
   }
 }
 
-async function fixture() {
+async function fixture(options: { readonly stills?: () => boolean } = {}) {
   const camera = new TestCamera();
   const engine = new TestEngine();
   const clock = new VirtualClock();
@@ -71,7 +71,7 @@ async function fixture() {
     isLoading = now;
     facesChanged();
   };
-  const source = createFrameSource({ camera, engine, faces, clock, logger: silentLogger });
+  const source = createFrameSource({ camera, engine, faces, clock, logger: silentLogger, ...options });
   const seen: ObservedFrame[] = [];
   const lost: boolean[] = [];
   source.onFrame((frame) => seen.push(frame));
@@ -112,6 +112,51 @@ describe("the frame source", () => {
     engine.asked[0]?.answer();
     await settle();
     expect(seen[0]?.capturedMono).toBe(100);
+  });
+
+  it("knows a camera that hangs: the same picture again is as old as it was, also from before anybody looked", async () => {
+    const shown = async (options: { readonly stills?: () => boolean }) => {
+      const { camera, engine, source, seen, settle } = await fixture(options);
+      camera.take(1, 7);
+      source.setWanted(true);
+      for (const [at, picture] of [
+        [20, 7],
+        [40, 7],
+        [60, 8],
+        [80, 7],
+      ] as const) {
+        camera.take(at, picture);
+        engine.asked.at(-1)?.answer();
+        await settle();
+      }
+      return seen.map(({ capturedMono }) => capturedMono);
+    };
+    expect(await shown({})).toEqual([1, 1, 60, 80]);
+    expect(await shown({ stills: () => true })).toEqual([20, 40, 60, 80]);
+  });
+
+  it("calls a camera lost that shows the same picture for seconds, until it shows another", async () => {
+    let isFolder = false;
+    const { camera, clock, lost, source } = await fixture({ stills: () => isFolder });
+    for (const [waitMs, picture] of [
+      [0, 7],
+      [2900, 7],
+      [200, 7],
+      [100, 7],
+      [100, 8],
+      [2900, 8],
+    ] as const) {
+      await clock.advance(waitMs);
+      camera.take(clock.mono(), picture);
+    }
+    expect(lost).toEqual([true, false]);
+    // Another camera was chosen, one that shows stills.
+    await clock.advance(200);
+    camera.take(clock.mono(), 8);
+    isFolder = true;
+    camera.take(clock.mono(), 8);
+    expect(lost).toEqual([true, false, true, false]);
+    expect(source.cameraLost()).toBe(false);
   });
 
   it("goes on after a frame that cannot be read", async () => {

@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Camera } from "../../firmware-bridge/ports/camera.ts";
 import type { FaceEngine, FrameObservation } from "../../models/face-engine-port.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -31,6 +32,8 @@ export interface FrameSourceOptions {
   readonly engine: Pick<FaceEngine, "observe">;
   /** Whether the engine cannot recognise anybody yet; no frame is shown to it meanwhile. Left out: it can. */
   readonly faces?: { isLoading(): boolean; onChange(listener: () => void): () => void };
+  /** Whether the camera shows stills on purpose, the same bytes again and again: the demo's folder. Left out: it does not. */
+  readonly stills?: () => boolean;
   readonly clock: Pick<Clock, "mono">;
   readonly logger: Logger;
 }
@@ -48,10 +51,14 @@ const ENGINE_GONE: ReadonlySet<string> = new Set([
   "weights-changed",
 ]);
 
+/** Longer than any camera takes for its next picture in a dark room. */
+const SAME_PICTURE_MS_MAX = 3000;
+
 export function createFrameSource({
   camera,
   engine,
   faces,
+  stills,
   clock,
   logger,
 }: FrameSourceOptions): CameraFrameSource {
@@ -63,8 +70,9 @@ export function createFrameSource({
   let wanted = false;
   let closed = false;
   let engineGone = false;
+  let hangs = false;
   const isLoading = (): boolean => faces?.isLoading() ?? false;
-  const isCameraLost = (): boolean => engineGone || camera.state().kind === "lost";
+  const isCameraLost = (): boolean => engineGone || hangs || camera.state().kind === "lost";
   let loading = isLoading();
   let lost = loading || isCameraLost();
 
@@ -113,10 +121,25 @@ export function createFrameSource({
     underWay = null;
   };
 
+  let last: { readonly digest: string; readonly capturedMono: MonoMs } | null = null;
+  /**
+   * No sensor gives the same picture twice, byte for byte. A camera that hangs does, and whoever stood there last would
+   * pay for everybody after them: so it is as old as when it first came, whether anybody looked then or not.
+   */
+  const firstSeenMono = (jpeg: Uint8Array, capturedMono: MonoMs): MonoMs => {
+    const isStill = stills?.() === true;
+    const digest = isStill ? "" : createHash("sha256").update(jpeg).digest("base64");
+    if (isStill || last?.digest !== digest) last = { digest, capturedMono };
+    hangs = capturedMono - last.capturedMono > SAME_PICTURE_MS_MAX;
+    tellLost();
+    return last.capturedMono;
+  };
+
   const stopFrames = camera.onFrame(({ jpeg, capturedMonoMs }) => {
-    if (!wanted || closed || loading) return;
     // A camera that stamps ahead of our clock is held to it: a frame from the future would count as fresh for long.
-    waiting = { jpeg, capturedMono: monoMs(Math.min(capturedMonoMs, clock.mono())) };
+    const capturedMono = firstSeenMono(jpeg, monoMs(Math.min(capturedMonoMs, clock.mono())));
+    if (!wanted || closed || loading) return;
+    waiting = { jpeg, capturedMono };
     underWay ??= work();
   });
   const stopStates = camera.onState(tellLost);

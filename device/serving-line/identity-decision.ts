@@ -76,6 +76,8 @@ export interface Evidence {
   readonly frameCount: number;
   readonly run: AgreeingRun | null;
   readonly liveness: LivenessState;
+  /** Whose run began last, whatever ended it since: the frames that `liveness` counts are theirs. Null: nobody's yet. */
+  readonly namedId: string | null;
   /** Why the frames with a usable face were not convincing. */
   readonly doubts: Readonly<Record<LookFailure, number>>;
 }
@@ -109,6 +111,7 @@ export function noEvidence(sinceMono: MonoMs): Evidence {
     frameCount: 0,
     run: null,
     liveness: noLivenessYet(sinceMono),
+    namedId: null,
     doubts: { "unknown-face": 0, ambiguous: 0, liveness: 0 },
   };
 }
@@ -158,7 +161,7 @@ export function weighFrame(
     return { evidence: looked, verdict: { kind: "hint", hint: questionOf(looked, check.verdict) ?? hint } };
   const usable = { ...looked, firstUsableMono: looked.firstUsableMono ?? capturedMono };
   const named = weighNaming(usable, nameFace(subject, settings, bounds), capturedMono, settings);
-  return heedLiveness(named, seen.run, check.verdict);
+  return heedLiveness(named, check.verdict);
 }
 
 /** The question is put to somebody who is named; a stranger's blink would change nothing. */
@@ -168,13 +171,16 @@ function questionOf({ run }: Evidence, liveness: LivenessVerdict): LookHint | nu
 
 /** Nobody is named, nor asked which of two they are, before they are live. */
 function heedLiveness(
-  { evidence, verdict }: { readonly evidence: Evidence; readonly verdict: Verdict },
-  before: AgreeingRun | null,
+  weighed: { readonly evidence: Evidence; readonly verdict: Verdict },
   liveness: LivenessVerdict,
 ): { readonly evidence: Evidence; readonly verdict: Verdict } {
-  const { run, doubts } = evidence;
-  // Another name in the same place: whoever was live before is not the one who is named now.
-  if (run !== null && before !== null && run.frames === 1 && run.personId !== before.personId)
+  const { verdict } = weighed;
+  const { run, doubts } = weighed.evidence;
+  const isNewName = run !== null && run.frames === 1 && run.personId !== weighed.evidence.namedId;
+  const evidence = isNewName ? { ...weighed.evidence, namedId: run.personId } : weighed.evidence;
+  // Another name in the same place, or the first one after frames that knew nobody: whoever was live before is not the
+  // one who is named now.
+  if (isNewName && evidence.liveness.frames > 1)
     return { evidence: { ...evidence, liveness: restarted(evidence.liveness) }, verdict: agreeing(run) };
   if (run === null || liveness.kind === "live") return { evidence, verdict };
   if (liveness.kind === "refused") {

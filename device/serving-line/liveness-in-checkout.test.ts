@@ -69,6 +69,20 @@ describe("liveness in the decision who it is", () => {
     expect(verdicts.slice(2).map(({ kind }) => kind)).not.toContain("identified");
   });
 
+  test("nor is a stranger, or whoever was named before a doubt, who then holds a picture there", () => {
+    const held: Look = { ...doubtful, person: "p-2" };
+    for (const before of [null, "p-1"]) {
+      const alive = Array.from({ length: 8 }, () => ({ ...live, person: before }));
+      const verdicts = visit([...alive, { ...live, person: null }, held, held, held, held]);
+      expect(verdicts.slice(9).map(({ kind }) => kind)).not.toContain("identified");
+    }
+  });
+
+  test("who was named, and named again after a frame that knew nobody, is still live", () => {
+    const verdicts = visit([live, live, { ...live, person: null }, live, live]);
+    expect(verdicts.at(-1)?.kind).toBe("identified");
+  });
+
   test("a stranger is not asked to blink", () => {
     const stranger = { ...doubtful, person: null };
     expect(visit([stranger, stranger, stranger]).every(({ kind }) => kind === "doubt")).toBe(true);

@@ -134,10 +134,13 @@ describe("somebody whom the camera cannot tell from another", () => {
     expect(kindsOf(fixture)).toEqual([]);
   });
 
-  it("makes way for somebody else who steps in front", async () => {
+  it("makes way for somebody else who steps in front, who did not press and is asked to", async () => {
     const fixture = twinsFixture();
     await payByFace(fixture);
     await fixture.look(picture(face({ person: "p-3" })), 2);
+    expect(view(fixture)).toMatchObject({ kind: "confirm", personId: "p-3" });
+    expect(kindsOf(fixture)).toEqual([]);
+    await fixture.line.command({ kind: "confirm" });
     expect(paidReceipt(view(fixture))).toMatchObject({ personId: "p-3", method: "face" });
   });
 
