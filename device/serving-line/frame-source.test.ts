@@ -79,6 +79,11 @@ async function fixture(options: { readonly stills?: () => boolean } = {}) {
   return { camera, engine, clock, source, load, seen, lost, settle: () => clock.advance(0) };
 }
 
+/** What only a sensor does: a row of pictures that all differ. */
+function showNoise(camera: TestCamera): void {
+  for (let picture = 100; picture < 120; picture++) camera.take(0, picture);
+}
+
 describe("the frame source", () => {
   it("measures one frame at a time and keeps only the newest while it does", async () => {
     const { camera, engine, source, seen, settle } = await fixture();
@@ -117,6 +122,7 @@ describe("the frame source", () => {
   it("knows a camera that hangs: the same picture again is as old as it was, also from before anybody looked", async () => {
     const shown = async (options: { readonly stills?: () => boolean }) => {
       const { camera, engine, source, seen, settle } = await fixture(options);
+      showNoise(camera);
       camera.take(1, 7);
       source.setWanted(true);
       for (const [at, picture] of [
@@ -138,6 +144,7 @@ describe("the frame source", () => {
   it("calls a camera lost that shows the same picture for seconds, until it shows another", async () => {
     let isFolder = false;
     const { camera, clock, lost, source } = await fixture({ stills: () => isFolder });
+    showNoise(camera);
     for (const [waitMs, picture] of [
       [0, 7],
       [2900, 7],
@@ -157,6 +164,19 @@ describe("the frame source", () => {
     camera.take(clock.mono(), 8);
     expect(lost).toEqual([true, false, true, false]);
     expect(source.cameraLost()).toBe(false);
+  });
+
+  it("takes pictures without a sensor's noise as they are: the same one again is another frame", async () => {
+    const { camera, clock, engine, source, seen, lost, settle } = await fixture();
+    source.setWanted(true);
+    for (const picture of [7, 7, 8, 8]) {
+      await clock.advance(4000);
+      camera.take(clock.mono(), picture);
+      engine.asked.at(-1)?.answer();
+      await settle();
+    }
+    expect(seen.map(({ capturedMono }) => capturedMono)).toEqual([4100, 8100, 12100, 16100]);
+    expect(lost).toEqual([]);
   });
 
   it("goes on after a frame that cannot be read", async () => {

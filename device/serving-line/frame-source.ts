@@ -51,6 +51,8 @@ const ENGINE_GONE: ReadonlySet<string> = new Set([
   "weights-changed",
 ]);
 
+/** After so many in a row that all differ, it is a sensor: two seconds of it, more than a slide show has. */
+const SENSOR_PICTURES_MIN = 20;
 /** Longer than any camera takes for its next picture in a dark room. */
 const SAME_PICTURE_MS_MAX = 3000;
 
@@ -122,14 +124,19 @@ export function createFrameSource({
   };
 
   let last: { readonly digest: string; readonly capturedMono: MonoMs } | null = null;
+  let differentInARow = 0;
   /**
    * No sensor gives the same picture twice, byte for byte. A camera that hangs does, and whoever stood there last would
-   * pay for everybody after them: so it is as old as when it first came, whether anybody looked then or not.
+   * pay for everybody after them: so it is as old as when it first came, whether anybody looked then or not. What never
+   * showed a sensor's noise (stills, test pictures, a camera that sends each picture twice) is taken as it is.
    */
   const firstSeenMono = (jpeg: Uint8Array, capturedMono: MonoMs): MonoMs => {
     const isStill = stills?.() === true;
     const digest = isStill ? "" : createHash("sha256").update(jpeg).digest("base64");
-    if (isStill || last?.digest !== digest) last = { digest, capturedMono };
+    const isSame = !isStill && last?.digest === digest;
+    if (!isSame && !isStill) differentInARow += 1;
+    else if (differentInARow < SENSOR_PICTURES_MIN) differentInARow = 0;
+    if (last === null || !isSame || differentInARow < SENSOR_PICTURES_MIN) last = { digest, capturedMono };
     hangs = capturedMono - last.capturedMono > SAME_PICTURE_MS_MAX;
     tellLost();
     return last.capturedMono;

@@ -16,8 +16,7 @@ function chromiumPath(): string {
 
 /**
  * Makes what Chromium plays as a webcam: an MJPEG of one picture, or of ffmpeg's test pattern.
- * The pixels must be 4:2:0: with 4:4:4 Chromium shows green frames without a word. The noise is a sensor's: a camera that
- * shows the same picture twice is taken for one that hangs.
+ * The pixels must be 4:2:0: with 4:4:4 Chromium shows green frames without a word.
  */
 export async function makeWebcamFile(folder: string, picture?: string): Promise<string> {
   const file = join(folder, "webcam.mjpeg");
@@ -25,7 +24,7 @@ export async function makeWebcamFile(folder: string, picture?: string): Promise<
     picture === undefined
       ? ["-f", "lavfi", "-i", "testsrc2=size=640x480:rate=15"]
       : ["-loop", "1", "-framerate", "15", "-i", picture];
-  const fit = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:-1:-1,noise=alls=6:allf=t";
+  const fit = "scale=640:480:force_original_aspect_ratio=decrease,pad=640:480:-1:-1";
   const output = ["-t", "2", "-vf", fit, "-pix_fmt", "yuvj420p", "-q:v", "3", "-f", "mjpeg", file];
   execFileSync("ffmpeg", ["-v", "error", "-y", ...input, ...output], { stdio: "ignore" });
   return file;
