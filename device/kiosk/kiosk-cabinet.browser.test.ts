@@ -208,6 +208,29 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     expect(world.samples.asked.at(-1)).toMatchObject({ act: "dispose-early", reason: "container-broken" });
   });
 
+  it("takes a reason in words without a keyboard, gives the list of reasons back, and hears the keys it shows", async () => {
+    await open();
+    await part("slot-1").click();
+    await part("sample-void").click();
+    // As the numbers on the buttons say.
+    await page.keyboard.press("5");
+    await part("words-back").waitFor();
+    await picture("void-words-zh");
+    await part("words-back").click();
+    await part("choice-other").click();
+    await expect.poll(() => part("words-next").isDisabled()).toBe(true);
+    await part("reason-0").click();
+    await part("words-next").click();
+    await sign("k1");
+    await sign("m1");
+    await page.waitForSelector('[data-testid="slot-1"][data-state="empty"]');
+    expect(world.samples.asked.at(-1)).toMatchObject({ act: "void", reason: "other", note: "餐次选错" });
+    await part("act-care").click();
+    await page.keyboard.press("2");
+    await part("words-back").click();
+    await part("choice-out").waitFor();
+  });
+
   it("hands a sample to an authority only with the whole chain of custody", async () => {
     await open();
     await part("slot-2").click();
@@ -440,7 +463,7 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
       await part(`choice-${what}`).click();
       await part("reason-0").click();
       if (what === "out") await picture("out-of-service-zh");
-      await part("care-next").click();
+      await part("words-next").click();
       await sign("m1");
       await part("sign-dialog").waitFor({ state: "hidden" });
     }

@@ -171,12 +171,12 @@ export interface KioskServerOptions {
   /** What is said to whoever signs by face, for the page that they stand at. */
   readonly onSigningHint?: (listener: (hint: SigningHint | null) => void) => () => void;
   readonly engine: EngineInfo;
-  /** How sure a match must be here, and how that came about. */
   /** How far the enrolled faces are loaded; left out: they are. */
   readonly faces?: {
     state(): FacesLoadingShown | null;
     onChange(listener: () => void): () => void;
   };
+  /** How sure a match must be here, and how that came about. */
   readonly recognition: () => RecognitionStatus;
   readonly clockTrust: ClockTrust;
   /** The journal's newest signed checkpoint as a line of text; null before the first. */

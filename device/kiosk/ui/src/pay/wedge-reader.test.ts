@@ -13,11 +13,15 @@ import {
 function makeReader() {
   const cards: string[] = [];
   const typed: string[] = [];
+  const enters: boolean[] = [];
   let nowMs = 0;
   let pending: { dueMs: number; task: () => void } | undefined;
   const reader = new WedgeReader({
     onCard: (token) => cards.push(token),
-    onTyped: (key, isAlone) => typed.push(key === "Enter" && !isAlone ? "late Enter" : key),
+    onTyped: (key, isAlone, isByHand) => {
+      typed.push(key === "Enter" && !isAlone ? "late Enter" : key);
+      if (key === "Enter") enters.push(isByHand);
+    },
     after: (waitMs, task) => {
       const mine = { dueMs: nowMs + waitMs, task };
       pending = mine;
@@ -39,7 +43,7 @@ function makeReader() {
       reader.press(key, nowMs);
     }
   };
-  return { cards, typed, press, wait };
+  return { cards, typed, enters, press, wait };
 }
 
 describe("WedgeReader", () => {
@@ -57,6 +61,26 @@ describe("WedgeReader", () => {
     wait(1000);
     expect(cards).toEqual([]);
     expect(typed).toEqual(["1", "2", "3", "4", "late Enter"]);
+  });
+
+  it("knows an Enter that a hand typed right after a PIN from the end of a read, torn or not", () => {
+    const byHand = (press: ReturnType<typeof makeReader>["press"], ...gapsMs: readonly number[]): void => {
+      for (const gapMs of gapsMs.slice(0, -1)) press(["7"], gapMs);
+      press(["Enter"], gapsMs.at(-1) ?? 0);
+    };
+    const slowMs = KEY_GAP_MS_MAX + 1;
+    const cases: readonly (readonly [readonly number[], boolean])[] = [
+      [[1000, 90, 90, 90, 90], true],
+      [[1000, 5, 5, 90], false],
+      [[1000, 5, 5, 5, 5, slowMs], false],
+      [[1000, 5, 5, 5, slowMs, 5], false],
+      [[1000, 5, QUIET_MS_MIN], true],
+    ];
+    for (const [gapsMs, expected] of cases) {
+      const { enters, press } = makeReader();
+      byHand(press, ...gapsMs);
+      expect(enters, gapsMs.join(" ")).toEqual([expected]);
+    }
   });
 
   it("takes an Enter after a quiet moment for one that may mean pay", () => {

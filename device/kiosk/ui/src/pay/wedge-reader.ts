@@ -11,8 +11,12 @@
  */
 export interface WedgeReaderOptions {
   readonly onCard: (cardToken: string) => void;
-  /** @param isAlone whether no character came just before it: only such an Enter may mean "pay". */
-  readonly onTyped: (key: string, isAlone: boolean) => void;
+  /**
+   * @param isAlone   whether no character came just before it: only such an Enter may mean "pay".
+   * @param isByHand  of an Enter: whether it and the character before it came no faster than from a hand. A read would
+   *                  have to be torn twice in a row for its Enter to look like that; it may end what was keyed on a pad.
+   */
+  readonly onTyped: (key: string, isAlone: boolean, isByHand: boolean) => void;
   /** Runs `task` after `waitMs`. @returns a function that cancels it. */
   readonly after: (waitMs: number, task: () => void) => () => void;
 }
@@ -33,6 +37,8 @@ export class WedgeReader {
   #isFresh = true;
   #lastKeyMs = Number.NEGATIVE_INFINITY;
   #lastCharacterMs = Number.NEGATIVE_INFINITY;
+  /** Whether the last character came no faster than from a hand. */
+  #isLastSlow = true;
   #cancelFlush: () => void = () => {};
 
   constructor(options: WedgeReaderOptions) {
@@ -45,12 +51,15 @@ export class WedgeReader {
    */
   press(key: string, atMs: number): void {
     this.#cancelFlush();
-    if (atMs - this.#lastKeyMs > KEY_GAP_MS_MAX) this.#flush();
+    const isSlow = atMs - this.#lastKeyMs > KEY_GAP_MS_MAX;
+    if (isSlow) this.#flush();
     this.#lastKeyMs = atMs;
     const isAlone = atMs - this.#lastCharacterMs >= QUIET_MS_MIN;
-    if (key === "Enter") this.#enter(isAlone);
-    else if (key.length === 1) this.#character(key, atMs, isAlone);
-    else this.#other(key, isAlone);
+    if (key === "Enter") this.#enter(isAlone, isAlone || (isSlow && this.#isLastSlow));
+    else if (key.length === 1) {
+      this.#isLastSlow = isSlow;
+      this.#character(key, atMs, isAlone);
+    } else this.#other(key, isAlone);
   }
 
   #character(key: string, atMs: number, isAlone: boolean): void {
@@ -61,11 +70,11 @@ export class WedgeReader {
     this.#cancelFlush = this.#options.after(KEY_GAP_MS_MAX, () => this.#flush());
   }
 
-  #enter(isAlone: boolean): void {
+  #enter(isAlone: boolean, isByHand: boolean): void {
     const token = this.#burst;
     if (token.length < TOKEN_LENGTH_MIN) {
       this.#flush();
-      this.#options.onTyped("Enter", isAlone);
+      this.#options.onTyped("Enter", isAlone, isByHand);
       return;
     }
     const isCard = this.#isFresh && !this.#isTooLong;
@@ -77,14 +86,14 @@ export class WedgeReader {
 
   #other(key: string, isAlone: boolean): void {
     this.#flush();
-    this.#options.onTyped(key, isAlone);
+    this.#options.onTyped(key, isAlone, false);
   }
 
   /** No fast successor came. A few characters were typed; a long burst without its Enter was a torn read. */
   #flush(): void {
     const keys = this.#burst;
     this.#forget();
-    if (keys.length < TOKEN_LENGTH_MIN) for (const key of keys) this.#options.onTyped(key, false);
+    if (keys.length < TOKEN_LENGTH_MIN) for (const key of keys) this.#options.onTyped(key, false, false);
   }
 
   #forget(): void {

@@ -35,7 +35,7 @@ export function useKeyboard(page: {
 }): void {
   const wedge = new WedgeReader({
     onCard: page.onScan,
-    onTyped: (key, isAlone) => typed(key, isAlone, page.onKey),
+    onTyped: (key, isAlone, isByHand) => typed(key, isAlone, isByHand, page.onKey),
     after: (waitMs, task) => {
       const timer = window.setTimeout(task, waitMs);
       return () => window.clearTimeout(timer);
@@ -58,9 +58,10 @@ export function useKeyboard(page: {
   onBeforeUnmount(() => window.removeEventListener("keydown", onKey, { capture: true }));
 }
 
-function typed(key: string, isAlone: boolean, onPageKey: KeyHandler): void {
-  // The tail of a read that a busy machine tore apart must not press anything.
-  if (key === "Enter" && !isAlone) return;
+function typed(key: string, isAlone: boolean, isByHand: boolean, onPageKey: KeyHandler): void {
+  // The tail of a read that a busy machine tore apart must not press anything. Whoever keys a PIN into a pad is not kept
+  // waiting for a quiet moment: there a hand's Enter counts at once.
+  if (key === "Enter" && !isAlone && !(isByHand && handlers.length > 0)) return;
   if (key.startsWith("Arrow")) {
     moveFocus(key === "ArrowDown" || key === "ArrowRight" ? 1 : -1);
     return;

@@ -58,6 +58,12 @@ export const cabinetEn: CabinetTexts = {
       acknowledge: "Acknowledge",
       whatDone: "What was done about it?",
       actionText: "Say what was done",
+      actionWords: [
+        "Samples being put in or taken out",
+        "Being cleaned or defrosted",
+        "Told the person in charge",
+        "False alarm, temperature checked",
+      ],
       by: "{name} {time}: {action}",
       shelve: "Shelve",
       shelveFor: "Shelve for how long?",
@@ -207,6 +213,18 @@ export const cabinetEn: CabinetTexts = {
       voided: "Struck: the dish needs a sample again",
       next: "Next",
       hoursLeft: "{time} left",
+      earlyWords: [
+        "Sample spilt",
+        "Lid off or not tight",
+        "Meal cancelled, dish not served",
+        "Ordered by the management",
+      ],
+      voidWords: [
+        "Wrong meal",
+        "Wrong container",
+        "Not taken from the dish as served",
+        "By mistake: no such sample in the cabinet",
+      ],
     },
     history: {
       title: "History of samples and alarms",

@@ -56,6 +56,7 @@ export const cabinetZh = {
       acknowledge: "确认报警",
       whatDone: "采取了什么措施？",
       actionText: "请写明措施",
+      actionWords: ["正在取放样品", "正在清洁或除霜", "已通知负责人", "误报，已核对温度"],
       by: "{name} {time}：{action}",
       shelve: "搁置",
       shelveFor: "搁置多久？",
@@ -204,6 +205,8 @@ export const cabinetZh = {
       voided: "已作废，这道菜需要重新留样",
       next: "下一步",
       hoursLeft: "还差 {time}",
+      earlyWords: ["样品洒漏", "盒盖脱落或密封不严", "供餐取消，菜品未供应", "按上级要求处理"],
+      voidWords: ["餐次选错", "留样盒选错", "样品不是从供餐菜品中取的", "误操作，柜中没有这份样品"],
     },
     history: {
       title: "留样和报警记录",
