@@ -60,7 +60,6 @@ export function usePageLink<PageName extends string, Said>(options: {
   let gotPicture = (_: Blob): void => {};
   let socket: WebSocket | undefined;
   let waitMs = RECONNECT_MS_MIN;
-  let isDisposed = false;
   let timer = 0;
 
   const say = (message: Said | SaidByAll<PageName>): boolean => {
@@ -75,8 +74,12 @@ export function usePageLink<PageName extends string, Said>(options: {
     const opened = new WebSocket(`${scheme}://${location.host}${options.path}`);
     socket = opened;
     opened.binaryType = "blob";
-    opened.addEventListener("open", hello);
+    opened.addEventListener("open", () => {
+      if (opened === socket) hello();
+      else opened.close();
+    });
     opened.addEventListener("message", ({ data }) => {
+      if (opened !== socket) return;
       if (data instanceof Blob) gotPicture(data);
       else options.onText(String(data));
     });
@@ -84,17 +87,21 @@ export function usePageLink<PageName extends string, Said>(options: {
       // One that another has replaced says nothing about the connection.
       if (opened !== socket) return;
       options.onClosed?.();
-      if (isDisposed) return;
       connection.value = CLOSED_AS[code] ?? "connecting";
       timer = window.setTimeout(connect, waitMs);
       waitMs = Math.min(RECONNECT_MS_MAX, waitMs * 2);
     });
   };
+  /** One still being opened ends when it is open: a browser complains of any other way. */
+  const leave = (left: WebSocket | undefined): void => {
+    if (left?.readyState !== WebSocket.CONNECTING) left?.close();
+  };
   connect();
   onScopeDispose(() => {
-    isDisposed = true;
+    const last = socket;
+    socket = undefined;
     window.clearTimeout(timer);
-    socket?.close();
+    leave(last);
     options.onClosed?.();
   });
 
@@ -125,7 +132,7 @@ export function usePageLink<PageName extends string, Said>(options: {
       waitMs = RECONNECT_MS_MIN;
       const before = socket;
       connect();
-      before?.close();
+      leave(before);
     },
     reportTrouble: (reason) => void say({ type: "camera-trouble", reason }),
     sendFrame(jpeg) {
