@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Database, Statement } from "better-sqlite3";
 import canonicalize from "canonicalize";
+import { immediately } from "../../device/journal/prepared.ts";
 import type { JournalGoneMessage } from "../../device/sync/journal-gone.ts";
 import {
   BATCH_ENTRIES_MAX,
@@ -44,14 +45,12 @@ export class JournalIntake {
   /** Stores what can be stored, in one transaction that is on the disk when this returns. */
   take(address: TerminalAddress, batch: JournalBatchMessage): ReceiptMessage {
     const { site, device } = address;
-    return this.#db
-      .transaction(() => {
-        this.#statements.addDevice.run(site, device);
-        const refused = batch.entries.filter((entry) => this.#takeEntry(address, entry) === "refused");
-        this.#advance(address);
-        return { ...this.receipt(address, batch.ask), ...refusedIn(refused) };
-      })
-      .immediate();
+    return immediately(this.#db, () => {
+      this.#statements.addDevice.run(site, device);
+      const refused = batch.entries.filter((entry) => this.#takeEntry(address, entry) === "refused");
+      this.#advance(address);
+      return { ...this.receipt(address, batch.ask), ...refusedIn(refused) };
+    });
   }
 
   /**
@@ -60,17 +59,15 @@ export class JournalIntake {
    */
   takeGone(address: TerminalAddress, { toSeq, checkpoint }: JournalGoneMessage): ReceiptMessage {
     const { site, device } = address;
-    return this.#db
-      .transaction(() => {
-        this.#statements.addDevice.run(site, device);
-        const { ackedSeq } = this.receipt(address, null);
-        const isHole = ackedSeq < toSeq && checkpoint.seq === toSeq + 1;
-        if (isHole && this.#takeEntry(address, checkpoint) === "known")
-          this.#statements.addGone.run(site, device, ackedSeq + 1, toSeq, this.#now());
-        this.#advance(address);
-        return this.receipt(address, null);
-      })
-      .immediate();
+    return immediately(this.#db, () => {
+      this.#statements.addDevice.run(site, device);
+      const { ackedSeq } = this.receipt(address, null);
+      const isHole = ackedSeq < toSeq && checkpoint.seq === toSeq + 1;
+      if (isHole && this.#takeEntry(address, checkpoint) === "known")
+        this.#statements.addGone.run(site, device, ackedSeq + 1, toSeq, this.#now());
+      this.#advance(address);
+      return this.receipt(address, null);
+    });
   }
 
   /** Entries that no one sends any more: from, to. */

@@ -1,5 +1,6 @@
 import type { Database, Statement } from "better-sqlite3";
 import { z } from "zod";
+import { immediately } from "../../device/journal/prepared.ts";
 import { CanteenError } from "../../device/platform/errors.ts";
 import { isLive, joinConsents } from "../../device/roster/consents.ts";
 import {
@@ -156,30 +157,28 @@ export class PeopleLedger implements RosterFeed {
   }
 
   messagesSince({ site, device }: TerminalAddress, have: number): RosterMessage[] {
-    return this.#db
-      .transaction((): RosterMessage[] => {
-        const newest = this.#versions.settled();
-        if (have === newest) return [];
-        const throughSeq = this.#statements.acked.get(site, device)?.acked_seq ?? 0;
-        const changedSince = (version: number): RosterPerson[] =>
-          this.#statements.changedSince
-            .all(version)
-            .map((row) => ({ ...recordOf(row), account: { balanceFen: row.balance_fen, throughSeq } }));
-        const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
-        if (changed !== null && cutIntoParts(changed, PEOPLE_PER_PART).length <= 1)
-          return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
-        const everyone = changedSince(0);
-        // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
-        if (everyone.length === 0) return [];
-        return snapshot(this.#versions.forSnapshot(have), everyone);
-      })
-      .immediate();
+    return immediately(this.#db, (): RosterMessage[] => {
+      const newest = this.#versions.settled();
+      if (have === newest) return [];
+      const throughSeq = this.#statements.acked.get(site, device)?.acked_seq ?? 0;
+      const changedSince = (version: number): RosterPerson[] =>
+        this.#statements.changedSince
+          .all(version)
+          .map((row) => ({ ...recordOf(row), account: { balanceFen: row.balance_fen, throughSeq } }));
+      const changed = this.#versions.isOwn(have) ? changedSince(have) : null;
+      if (changed !== null && cutIntoParts(changed, PEOPLE_PER_PART).length <= 1)
+        return [{ v: 1, kind: "delta", from: have, to: newest, people: changed, removed: [] }];
+      const everyone = changedSince(0);
+      // Nobody is ever removed here: this cloud was started on an empty folder, and a school would lose its faces by it.
+      if (everyone.length === 0) return [];
+      return snapshot(this.#versions.forSnapshot(have), everyone);
+    });
   }
 
   /** Inside the intake's transaction it joins it: a savepoint for each of a backlog's charges costs as much as they do. */
   #change(work: () => void): void {
     if (this.#db.inTransaction) work();
-    else this.#db.transaction(work)();
+    else immediately(this.#db, work);
     this.#onChanged();
   }
 
@@ -283,8 +282,9 @@ interface PersonRow {
   readonly balance_fen: number;
 }
 
+/** Only what was checked against the schema is written here. */
 function recordOf(row: PersonRow): PersonRecord {
-  return personRecordSchema.parse(JSON.parse(row.content));
+  return JSON.parse(row.content) as PersonRecord;
 }
 
 interface Statements {
@@ -310,8 +310,9 @@ function prepare(db: Database): Statements {
     count: db.prepare("SELECT count(*) AS n FROM person"),
     get: db.prepare("SELECT content, balance_fen FROM person WHERE person_id = ?"),
     all: db.prepare("SELECT content, balance_fen FROM person ORDER BY json_extract(content, '$.number')"),
+    // `+`: or SQLite reads the whole school in this order, to find the few that changed.
     changedSince: db.prepare(
-      "SELECT content, balance_fen FROM person WHERE changed_in > ? ORDER BY person_id",
+      "SELECT content, balance_fen FROM person WHERE changed_in > ? ORDER BY +person_id",
     ),
     // A charge may have come before its person: a cloud that was put back does not know everybody.
     put: db.prepare(

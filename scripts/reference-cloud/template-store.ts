@@ -33,6 +33,7 @@ export class SealedTemplates {
       removeOld.run(site, personId, modelId, shareId);
       insert.run(shareId, site, device, personId, modelId, sealed, this.#now());
     });
+    // Why `+?`: `prepared.ts` of the journal.
     this.#undelivered = db.prepare(
       `SELECT * FROM template t WHERE site = +? AND NOT EXISTS
        (SELECT 1 FROM template_outcome d WHERE d.share_id = t.share_id AND d.device = +?)
@@ -43,8 +44,8 @@ export class SealedTemplates {
        SELECT share_id, ?, ? FROM template WHERE share_id = ?`,
     );
     this.#offerAgain = db.prepare(
-      `DELETE FROM template_outcome WHERE device = ? AND outcome IN ('person-unknown', 'consent-missing')
-       AND share_id IN (SELECT share_id FROM template WHERE site = ?)`,
+      `DELETE FROM template_outcome WHERE device = +? AND outcome IN ('person-unknown', 'consent-missing')
+       AND share_id IN (SELECT share_id FROM template WHERE site = +?)`,
     );
     this.#remove = db.prepare("DELETE FROM template WHERE person_id = ?");
   }

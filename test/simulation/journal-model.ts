@@ -67,6 +67,7 @@ export class JournalModel {
   readonly #effects = new Map<string, { readonly seq: number; readonly amountFen: number }[]>();
   readonly #deviceEffects: { readonly seq: number; readonly amountFen: number }[] = [];
   #db: Database | null = null;
+  #changes: () => number = () => 0;
   #changesSeen = -1;
   #ackedSeq = 0;
 
@@ -136,6 +137,7 @@ export class JournalModel {
    */
   opened(db: Database, committedSeq: number, doubtfulSeq: number | null): void {
     this.#db = db;
+    this.#changes = changesOf(db);
     this.#changesSeen = -1;
     const head = this.#head(db);
     const allowed = head === committedSeq || (doubtfulSeq !== null && head === doubtfulSeq);
@@ -158,7 +160,7 @@ export class JournalModel {
   /** Reads what came since the last time. */
   observe(): void {
     if (this.#db === null) return;
-    const changes = changesOf(this.#db);
+    const changes = this.#changes();
     if (changes === this.#changesSeen) return;
     this.#changesSeen = changes;
     this.#read(this.#db, Number.MAX_SAFE_INTEGER);
@@ -259,8 +261,9 @@ export class JournalModel {
 }
 
 /** Rows written through this connection since it was opened: without a new one there is nothing to look at. */
-export function changesOf(db: Database): number {
-  return prepared<[], { n: number }>(db, "SELECT total_changes() AS n").get()?.n ?? 0;
+export function changesOf(db: Database): () => number {
+  const statement = db.prepare<[], number>("SELECT total_changes()").pluck();
+  return () => statement.get() ?? 0;
 }
 
 /** SHA-256 over RFC 8785 JSON of the entry without its hash; written here anew. */

@@ -43,7 +43,8 @@ export class SchoolModel {
   readonly #batches = new Map<string, { readonly ackedSeq: number; readonly sentCount: number }>();
   #cloudArrival = 0;
   #cloudSeen: Database | null = null;
-  #cloudChangesSeen = 0;
+  #cloudChanges: () => number = () => 0;
+  #cloudChangesSeen = -1;
 
   constructor(nowMs: () => number) {
     this.#nowMs = nowMs;
@@ -99,9 +100,13 @@ export class SchoolModel {
   /** After each turn. */
   observe(cloud: Database): void {
     for (const journal of this.journals.values()) journal.observe();
-    const changes = changesOf(cloud);
-    if (cloud !== this.#cloudSeen || changes !== this.#cloudChangesSeen) this.#observeCloud(cloud);
-    this.#cloudSeen = cloud;
+    if (cloud !== this.#cloudSeen) {
+      this.#cloudSeen = cloud;
+      this.#cloudChanges = changesOf(cloud);
+      this.#cloudChangesSeen = -1;
+    }
+    const changes = this.#cloudChanges();
+    if (changes !== this.#cloudChangesSeen) this.#observeCloud(cloud);
     this.#cloudChangesSeen = changes;
     for (const [device, journal] of this.journals) {
       if (journal.ackedSeq > (this.#cloudHadSeq.get(device) ?? 0))

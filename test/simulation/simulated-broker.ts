@@ -132,6 +132,8 @@ export class SimulatedLink implements Link {
   readonly #options: LinkOptions;
   readonly #listener: LinkListener;
   readonly #waiters = new Set<(outcome: PublishOutcome) => void>();
+  /** By topic: whether a filter of this client takes it. */
+  readonly #wanted = new Map<string, boolean>();
   #state: LinkState = { connection: "connecting", reason: null };
   #connectionId: string | null = null;
   #lastDeliveryMs = 0;
@@ -211,7 +213,12 @@ export class SimulatedLink implements Link {
   }
 
   wants(topic: string): boolean {
-    return this.#options.filters.some((filter) => matches(filter, topic));
+    let wanted = this.#wanted.get(topic);
+    if (wanted === undefined) {
+      wanted = this.#options.filters.some((filter) => matches(filter, topic));
+      this.#wanted.set(topic, wanted);
+    }
+    return wanted;
   }
 
   /** From now, so that it comes after everything that is on its way to this client. */

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { immediately } from "../../device/journal/prepared.ts";
 import { verifyJournal } from "../../device/journal/verify.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
@@ -139,7 +140,9 @@ class Run {
     this.#pinHash = await hasher.hash(PIN);
     const drawn = this.#chance.pick(DINERS);
     const peopleCount = this.#options.diners ?? drawn;
-    for (let number = 1; number <= peopleCount; number++) this.#enrol(number);
+    immediately(this.#cloud.db, () => {
+      for (let number = 1; number <= peopleCount; number++) this.#enrol(number);
+    });
     // Time 0 is midnight; the terminals are set up before breakfast and get their people.
     await this.#advance(6 * MS_PER_HOUR, IDLE_GRAIN_MS);
     for (const terminal of this.#terminals) await terminal.powerOn();
@@ -287,7 +290,10 @@ class Run {
     count(this.#world, "cloud restored");
     this.trace.add("the cloud is put back from its copy");
     this.#model.cloudRestored();
-    for (const work of this.#office) work();
+    // At once: nobody hears of it before.
+    immediately(this.#cloud.db, () => {
+      for (const work of this.#office) work();
+    });
     this.#kitchen?.cloudRestored();
   }
 
