@@ -44,8 +44,8 @@ export class SealedTemplates {
        SELECT share_id, ?, ? FROM template WHERE share_id = ?`,
     );
     this.#offerAgain = db.prepare(
-      `DELETE FROM template_outcome WHERE device = +? AND outcome IN ('person-unknown', 'consent-missing')
-       AND share_id IN (SELECT share_id FROM template WHERE site = +?)`,
+      `DELETE FROM template_outcome WHERE device = ? AND outcome IN ('person-unknown', 'consent-missing')
+       AND share_id IN (SELECT share_id FROM template WHERE site = ?)`,
     );
     this.#remove = db.prepare("DELETE FROM template WHERE person_id = ?");
   }
