@@ -354,9 +354,7 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     };
     await page.frameLocator('[data-testid="report-frame"]').getByText("留样柜检查报告").waitFor();
     expect(await part("report-closing").getAttribute("data-hash")).toBe(closing);
-    expect(
-      await page.evaluate(`document.querySelector('[data-testid="report-qr"]').naturalWidth`),
-    ).toBeGreaterThan(0);
+    await page.waitForFunction(`document.querySelector('[data-testid="report-qr"]').naturalWidth > 0`);
     await picture("report-made-zh");
     const coming = page.waitForEvent("download");
     await part("report-download").click();
