@@ -126,8 +126,8 @@ class MachineLoop implements CheckoutLoop {
         break;
       }
       case "commit": {
-        const { chargeId, identity, offer, allergyConfirmed } = effect;
-        const outcome = cashier.charge({ chargeId, identity, offer, allergyConfirmed, furtherMeal: null });
+        const { chargeId, identity, offer, agreed } = effect;
+        const outcome = cashier.charge({ chargeId, identity, offer, agreed, furtherMeal: null });
         this.#advance({ kind: "charged", outcome, atMono: clock.mono() }, null);
         break;
       }

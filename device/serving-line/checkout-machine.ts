@@ -1,7 +1,19 @@
 import { assert, assertNever } from "../platform/assert.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 import { onFrame } from "./checkout-frames.ts";
-import { closed, commit, refuse, reopen, rest, show, stay, stopSales, to, wait } from "./checkout-moves.ts";
+import {
+  closed,
+  commit,
+  identify,
+  refuse,
+  reopen,
+  rest,
+  show,
+  stay,
+  stopSales,
+  to,
+  wait,
+} from "./checkout-moves.ts";
 import { onChoices, onChoose, onDisputed, onNotMe } from "./checkout-questions.ts";
 import { onCard, onPinChecked, onPinEntered } from "./checkout-second-factor.ts";
 import type {
@@ -42,7 +54,7 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
     case "activate":
       return onActivate(checkout, input);
     case "confirm":
-      return onConfirm(checkout);
+      return onConfirm(checkout, input);
     case "cancel":
       return onCancel(checkout, input, settings);
     case "not-me":
@@ -160,10 +172,12 @@ function beginLooking(checkout: Checkout, offer: Offer, atMono: MonoMs): Step {
   });
 }
 
-function onConfirm(checkout: Checkout): Step {
+/** A press for what stood on the screen before is nobody's answer to what stands there now. */
+function onConfirm(checkout: Checkout, { chargeId }: InputOf<"confirm">): Step {
   const { phase } = checkout;
-  if (phase.kind !== "confirming") return stay(checkout);
-  return commit(checkout, phase, phase.payable.chargeId, phase.payable.allergyWarning.length > 0);
+  if (phase.kind !== "confirming" || phase.payable.chargeId !== chargeId) return stay(checkout);
+  const { amountFen, allergyWarning } = phase.payable;
+  return commit(checkout, phase, chargeId, { amountFen, allergens: allergyWarning });
 }
 
 function onCancel(checkout: Checkout, { atMono }: InputOf<"cancel">, settings: CheckoutSettings): Step {
@@ -211,7 +225,8 @@ function onAssessed(
       // Where a press begins everything, nobody pays who only stepped in front of the one who pressed.
       const unpressed = settings.activation === "touch" && identity.activation === "presence";
       const asks = payable.allergyWarning.length > 0 || (byFaceAlone && (settings.confirmFace || unpressed));
-      if (!asks) return commit(checkout, phase, payable.chargeId, false);
+      if (!asks)
+        return commit(checkout, phase, payable.chargeId, { amountFen: payable.amountFen, allergens: [] });
       const evidence = noEvidence(atMono);
       return to(checkout, { kind: "confirming", offer, identity, payable, evidence, startedMono: atMono });
     }
@@ -231,6 +246,9 @@ function onCharged(checkout: Checkout, outcome: ChargeOutcome, atMono: MonoMs): 
       const followUp: FollowUp | null = byFace ? { kind: "may-dispute", offer, identity } : null;
       return show(soldOrder(checkout, offer), outcome, personId, atMono, followUp);
     }
+    case "changed":
+      // A roster that came while the question stood: what the press was for is no longer so, and is asked anew.
+      return identify(checkout, offer, identity);
     case "refused":
       return show(checkout, outcome, personId, atMono);
     case "failed":

@@ -1,5 +1,6 @@
 import type { MonoMs } from "../platform/units.ts";
 import type {
+  Agreed,
   Checkout,
   CheckoutEffect,
   CheckoutSettings,
@@ -82,9 +83,9 @@ export function commit(
   checkout: Checkout,
   { offer, identity }: { readonly offer: Offer; readonly identity: Identity },
   chargeId: string,
-  allergyConfirmed: boolean,
+  agreed: Agreed,
 ): Step {
-  const intent = { chargeId, identity, offer, allergyConfirmed };
+  const intent = { chargeId, identity, offer, agreed };
   return to(checkout, { kind: "committing", ...intent }, { kind: "commit", ...intent });
 }
 
