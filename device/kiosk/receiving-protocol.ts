@@ -58,7 +58,11 @@ export const receivingCommandSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("leave-line") }),
   z.strictObject({ kind: z.literal("scan"), text: z.string().min(1).max(SCAN_LENGTH_MAX) }),
-  z.strictObject({ kind: z.literal("choose-order-version"), version: z.int().min(1) }),
+  z.strictObject({
+    kind: z.literal("choose-order-version"),
+    version: z.int().min(1),
+    newestVersion: z.int().min(1).exactOptional(),
+  }),
   z.strictObject({ kind: z.literal("choose-scale"), scaleId: id }),
   z.strictObject({
     kind: z.literal("scale-command"),
