@@ -90,7 +90,8 @@ export const receivingCommandSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("strike"), weighInId: id, reasonId, signer: signerSchema.nullable() }),
   z.strictObject({ kind: z.literal("close-delivery"), signer: signerSchema }),
   z.strictObject({ kind: z.literal("refuse-delivery"), reasonId, signer: signerSchema }),
-  z.strictObject({ kind: z.literal("start-issue"), productId: id, target: issueTargetSchema }),
+  // Goods that were on no order are named by what somebody typed.
+  z.strictObject({ kind: z.literal("start-issue"), productId: pageId(128), target: issueTargetSchema }),
   z.strictObject({ kind: z.literal("leave-issue") }),
 ]) satisfies z.ZodType<ReceivingCommand>;
 
