@@ -108,7 +108,8 @@ async function realStorm() {
     await clock.delay(downMs);
     await broker.restart();
     const backMs = clock.mono() - startMs;
-    await until(() => now().connected === count);
+    // What the terminals said last may be from before: each of them has to connect anew.
+    await until(() => now().connected === count && now().made >= beforeMade + count);
     const connectedMs = clock.mono() - startMs - backMs;
     await until(() => now().connected === count && now().quiet >= count * 0.98);
     const quietMs = clock.mono() - startMs - backMs;

@@ -83,7 +83,7 @@ export const refused: Refused = {
 };
 
 export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
-  closed: { kind: "closed", reason: "no-meal-now" },
+  closed: { kind: "closed", reason: "no-meal-now", bystander: null },
   idle: { kind: "idle", evidence: noEvidence(T0) },
   looking: {
     kind: "looking",

@@ -55,7 +55,7 @@ const QUEUE_MAX = 100;
 const TIMER_WAIT_MS_MIN = 1;
 
 const CLOSED_BY_BUG = {
-  phase: { kind: "closed", reason: "till-closed" },
+  phase: { kind: "closed", reason: "till-closed", bystander: null },
   closedReason: "till-closed",
 } as const;
 

@@ -248,18 +248,22 @@ describe("a failed disk", () => {
     expect(step(checkout, inputs.card, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs["pin-entered"], touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs.activate, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs["time-passed"], touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
   });
 });
@@ -274,6 +278,7 @@ describe("the end of a meal", () => {
     expect(step(paid, { ...inputs["time-passed"] }, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "no-meal-now",
+      bystander: null,
     });
   });
 

@@ -3,6 +3,7 @@ import { type MonoMs, monoMs } from "../platform/units.ts";
 import { onFrame } from "./checkout-frames.ts";
 import {
   closed,
+  closedBehind,
   commit,
   identify,
   refuse,
@@ -18,6 +19,7 @@ import { onChoices, onChoose, onDisputed, onNotMe } from "./checkout-questions.t
 import { onCard, onPinChecked, onPinEntered } from "./checkout-second-factor.ts";
 import type {
   Assessment,
+  Bystander,
   ChargeOutcome,
   Checkout,
   CheckoutInput,
@@ -34,7 +36,7 @@ import { EMPTY_ORDER } from "./order-price.ts";
 
 /** Closed until the loop has looked at the clock, the plan and the disk. */
 export const INITIAL_CHECKOUT: Checkout = {
-  phase: { kind: "closed", reason: "till-closed" },
+  phase: { kind: "closed", reason: "till-closed", bystander: null },
   order: { ...EMPTY_ORDER, revision: 0 },
   cameraLost: null,
   closedReason: "till-closed",
@@ -275,12 +277,15 @@ function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSe
   const { phase } = checkout;
   const { closedReason, bystander, atMono } = input;
   switch (phase.kind) {
-    case "closed":
-      if (closedReason !== null) return closed(checkout, closedReason);
-      return bystander === undefined ? wait(checkout, atMono) : reopen(checkout, bystander, atMono, settings);
+    case "closed": {
+      const left = eitherOf(phase.bystander, bystander ?? null);
+      if (closedReason !== null) return closed(checkout, closedReason, left);
+      return left === null ? wait(checkout, atMono) : reopen(checkout, left, atMono, settings);
+    }
     case "idle":
-    case "cooling-down":
       return closedReason === null ? stay(checkout) : closed(checkout, closedReason);
+    case "cooling-down":
+      return closedReason === null ? stay(checkout) : closedBehind(checkout, closedReason, phase);
     case "looking":
     case "asking":
     case "checking-pin":
@@ -297,6 +302,12 @@ function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSe
     default:
       return assertNever(phase);
   }
+}
+
+/** Two who stood there may both stand there still. */
+function eitherOf(one: Bystander | null, other: Bystander | null): Bystander | null {
+  if (one === null || other === null) return one ?? other;
+  return one.personId === other.personId ? one : { personId: null };
 }
 
 function onTimePassed(checkout: Checkout, atMono: MonoMs, settings: CheckoutSettings): Step {

@@ -130,10 +130,20 @@ export type PinOutcome =
   | NonNullable<RefusedView["pin"]>
   | CashierFailed;
 
+/** Who stands before the camera and is no diner, unless they press; `personId` null: it is not known who. */
+export interface Bystander {
+  readonly personId: string | null;
+}
+
 export type ShownView = Extract<CheckoutView, { kind: "paid" | "refused" | "other-way" | "not-me" }>;
 
 export type Phase =
-  | { readonly kind: "closed"; readonly reason: RefusalReason }
+  | {
+      readonly kind: "closed";
+      readonly reason: RefusalReason;
+      /** Who stood there when it closed or came meanwhile: still no diner when it opens. Null: nobody in particular. */
+      readonly bystander: Bystander | null;
+    }
   /** Waiting. In presence mode the camera is watched, and `evidence` is what it has shown so far. */
   | { readonly kind: "idle"; readonly evidence: Evidence }
   /** A face is being looked at. */
@@ -273,8 +283,8 @@ export type CheckoutInput =
   | {
       readonly kind: "till";
       readonly closedReason: RefusalReason | null;
-      /** Who stands before the camera and did not come to pay; `personId` null: it is not known who. */
-      readonly bystander?: { readonly personId: string | null };
+      /** Who stands before the camera and did not come to pay. */
+      readonly bystander?: Bystander;
       readonly atMono: MonoMs;
     }
   | { readonly kind: "time-passed"; readonly atMono: MonoMs };
