@@ -217,7 +217,7 @@ function prepareStatements(db: Database): Statements {
     insert: db.prepare(`INSERT INTO journal (${ENTRY_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)`),
     byId: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE id = ?`),
     bySeq: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq = ?`),
-    after: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT ?`),
+    after: db.prepare(`SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? ORDER BY seq LIMIT +?`),
     head: db.prepare("SELECT seq, hash FROM journal ORDER BY seq DESC LIMIT 1"),
     base: db.prepare("SELECT seq, hash FROM journal_base"),
     acked: db.prepare("SELECT acked_seq FROM journal_receipt"),

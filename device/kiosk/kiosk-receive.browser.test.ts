@@ -255,7 +255,11 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () =
     });
     await expect.poll(() => text("order-change")).toMatch(/50 kg[\s\S]*60 kg/);
     await part("use-version").click();
-    expect(await lastCommand(1)).toEqual({ kind: "choose-order-version", version: 2 });
+    expect(await lastCommand(1)).toEqual({
+      kind: "choose-order-version",
+      version: 2,
+      newestVersion: 2,
+    });
   });
 
   it("closes a delivery with the second person's face, and shows the result", async () => {

@@ -93,12 +93,12 @@ export function createGoodsLedger(db: Database): GoodsLedger {
     deliveryOf: (orderId) =>
       prepared<[string], DeliveryRecord>(
         db,
-        `SELECT ${DELIVERY_COLUMNS} FROM goods_delivery WHERE order_id = ? ORDER BY opened_seq DESC LIMIT 1`,
+        `SELECT ${DELIVERY_COLUMNS} FROM goods_delivery WHERE order_id = +? ORDER BY opened_seq DESC LIMIT 1`,
       ).get(orderId),
     openDeliveries: () =>
       prepared<[number], DeliveryRecord>(
         db,
-        `SELECT ${DELIVERY_COLUMNS} FROM goods_delivery WHERE closed_seq IS NULL ORDER BY opened_seq LIMIT ?`,
+        `SELECT ${DELIVERY_COLUMNS} FROM goods_delivery WHERE closed_seq IS NULL ORDER BY opened_seq LIMIT +?`,
       ).all(OPEN_DELIVERIES_MAX),
     lines: (deliveryId) =>
       new Map(
@@ -111,7 +111,7 @@ export function createGoodsLedger(db: Database): GoodsLedger {
         prepared<[string], { line_id: string; g: number; pieces: number }>(
           db,
           `SELECT line_id, sum(received_g) AS g, sum(received_pieces) AS pieces FROM goods_line
-           WHERE order_id = ? GROUP BY line_id`,
+           WHERE order_id = +? GROUP BY line_id`,
         )
           .all(orderId)
           .map(({ line_id, g, pieces }) => [line_id, { netG: g, pieces }] as const),
@@ -119,7 +119,7 @@ export function createGoodsLedger(db: Database): GoodsLedger {
     weighIns: (deliveryId) =>
       prepared<[string], WeighInRow>(
         db,
-        `SELECT ${WEIGH_IN_COLUMNS} FROM weigh_in WHERE delivery_id = ? ORDER BY seq`,
+        `SELECT ${WEIGH_IN_COLUMNS} FROM weigh_in WHERE delivery_id = +? ORDER BY seq`,
       )
         .all(deliveryId)
         .map(weighInOf),
@@ -133,8 +133,8 @@ export function createGoodsLedger(db: Database): GoodsLedger {
     operatorsOf: (deliveryId) =>
       prepared<[string, string], { operator: string }>(
         db,
-        `SELECT operator_id AS operator FROM weigh_in WHERE delivery_id = ?
-         UNION SELECT decided_by FROM goods_line WHERE delivery_id = ? AND decided_by IS NOT NULL`,
+        `SELECT operator_id AS operator FROM weigh_in WHERE delivery_id = +?
+         UNION SELECT decided_by FROM goods_line WHERE delivery_id = +? AND decided_by IS NOT NULL`,
       )
         .all(deliveryId, deliveryId)
         .map(({ operator }) => operator),
@@ -143,7 +143,7 @@ export function createGoodsLedger(db: Database): GoodsLedger {
       prepared<[number], StockTableRow>(
         db,
         `SELECT * FROM (SELECT * FROM goods_stock
-           ORDER BY balance_g = 0 AND balance_pieces = 0, name, product_id LIMIT ?)
+           ORDER BY balance_g = 0 AND balance_pieces = 0, name, product_id LIMIT +?)
          ORDER BY name, product_id`,
       )
         .all(STOCK_ROWS_MAX)
@@ -157,7 +157,7 @@ export function createGoodsLedger(db: Database): GoodsLedger {
     recentIssues: (productId, countMax) =>
       prepared<[string, number], WeighInRow>(
         db,
-        `SELECT ${WEIGH_IN_COLUMNS} FROM weigh_in WHERE kind = 'issued' AND product_id = ? ORDER BY seq DESC LIMIT ?`,
+        `SELECT ${WEIGH_IN_COLUMNS} FROM weigh_in WHERE kind = 'issued' AND product_id = +? ORDER BY seq DESC LIMIT +?`,
       )
         .all(productId, countMax)
         .map(weighInOf),

@@ -106,7 +106,7 @@ export class SqliteOrderBook implements OrderBook {
   dueOn(date: string): readonly PurchaseOrder[] {
     const rows = prepared<[string, number], OrderRow>(
       this.#options.db,
-      "SELECT content FROM purchase_order WHERE is_newest = 1 AND due_date = ? ORDER BY order_id LIMIT ?",
+      "SELECT content FROM purchase_order WHERE is_newest = 1 AND due_date = +? ORDER BY order_id LIMIT +?",
     ).all(date, DUE_ORDERS_MAX);
     return rows
       .map(orderOf)

@@ -67,7 +67,7 @@ function run(state: ReceivingState, event: CommandEvent, command: ReceivingComma
     case "scan":
       return scanned(state, event, facts);
     case "choose-order-version":
-      return chooseVersion(state, event, command.version, facts);
+      return chooseVersion(state, event, command, facts);
     case "choose-scale":
       return facts.scale(command.scaleId) === undefined
         ? refuse(state, token, "scale-unknown")
@@ -248,12 +248,20 @@ function noted(step: Step, notice: ScanNotice): Step {
 }
 
 /** Both were on the screen; which one goods are matched against from here on is on record. */
-function chooseVersion(state: ReceivingState, event: CommandEvent, version: number, facts: Facts): Step {
+function chooseVersion(
+  state: ReceivingState,
+  event: CommandEvent,
+  { version, newestVersion }: CommandOf<"choose-order-version">,
+  facts: Facts,
+): Step {
   const { token, id, operatorId } = event;
   const delivery = deliveryOf(state.place);
   const found = delivery === null ? undefined : orderInUse(facts, delivery);
   if (delivery === null || found === undefined || !found.isChanged) return refuse(state, token, "not-now");
   const { inUse, newest } = found;
+  // A third one came after the screen was drawn: it has been shown to nobody yet.
+  if (newestVersion !== undefined && newestVersion !== newest.version)
+    return refuse(state, token, "order-changed");
   if (version !== inUse.version && version !== newest.version) return refuse(state, token, "order-unknown");
   const chosen = { ...delivery, orderVersion: version, seenVersion: newest.version };
   const body = {

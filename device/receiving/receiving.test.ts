@@ -372,6 +372,9 @@ describe("tare and units", () => {
     const rig = await weighing({}, boxes);
     rig.put(9000);
     expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "packs-missing" });
+    // Goods that weigh something are not no pieces: the line could then neither be accepted nor be missing.
+    await rig.act({ kind: "set-packs", count: 0 });
+    expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "packs-missing" });
     await rig.act({ kind: "set-packs", count: 12 });
     expect(await rig.act({ kind: "take" })).toMatchObject({
       weighIn: { netG: 6000, packCount: 12, quantity: "12" },

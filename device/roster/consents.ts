@@ -34,7 +34,7 @@ interface ConsentRow {
 export function consentsOf(db: Database, personId: string): readonly Consent[] {
   return prepared<[string], ConsentRow>(
     db,
-    "SELECT scope, granted_by, granted_at_ms, withdrawn_at_ms FROM consent WHERE person_id = ? ORDER BY scope",
+    "SELECT scope, granted_by, granted_at_ms, withdrawn_at_ms FROM consent WHERE person_id = +? ORDER BY scope",
   )
     .all(personId)
     .map((row) => ({

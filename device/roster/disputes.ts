@@ -83,11 +83,14 @@ const COLUMNS = "charge_id, person_id, other_person_id, model, similarity, at_ms
 /** The newest; whoever is disputed more often than this is asked anyway. */
 const DISPUTES_MAX = 100;
 
-/** The statements behind the book; exported so that a test can ask SQLite how it runs each of them. */
+/**
+ * The statements behind the book; exported so that a test can ask SQLite how it runs each of them. Why `+?`: `prepared.ts`
+ * of the journal.
+ */
 export const DISPUTE_READS = {
-  ofPerson: `SELECT ${COLUMNS}, seq FROM identity_dispute WHERE person_id = ?
+  ofPerson: `SELECT ${COLUMNS}, seq FROM identity_dispute WHERE person_id = +?
     AND (other_person_id IS NULL OR other_person_id <> person_id)
-    UNION SELECT ${COLUMNS}, seq FROM identity_dispute WHERE other_person_id = ? AND person_id <> other_person_id
+    UNION SELECT ${COLUMNS}, seq FROM identity_dispute WHERE other_person_id = +? AND person_id <> other_person_id
     ORDER BY seq DESC LIMIT ${DISPUTES_MAX}`,
   one: `SELECT ${COLUMNS} FROM identity_dispute WHERE dispute_id = ?`,
   ofDay: "SELECT count(*) AS count FROM identity_dispute WHERE person_id = ? AND business_date = ?",

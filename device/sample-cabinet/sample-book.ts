@@ -101,7 +101,7 @@ export class SampleBook {
   history(beforeSeq: number | null, countMax: number): readonly SampleRecord[] {
     return prepared<[number, number], SampleRow>(
       this.#db,
-      "SELECT * FROM sample WHERE seq < ? ORDER BY seq DESC LIMIT ?",
+      "SELECT * FROM sample WHERE seq < ? ORDER BY seq DESC LIMIT +?",
     )
       .all(beforeSeq ?? Number.MAX_SAFE_INTEGER, countMax)
       .map(recordOf);
@@ -111,7 +111,7 @@ export class SampleBook {
   ofDish(date: string, periodId: string, dishId: string): SampleRecord | undefined {
     const row = prepared<[string, string, string], SampleRow>(
       this.#db,
-      `SELECT * FROM sample WHERE meal_date = ? AND period_id = ? AND dish_id = ? AND state <> 'voided'
+      `SELECT * FROM sample WHERE meal_date = +? AND period_id = +? AND dish_id = +? AND state <> 'voided'
        ORDER BY seq LIMIT 1`,
     ).get(date, periodId, dishId);
     return row && recordOf(row);
@@ -171,7 +171,7 @@ export class SampleBook {
   #byState(state: SampleRecord["state"], order: "seq" | "seq DESC", countMax: number): SampleRecord[] {
     return prepared<[string, number], SampleRow>(
       this.#db,
-      `SELECT * FROM sample WHERE state = ? ORDER BY ${order} LIMIT ?`,
+      `SELECT * FROM sample WHERE state = +? ORDER BY ${order} LIMIT +?`,
     )
       .all(state, countMax)
       .map(recordOf);

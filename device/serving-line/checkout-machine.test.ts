@@ -123,8 +123,25 @@ describe("one more press", () => {
       const asked = step(inPhase(phases.identified), warned, mode);
       expect(asked).toMatchObject({ checkout: { phase: { kind: "confirming" } }, effects: [] });
       const { effects } = step(asked.checkout, inputs.confirm, mode);
-      expect(effects).toMatchObject([{ kind: "commit", chargeId: payable.chargeId, allergyConfirmed: true }]);
+      const agreed = { amountFen: payable.amountFen, allergens: ["peanut"] };
+      expect(effects).toMatchObject([{ kind: "commit", chargeId: payable.chargeId, agreed }]);
     }
+  });
+
+  it("counts for what stood on the screen that was pressed, and for nothing that took its place", () => {
+    const asked = inPhase(phases.confirming);
+    const late = { chargeId: "01900000-0000-7000-8000-0000000000ff" };
+    expect(step(asked, { ...inputs.confirm, ...late }, confirm)).toEqual({ checkout: asked, effects: [] });
+    expect(step(asked, { ...inputs["not-me"], ...late }, confirm)).toEqual({ checkout: asked, effects: [] });
+    const paid = inPhase(phases.shown);
+    expect(step(paid, { ...inputs["not-me"], ...late }, confirm)).toEqual({ checkout: paid, effects: [] });
+  });
+
+  it("is asked for anew when what it was for has changed", () => {
+    const changed: InputOf<"charged"> = { ...inputs.charged, outcome: { kind: "changed" } };
+    const { checkout, effects } = step(inPhase(phases.committing), changed, confirm);
+    expect(checkout.phase).toEqual(phases.identified);
+    expect(effects).toMatchObject([{ kind: "assess", identity, offer }]);
   });
 
   it("does not count for the one who was recognised once somebody else is in front", () => {
@@ -231,18 +248,22 @@ describe("a failed disk", () => {
     expect(step(checkout, inputs.card, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs["pin-entered"], touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs.activate, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
     expect(step(checkout, inputs["time-passed"], touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "disk-unsafe",
+      bystander: null,
     });
   });
 });
@@ -257,6 +278,7 @@ describe("the end of a meal", () => {
     expect(step(paid, { ...inputs["time-passed"] }, touch).checkout.phase).toEqual({
       kind: "closed",
       reason: "no-meal-now",
+      bystander: null,
     });
   });
 

@@ -173,7 +173,7 @@ function writesOf(db: Database): Writes {
        VALUES (?, ?, ?, ?, ?, ?)`,
     ),
     lastOfPerson: db.prepare(
-      `SELECT person_sum_fen AS sum_fen FROM account_effect WHERE person_id = ? ORDER BY seq DESC LIMIT 1`,
+      `SELECT person_sum_fen AS sum_fen FROM account_effect WHERE person_id = +? ORDER BY seq DESC LIMIT 1`,
     ),
     lastOfDevice: db.prepare(
       "SELECT device_sum_fen AS sum_fen FROM account_effect ORDER BY seq DESC LIMIT 1",
@@ -246,18 +246,21 @@ interface ChargeRow {
 const CHARGE_COLUMNS =
   "charge_id, seq, person_id, business_date, period_id, claim_no, amount_fen, voided_seq";
 
-/** The statements behind `Ledger`; exported so that a test can ask SQLite how it runs each of them. */
+/**
+ * The statements behind `Ledger`; exported so that a test can ask SQLite how it runs each of them. Why some have `+?`:
+ * `prepared.ts` of the journal.
+ */
 export const LEDGER_READS = {
   personSum: `SELECT person_sum_fen AS sum_fen FROM account_effect
-    WHERE person_id = ? AND seq <= ? ORDER BY seq DESC LIMIT 1`,
+    WHERE person_id = +? AND seq <= ? ORDER BY seq DESC LIMIT 1`,
   deviceSum: "SELECT device_sum_fen AS sum_fen FROM account_effect WHERE seq <= ? ORDER BY seq DESC LIMIT 1",
   oldest: "SELECT at_ms FROM account_effect WHERE seq > ? ORDER BY seq LIMIT 1",
   spent: `SELECT coalesce(sum(amount_fen), 0) AS sum_fen FROM charge
     WHERE person_id = ? AND business_date = ? AND voided_seq IS NULL`,
   claims: `SELECT claim_no AS claimNo, charge_id AS chargeId FROM meal_claim
-    WHERE person_id = ? AND business_date = ? AND period_id = ? ORDER BY claim_no`,
+    WHERE person_id = +? AND business_date = +? AND period_id = +? ORDER BY claim_no`,
   charge: `SELECT ${CHARGE_COLUMNS} FROM charge WHERE charge_id = ?`,
-  recent: `SELECT ${CHARGE_COLUMNS} FROM charge WHERE seq > 0 ORDER BY seq DESC LIMIT ?`,
+  recent: `SELECT ${CHARGE_COLUMNS} FROM charge WHERE seq > 0 ORDER BY seq DESC LIMIT +?`,
   served: "SELECT count(*) AS count FROM meal_claim WHERE business_date = ? AND period_id = ?",
   newest: "SELECT seq FROM account_effect WHERE seq > 0 ORDER BY seq DESC LIMIT 1",
   noted: `SELECT 1 AS noted FROM refusal_noted

@@ -275,7 +275,8 @@ interface Statements {
 }
 
 function prepare(db: Database): Statements {
-  const here = "site = ? AND device = ?";
+  // `+?` and `?`: see `prepared.ts`.
+  const here = "site = +? AND device = +?";
   return {
     addDevice: db.prepare("INSERT OR IGNORE INTO device (site, device) VALUES (?, ?)"),
     acked: db.prepare(`SELECT acked_seq FROM device WHERE ${here}`),
@@ -284,7 +285,7 @@ function prepare(db: Database): Statements {
     hash: db.prepare(`SELECT hash FROM entry WHERE ${here} AND seq = ?`),
     prevHash: db.prepare(`SELECT prev_hash FROM entry WHERE ${here} AND seq = ?`),
     at: db.prepare(`SELECT * FROM entry WHERE ${here} AND seq = ?`),
-    page: db.prepare(`SELECT * FROM entry WHERE ${here} AND seq > ? ORDER BY seq LIMIT ?`),
+    page: db.prepare(`SELECT * FROM entry WHERE ${here} AND seq > ? ORDER BY seq LIMIT +?`),
     seqsAfter: db.prepare(`SELECT seq FROM entry WHERE ${here} AND seq > ? ORDER BY seq`),
     insert: db.prepare(
       `INSERT INTO entry (site, device, seq, id, kind, at_ms, time_trust, body, prev_hash, hash, received_at_ms)
@@ -303,7 +304,7 @@ function prepare(db: Database): Statements {
       `SELECT to_seq FROM journal_gone WHERE ${here} AND from_seq <= ? AND to_seq >= ? ORDER BY to_seq DESC LIMIT 1`,
     ),
     conflicts: db.prepare(
-      `SELECT seq, stored_hash, received_hash FROM conflict WHERE ${here} ORDER BY seq LIMIT ?`,
+      `SELECT seq, stored_hash, received_hash FROM conflict WHERE ${here} ORDER BY seq LIMIT +?`,
     ),
   };
 }

@@ -34,8 +34,8 @@ export class SealedTemplates {
       insert.run(shareId, site, device, personId, modelId, sealed, this.#now());
     });
     this.#undelivered = db.prepare(
-      `SELECT * FROM template t WHERE site = ? AND NOT EXISTS
-       (SELECT 1 FROM template_outcome d WHERE d.share_id = t.share_id AND d.device = ?)
+      `SELECT * FROM template t WHERE site = +? AND NOT EXISTS
+       (SELECT 1 FROM template_outcome d WHERE d.share_id = t.share_id AND d.device = +?)
        ORDER BY received_at_ms LIMIT 200`,
     );
     this.#delivered = db.prepare(
