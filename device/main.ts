@@ -199,6 +199,7 @@ async function build(options: TerminalOptions, teardown: Teardown): Promise<Term
     frames,
     servingLine,
     bounds: engine.bounds,
+    compared: engine.ready(),
     isDisputed: (chargeId) => store.disputes.disputesCharge(chargeId),
     clock,
     logger,

@@ -77,12 +77,13 @@ const FIRST_CALIBRATION_WAIT_MS_MAX = 120_000;
 
 /**
  * Faces are searched for when it is known who looks like whom: before that a twin could be charged without a question.
+ * So at the start, and at a restart for whoever came while there was no engine to search with.
  * After too long they are, with the stricter thresholds of an unknown gallery; the page says what failed.
  */
-async function firstCalibration(loop: GalleryCalibrationLoop, clock: Clock): Promise<void> {
+async function everybodyCompared(loop: GalleryCalibrationLoop, clock: Clock): Promise<void> {
   const calibrated = new AbortController();
   const tooLong = clock.delay(FIRST_CALIBRATION_WAIT_MS_MAX, { signal: calibrated.signal }).catch(() => {});
-  await Promise.race([loop.calibrate(), tooLong]);
+  await Promise.race([loop.compareAll(), tooLong]);
   calibrated.abort();
 }
 
@@ -101,7 +102,6 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
   let startedMono = clock.mono();
   let gallery: LiveGallery | null = null;
   let calibration: GalleryCalibrationLoop | null = null;
-  let isCompared = false;
   const engine = await RestartingEngine.start({
     create: () =>
       createFaceEngine({
@@ -121,10 +121,9 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
         onProgress: (progress) => faces.set({ ...progress, step: "loading" }),
       });
       const { acceptedCount } = await gallery.load();
-      if (calibration === null || calibration.state().finishedAtMs !== null) return;
+      if (calibration === null || (await calibration.isCompared())) return;
       faces.set({ loadedCount: acceptedCount, totalCount: acceptedCount, step: "comparing" });
-      await firstCalibration(calibration, clock);
-      isCompared = true;
+      await everybodyCompared(calibration, clock);
     },
     waitBeforeAttempt: (attempt) =>
       clock.delay(backoff.nextWaitMs(attempt === 1 ? clock.mono() - startedMono : 0), {
@@ -133,9 +132,8 @@ export async function startTerminalEngine(options: TerminalEngineOptions): Promi
     onState: (state, code) => {
       const isRunning = state === "running";
       if (isRunning) startedMono = clock.mono();
-      // What changed while there was no engine could not be searched for.
-      if (isRunning && !isCompared) void calibration?.calibrate();
-      if (isRunning) isCompared = false;
+      // Whoever came in the moment between the comparison and this one.
+      if (isRunning && calibration?.hasUnsearched === true) void calibration.compareAll();
       health = { ok: isRunning, reason: state === "loading" ? "faces-loading" : code };
       faces.set(isRunning ? null : { loadedCount: 0, totalCount: 0, step: "loading" });
       if (state === "restarting") logger.error({ code }, "the face engine is being restarted");

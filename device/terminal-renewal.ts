@@ -3,7 +3,7 @@ import type { Config } from "./config/schema.ts";
 import type { Clock } from "./platform/clock.ts";
 import type { Logger } from "./platform/logger.ts";
 import { epochMs } from "./platform/units.ts";
-import type { IdentityBounds } from "./roster/identity-bounds-port.ts";
+import type { GalleryBounds } from "./roster/identity-bounds.ts";
 import { TemplateRenewal } from "./roster/template-renewal.ts";
 import type { FrameSource } from "./serving-line/frame-source.ts";
 import { LIVENESS_DEFAULTS, livenessSettings } from "./serving-line/liveness-check.ts";
@@ -17,7 +17,9 @@ export interface TerminalRenewalOptions {
   readonly store: TerminalStore;
   readonly frames: Pick<FrameSource, "onFrame">;
   readonly servingLine: Pick<ServingLine, "onStatus">;
-  readonly bounds: Pick<IdentityBounds, "barOf">;
+  readonly bounds: Pick<GalleryBounds, "barOf" | "lookAlikesOf">;
+  /** Resolves when the first engine's gallery is there and compared. */
+  readonly compared: Promise<void>;
   /** Whether the diner said "that's not me" of a charge. */
   readonly isDisputed: (chargeId: string) => boolean;
   readonly clock: Clock;
@@ -38,7 +40,7 @@ const WAITING_COUNT_MAX = 512;
  * @returns nothing where there is none: then nobody looks and nothing is kept.
  */
 export function startTemplateRenewal(options: TerminalRenewalOptions): { close(): void } | undefined {
-  const { settings, engine, store, frames, servingLine, isDisputed } = options;
+  const { settings, engine, store, frames, servingLine, bounds, isDisputed } = options;
   if (engine.sideModels.length === 0) return undefined;
   const renewal = new TemplateRenewal({
     ...options,
@@ -46,6 +48,7 @@ export function startTemplateRenewal(options: TerminalRenewalOptions): { close()
       primaryModel: engine.model,
       sideModels: engine.sideModels,
       templateCountWanted: TEMPLATE_COUNT_WANTED,
+      lookAlikesOf: (personId, modelId) => bounds.lookAlikesOf(personId, modelId),
       dateOf: (atMs) => mealMoment(store.mealPlan(), epochMs(atMs), store.timeTrust.current()).businessDate,
     }),
     templates: store.templates,
@@ -65,6 +68,7 @@ export function startTemplateRenewal(options: TerminalRenewalOptions): { close()
       waitingCountMax: WAITING_COUNT_MAX,
     },
   });
+  void options.compared.then(() => renewal.retireAll());
   const stops = settings.renewTemplates ? follow(renewal, frames, servingLine) : [];
   return {
     close: () => {

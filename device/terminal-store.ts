@@ -87,7 +87,7 @@ export interface TerminalStore {
   templateRenewals(
     options: Pick<
       Parameters<typeof openTemplateRenewalStore>[0],
-      "primaryModel" | "sideModels" | "templateCountWanted" | "dateOf"
+      "primaryModel" | "sideModels" | "templateCountWanted" | "lookAlikesOf" | "dateOf"
     >,
   ): TemplateRenewalStore;
   /** The cloud's last usable plan, else the configured one. */

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
@@ -89,7 +89,9 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () 
     await part("consent-guardian").check();
     await part("consent-agree").click();
 
-    world.enrolment.problems.push("face-too-small", "too-dark", "duplicate");
+    // Dark after the third that is good: however long it runs, it does not come to its end by itself.
+    const dark = Array.from({ length: 1000 }, () => "too-dark" as const);
+    world.enrolment.problems.push("face-too-small", "too-dark", "duplicate", null, null, ...dark);
     await part("enrol-once").click();
     await page.waitForSelector('[data-testid="enrol-word"][data-problem="face-too-small"]');
     await expect.poll(() => text("enrol-word")).toContain("请靠近一点");
@@ -99,7 +101,16 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () 
     await part("enrol-run").click();
     await expect.poll(() => part("enrol-save").isDisabled()).toBe(true);
     await part("enrol-duplicate-confirm").check();
+    const seen = Promise.withResolvers<void>();
+    await page.route("**/shots", async (route) => {
+      await seen.promise;
+      await route.continue();
+    });
+    await part("enrol-once").click();
+    // Pressed while a picture is being looked at, it counts.
     await part("enrol-save").click();
+    expect(world.enrolment.completed).toEqual([]);
+    seen.resolve();
     await expect.poll(() => text("person-note")).toContain("现在就可以刷脸付款");
     expect(world.enrolment.completed).toEqual([
       { sessionId: "s-p1", consent: { scopes: ["face"], grantedBy: "guardian" }, duplicateConfirmed: true },
@@ -183,6 +194,32 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () 
     expect(world.servingLine.chargedAgain).toMatchObject([
       { personId: "p1", operatorId: "m1", reason: "第二份" },
     ]);
+  });
+
+  it("charges one more meal only once when the answer was lost and it is pressed anew", async () => {
+    await signIn("m1");
+    await openPerson("p1");
+    const press = async (): Promise<void> => {
+      await part("charge-again").click();
+      await part("reason-0").click();
+      await part("reason-confirm").click();
+    };
+    const lose = async (route: Route): Promise<void> => {
+      await route.fetch();
+      await route.abort();
+    };
+    await page.route("**/charge-again", lose, { times: 1 });
+    await press();
+    await page.waitForSelector('[data-testid="problem"]');
+    await press();
+    await expect.poll(() => text("person-note")).toContain("已付 9.00 元");
+    await press();
+    await expect.poll(() => world.servingLine.chargedAgain.length).toBe(3);
+    const [first, again, another] = world.servingLine.chargedAgain.map(({ chargeId }) => chargeId);
+    expect(again).toBe(first);
+    expect(another).not.toBe(first);
+    // The browser itself reports the lost answer.
+    complaints.splice(0);
   });
 
   it("shows thresholds and the state of camera and cloud, and changes the camera", async () => {

@@ -303,6 +303,7 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     expect(await part("cabinet-outside").innerText()).toContain("需要仓管或管理员登录");
     await picture("outside-zh");
     // Nobody's name is squeezed into a list of half a row.
+    await part("choice-k1").waitFor();
     const list = "document.querySelector('.operators')";
     expect(await page.evaluate(`${list}.scrollHeight - ${list}.clientHeight`)).toBe(0);
     await page.route("**/api/operators/sign-in", async (route) => {
@@ -354,9 +355,7 @@ describe.skipIf(!hasTool(CHROMIUM))("cabinet's page", () => {
     };
     await page.frameLocator('[data-testid="report-frame"]').getByText("留样柜检查报告").waitFor();
     expect(await part("report-closing").getAttribute("data-hash")).toBe(closing);
-    expect(
-      await page.evaluate(`document.querySelector('[data-testid="report-qr"]').naturalWidth`),
-    ).toBeGreaterThan(0);
+    await page.waitForFunction(`document.querySelector('[data-testid="report-qr"]').naturalWidth > 0`);
     await picture("report-made-zh");
     const coming = page.waitForEvent("download");
     await part("report-download").click();

@@ -149,6 +149,7 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page", () => {
   it("asks for one more press where the school wants it: Enter pays, Esc does not", async () => {
     const confirm = {
       kind: "confirm",
+      chargeId: "c1",
       personId: "p1",
       displayName: "甲同学",
       amountFen: fen(900),

@@ -17,6 +17,7 @@ const ASKING: CheckoutView = {
 };
 const CONFIRM: CheckoutView = {
   kind: "confirm",
+  chargeId: "c1",
   personId: "p1",
   displayName: "甲同学",
   amountFen: fen(900),
@@ -62,7 +63,7 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page: who is it",
     await show({ kind: "paid", receipt: fakeReceipt() });
     await page.getByTestId("not-me").click();
     await commanded();
-    expect(world.servingLine.commands).toEqual([{ kind: "not-me" }]);
+    expect(world.servingLine.commands).toEqual([{ kind: "not-me", chargeId: fakeReceipt().chargeId }]);
     await show({ kind: "not-me", outcome: "voided", amountFen: fen(900) });
     await expect.poll(() => text("result-title")).toMatch(/已退回 9.00 元\s+¥9.00 given back/);
     await page.waitForSelector('[data-testid="not-me-pin"]');
@@ -82,7 +83,10 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("pay page: who is it",
     await commanded();
     await page.getByTestId("not-me").click();
     await expect.poll(() => world.servingLine.commands.length).toBe(2);
-    expect(world.servingLine.commands).toEqual([{ kind: "not-me" }, { kind: "not-me" }]);
+    expect(world.servingLine.commands).toEqual([
+      { kind: "not-me", chargeId: "c1" },
+      { kind: "not-me", chargeId: "c1" },
+    ]);
   });
 
   it("refuses a name that nobody watches being pressed", async () => {

@@ -16,6 +16,12 @@ test.each([
   expect(receivingCommandSchema.safeParse(broken).success).toBe(false);
 });
 
+test("goods that were on no order can be weighed out by the name they were given, however long", () => {
+  const productId = `unlisted:${"菜".repeat(80)}`;
+  const command = { kind: "start-issue", productId, target: { kind: "meal", mealId: "lunch" } };
+  expect(receivingCommandSchema.safeParse(command).success).toBe(true);
+});
+
 test.each([
   { kind: "shelve", key: "fridge/high", durationMs: 3_600_000, reason: "等待维修", signer },
   { kind: "acknowledge", alarmId: "a-1", action: { code: "other", text: "等待维修" }, signer },

@@ -140,25 +140,26 @@ describe("pay socket: status and commands", () => {
     expect(world.servingLine.commands.at(-1)).toEqual({ kind: "cancel" });
   });
 
-  it("confirms only what the diner saw: a late press does not pay for the next person", async () => {
+  it("confirms only what the diner saw: a late press does not pay for another one", async () => {
     const page = await Page.pay();
     const asked = {
+      personId: "p1",
       displayName: "甲同学",
       amountFen: fen(900),
       balanceFen: fen(5000),
       allergyWarning: [],
       disputable: true,
     };
-    world.servingLine.show({ kind: "confirm", personId: "p2", ...asked });
-    page.say({ type: "command", command: { kind: "confirm", personId: "p1", amountFen: 900 } });
+    world.servingLine.show({ kind: "confirm", chargeId: "c2", ...asked });
+    page.say({ type: "command", command: { kind: "confirm", chargeId: "c1" } });
     expect((await page.until("problem")).problem.code).toBe("screen-changed");
-    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 800 } });
+    page.say({ type: "command", command: { kind: "not-me", chargeId: "c1" } });
     expect((await page.until("problem")).problem.code).toBe("screen-changed");
-    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 900 } });
+    page.say({ type: "command", command: { kind: "confirm", chargeId: "c2" } });
     await page.handled();
-    expect(world.servingLine.commands).toEqual([{ kind: "confirm" }]);
+    expect(world.servingLine.commands).toEqual([{ kind: "confirm", chargeId: "c2" }]);
     world.servingLine.show({ kind: "idle" });
-    page.say({ type: "command", command: { kind: "confirm", personId: "p2", amountFen: 900 } });
+    page.say({ type: "command", command: { kind: "confirm", chargeId: "c2" } });
     expect((await page.until("problem")).problem.code).toBe("screen-changed");
   });
 

@@ -116,7 +116,6 @@ export class PayScreens {
   #lineCommand(page: ScreenPage, command: PageCommandParsed): ServingLineCommand | ProblemCode {
     if (page !== this.#pages.active) return "pay-screen-elsewhere";
     if (!this.#isShown(command)) return "screen-changed";
-    if (command.kind === "confirm" || command.kind === "not-me") return { kind: command.kind };
     if (command.kind !== "choose") return command;
     // Nobody else may say who somebody is.
     const operatorId = this.operatorAtTill();
@@ -128,15 +127,11 @@ export class PayScreens {
     const { view } = this.#options.servingLine.status();
     switch (command.kind) {
       case "confirm":
-        return (
-          view.kind === "confirm" &&
-          view.personId === command.personId &&
-          view.amountFen === command.amountFen
-        );
+        return view.kind === "confirm" && view.chargeId === command.chargeId;
       case "not-me":
         return (
-          (view.kind === "confirm" && view.personId === command.personId) ||
-          (view.kind === "paid" && view.receipt.personId === command.personId)
+          (view.kind === "confirm" && view.chargeId === command.chargeId) ||
+          (view.kind === "paid" && view.receipt.chargeId === command.chargeId)
         );
       case "choose":
         return (

@@ -57,6 +57,7 @@ export const checkoutViewSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("looking"), hint: lookHintSchema.nullable() }),
   z.object({
     kind: z.literal("confirm"),
+    chargeId: z.string(),
     personId: z.string(),
     displayName: z.string(),
     amountFen: fenAmount,
@@ -223,11 +224,11 @@ export type ServerMessage = z.output<typeof serverMessageSchema>;
 
 export const lineCommandSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("activate") }),
-  /** Names what the diner saw: a press that comes late must not confirm the next person's payment. */
-  z.strictObject({ kind: z.literal("confirm"), personId: z.string().min(1).max(64), amountFen: fenAmount }),
+  /** Names what the diner saw: a press that comes late must not confirm another payment than that. */
+  z.strictObject({ kind: z.literal("confirm"), chargeId: z.string().min(1).max(64) }),
   z.strictObject({ kind: z.literal("cancel") }),
-  /** Names whom the screen took the diner for: a late press must not take back the next one's payment. */
-  z.strictObject({ kind: z.literal("not-me"), personId: z.string().min(1).max(64) }),
+  /** Names it too: a late press must not take back the next one's payment. */
+  z.strictObject({ kind: z.literal("not-me"), chargeId: z.string().min(1).max(64) }),
   /** One of the names asked about; only while an operator is signed in at this screen. */
   z.strictObject({ kind: z.literal("choose"), personId: z.string().min(1).max(64) }),
   z.strictObject({

@@ -58,7 +58,11 @@ export const receivingCommandSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({ kind: z.literal("leave-line") }),
   z.strictObject({ kind: z.literal("scan"), text: z.string().min(1).max(SCAN_LENGTH_MAX) }),
-  z.strictObject({ kind: z.literal("choose-order-version"), version: z.int().min(1) }),
+  z.strictObject({
+    kind: z.literal("choose-order-version"),
+    version: z.int().min(1),
+    newestVersion: z.int().min(1).exactOptional(),
+  }),
   z.strictObject({ kind: z.literal("choose-scale"), scaleId: id }),
   z.strictObject({
     kind: z.literal("scale-command"),
@@ -86,7 +90,8 @@ export const receivingCommandSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("strike"), weighInId: id, reasonId, signer: signerSchema.nullable() }),
   z.strictObject({ kind: z.literal("close-delivery"), signer: signerSchema }),
   z.strictObject({ kind: z.literal("refuse-delivery"), reasonId, signer: signerSchema }),
-  z.strictObject({ kind: z.literal("start-issue"), productId: id, target: issueTargetSchema }),
+  // Goods that were on no order are named by what somebody typed.
+  z.strictObject({ kind: z.literal("start-issue"), productId: pageId(128), target: issueTargetSchema }),
   z.strictObject({ kind: z.literal("leave-issue") }),
 ]) satisfies z.ZodType<ReceivingCommand>;
 

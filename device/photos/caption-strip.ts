@@ -49,13 +49,26 @@ export interface CaptionStrip {
   readonly heightPx: number;
 }
 
+/**
+ * As much of a line as has room. What is certain to be there stands at its ends: a name at the beginning may be as long
+ * as it likes, and the weight behind it is what the strip is for.
+ */
+export function shownLine(line: string): string {
+  if (line.length <= CAPTION_LINE_LENGTH_MAX) return line;
+  const kept = CAPTION_LINE_LENGTH_MAX - 1;
+  const tail = Math.floor(kept / 2);
+  // A character of two halves may have lost one.
+  const [head, end] = [line.slice(0, kept - tail), line.slice(-tail)];
+  return `${head.replace(/[\ud800-\udbff]$/, "")}…${end.replace(/^[\udc00-\udfff]/, "")}`;
+}
+
 /** Light letters on dark. A line that is too wide is made narrower. */
 export async function captionStrip(
   { lines }: PhotoCaption,
   widthPx: number,
   font: CaptionFont,
 ): Promise<CaptionStrip> {
-  const shown = lines.slice(0, CAPTION_LINES_MAX).map((line) => line.slice(0, CAPTION_LINE_LENGTH_MAX));
+  const shown = lines.slice(0, CAPTION_LINES_MAX).map(shownLine);
   const heightPx = stripHeightPx(widthPx, shown.length);
   const grey = new Uint8Array(widthPx * heightPx).fill(PAPER);
   const pitchPx = linePitchPx(widthPx);

@@ -1,6 +1,6 @@
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
-import { captionFontHere, captionStrip } from "./caption-strip.ts";
+import { CAPTION_LINE_LENGTH_MAX, captionFontHere, captionStrip, shownLine } from "./caption-strip.ts";
 import { madeFrame } from "./picture-fixture.ts";
 import { makePictures, PHOTO_SIDE_PX_MAX, PictureUnreadable } from "./picture-making.ts";
 import { inPixelFont, pixelLine } from "./pixel-font.ts";
@@ -91,6 +91,14 @@ describe("the two pictures of a photo", () => {
 });
 
 describe("the caption", () => {
+  it("keeps the weight behind a name that is too long for the line", () => {
+    const line = shownLine(`${"有机小白菜".repeat(16)}  12.350 kg`);
+    expect(line).toHaveLength(CAPTION_LINE_LENGTH_MAX);
+    expect(line).toMatch(/^有机小白菜.*….*菜 {2}12\.350 kg$/);
+    expect(shownLine("𠮷".repeat(80)).isWellFormed()).toBe(true);
+    expect(shownLine("青菜  12.350 kg")).toBe("青菜  12.350 kg");
+  });
+
   const inked = (grey: Uint8Array): number => grey.filter((value) => value > 150).length;
 
   it.each(["chinese", "dots"] as const)("is legible with %s letters, however long the line", async (kind) => {

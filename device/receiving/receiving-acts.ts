@@ -1,6 +1,6 @@
 import { assertNever, present } from "../platform/assert.ts";
 import { type CommandOf, matched, photograph, type Shown, type WeighingPlace } from "./act-parts.ts";
-import { lineOfTarget, receivedOf, workableOrder } from "./delivery-facts.ts";
+import { lineOfTarget, receivedOf } from "./delivery-facts.ts";
 import type { RecordedOverride, RecordedPhoto } from "./entries.ts";
 import { acceptedBody, issuedBody, plus, receivedIn, rejectedBody, type Settled } from "./entry-bodies.ts";
 import { panMismatches } from "./order-match.ts";
@@ -86,7 +86,8 @@ export function take(state: ReceivingState, event: CommandEvent, facts: Facts): 
   const found = matched(state, place, facts, event.token);
   if (found.kind === "refused") return found.step;
   const { packCount } = place.goods;
-  if (found.line?.unit === "piece" && packCount === null) return refuse(state, event.token, "packs-missing");
+  if (found.line?.unit === "piece" && (packCount ?? 0) === 0)
+    return refuse(state, event.token, "packs-missing");
   const weight = frozen(state, packsOf(found.line, packCount), facts, event.token);
   if (weight.kind === "refused") return weight.step;
   return photograph(state, event, { kind: "take" }, weight.weight, goodsAt(place, found.line));
@@ -164,8 +165,9 @@ function actMismatches({ place }: ReceivingState, { act, weight }: Doing, facts:
   switch (act.kind) {
     case "take": {
       if (place.kind !== "weighing") return [];
-      const found = workableOrder(facts, place.delivery);
-      const line = found.kind === "order" ? (lineOfTarget(found.order, place.target) ?? null) : null;
+      // Of the version that the goods were frozen under: a newer one may have come while the photo was taken.
+      const order = facts.orders.find(place.delivery.orderId, place.delivery.orderVersion);
+      const line = order === undefined ? null : (lineOfTarget(order, place.target) ?? null);
       const before =
         line === null ? { netG: 0, pieces: 0 } : receivedOf(facts, place.delivery.orderId, line.lineId);
       const goods = { ...place.goods, temperatureMilliC: place.goods.temperature?.milliC ?? null };

@@ -67,7 +67,7 @@ function run(state: ReceivingState, event: CommandEvent, command: ReceivingComma
     case "scan":
       return scanned(state, event, facts);
     case "choose-order-version":
-      return chooseVersion(state, event, command.version, facts);
+      return chooseVersion(state, event, command, facts);
     case "choose-scale":
       return facts.scale(command.scaleId) === undefined
         ? refuse(state, token, "scale-unknown")
@@ -203,9 +203,10 @@ function scanned(state: ReceivingState, event: CommandEvent, facts: Facts): Step
   const label = { gtin, labelNetG: code.netG };
   const { place } = state;
   if (place.kind === "weighing" && place.target.kind === "line" && place.target.lineId === line.lineId) {
-    // A label that names no lot or day takes none away that was keyed.
+    // A label that names no lot or day takes none away that was keyed; but the day of one lot is not that of another.
     const { lot, expiry } = place.goods;
-    const read = { ...label, lot: code.lot ?? lot, expiry: code.expiry ?? expiry };
+    const keptExpiry = isOtherLot(lot, code.lot) ? null : expiry;
+    const read = { ...label, lot: code.lot ?? lot, expiry: code.expiry ?? keptExpiry };
     const filled: Place = { ...place, goods: withChange(place.goods, read) };
     return done({ ...note(state, { gtin, outcome: "goods-filled" }), place: filled }, token);
   }
@@ -248,12 +249,20 @@ function noted(step: Step, notice: ScanNotice): Step {
 }
 
 /** Both were on the screen; which one goods are matched against from here on is on record. */
-function chooseVersion(state: ReceivingState, event: CommandEvent, version: number, facts: Facts): Step {
+function chooseVersion(
+  state: ReceivingState,
+  event: CommandEvent,
+  { version, newestVersion }: CommandOf<"choose-order-version">,
+  facts: Facts,
+): Step {
   const { token, id, operatorId } = event;
   const delivery = deliveryOf(state.place);
   const found = delivery === null ? undefined : orderInUse(facts, delivery);
   if (delivery === null || found === undefined || !found.isChanged) return refuse(state, token, "not-now");
   const { inUse, newest } = found;
+  // A third one came after the screen was drawn: it has been shown to nobody yet.
+  if (newestVersion !== undefined && newestVersion !== newest.version)
+    return refuse(state, token, "order-changed");
   if (version !== inUse.version && version !== newest.version) return refuse(state, token, "order-unknown");
   const chosen = { ...delivery, orderVersion: version, seenVersion: newest.version };
   const body = {
@@ -344,8 +353,11 @@ function withGoods(state: ReceivingState, token: number, change: Partial<Goods>)
 /** Another lot has a temperature of its own: what was measured of the one before is not this one's. */
 function withChange(goods: Goods, change: Partial<Goods>): Goods {
   const { lot = goods.lot } = change;
-  const isOtherLot = goods.lot !== null && lot !== null && lot !== goods.lot;
-  return { ...goods, ...(isOtherLot ? { temperature: null } : {}), ...change };
+  return { ...goods, ...(isOtherLot(goods.lot, lot) ? { temperature: null } : {}), ...change };
+}
+
+function isOtherLot(before: string | null, after: string | null): boolean {
+  return before !== null && after !== null && after !== before;
 }
 
 function startIssue(

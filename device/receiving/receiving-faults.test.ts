@@ -272,6 +272,29 @@ describe("an order that changes while it is received", () => {
     expect(rig.journal.entryBySeq(rig.journal.head().seq)?.body).toMatchObject({ order: { version: 1 } });
   });
 
+  test("goods under way are matched against the version that they were frozen under", async () => {
+    const rig = await weighing();
+    const photo = Promise.withResolvers<TakePhoto>();
+    rig.photos.push(photo.promise);
+    rig.put(11_000);
+    const answer = rig.act({ kind: "take" });
+    rig.receive([purchaseOrder("po-1", [orderLine("2"), orderLine("3")], 2)]);
+    photo.resolve(refusal("camera-lost"));
+    expect(await answer).toMatchObject({ kind: "asked", mismatches: ["over", "photo-missing"] });
+  });
+
+  test("the choice is between the two that were shown, also where a third one came meanwhile", async () => {
+    const rig = await weighing();
+    rig.receive([changed]);
+    rig.receive([{ ...changed, version: 3, status: "cancelled" }]);
+    const keep = { kind: "choose-order-version", version: 1 } as const;
+    expect(await rig.act({ ...keep, newestVersion: 2 })).toMatchObject({ reason: "order-changed" });
+    expect(rig.receiving.view().step).toMatchObject({
+      delivery: { orderChange: { newest: { version: 3 } } },
+    });
+    expect(await rig.act({ ...keep, newestVersion: 3 })).toEqual({ kind: "done" });
+  });
+
   test("a line that was accepted under the old version is open again where the chosen one says something else", async () => {
     const rig = await weighing();
     rig.put(10_000);

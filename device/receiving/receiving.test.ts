@@ -323,7 +323,8 @@ describe("what does not match", () => {
     const measured = { milliC: 3000 };
     expect(goods()).toMatchObject({ goods: { lot: "L1", expiry: "2026-12-31", temperature: measured } });
     await rig.act({ kind: "scan", text: "L2" });
-    expect(goods()).toMatchObject({ goods: { lot: "L2", temperature: null } });
+    // What the label of the second lot does not say is not what the first one's said.
+    expect(goods()).toMatchObject({ goods: { lot: "L2", expiry: null, temperature: null } });
     await rig.act({ kind: "take-temperature", thermometerId: "probe", probe: "core" });
     await rig.act({ kind: "set-goods", lot: "L3" });
     expect(goods()).toMatchObject({ goods: { lot: "L3", temperature: null } });
@@ -371,6 +372,9 @@ describe("tare and units", () => {
     const boxes = orderLine("1", { unit: "piece", quantity: "12", packTareG: 250, priceFen: 800 });
     const rig = await weighing({}, boxes);
     rig.put(9000);
+    expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "packs-missing" });
+    // Goods that weigh something are not no pieces: the line could then neither be accepted nor be missing.
+    await rig.act({ kind: "set-packs", count: 0 });
     expect(await rig.act({ kind: "take" })).toMatchObject({ reason: "packs-missing" });
     await rig.act({ kind: "set-packs", count: 12 });
     expect(await rig.act({ kind: "take" })).toMatchObject({

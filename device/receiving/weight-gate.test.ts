@@ -9,6 +9,7 @@ import {
   observeReading,
   READING_AGE_MS_MAX,
   type SoftwareTare,
+  tareCommanded,
   type WeightGate,
   WINDOW_BYTES_MAX,
   WINDOW_READINGS_MAX,
@@ -94,6 +95,36 @@ describe("the weight gate", () => {
     const tare = { containerG: 1500, packsG: 0 };
     const gate = seen([0, [5000, { mode: "net", tare: "1.500" }]], tare);
     expect(reasonOf(gate, tare)).toBe("tared-twice");
+  });
+
+  test("goods that were taken and tared away are not fresh goods once the tare is off", () => {
+    const net = (grams: number): [number, Said[2]] => [grams, { mode: "net", tare: "5.000" }];
+    const tared = observeReading(
+      disarmed(seen([0, 5000])),
+      weightReading(0, 300, net(0)[1]),
+      LIMITS,
+      NO_TARE,
+    );
+    const added = observeReading(tared, weightReading(3000, 400, net(0)[1]), LIMITS, NO_TARE);
+    expect(reasonOf(added)).toBe("3000 g");
+    const cleared = observeReading(tared, weightReading(5000, 500), LIMITS, NO_TARE);
+    expect(reasonOf(cleared)).toBe("not-returned-to-zero");
+    expect(reasonOf(seen([0, net(0), net(-5000), 0, 4000]))).toBe("4000 g");
+    // A dialect that does not say that its tare is on.
+    const byCommand = observeReading(
+      tareCommanded(disarmed(seen([0, 5000])), true),
+      weightReading(0, 300, { mode: null }),
+      LIMITS,
+      NO_TARE,
+    );
+    expect(byCommand.isArmed).toBe(true);
+    const back = observeReading(
+      tareCommanded(byCommand, false),
+      weightReading(5000, 400, { mode: null }),
+      LIMITS,
+      NO_TARE,
+    );
+    expect(reasonOf(back)).toBe("not-returned-to-zero");
   });
 
   test("whether the pan was empty is known through a lost line", () => {

@@ -82,12 +82,14 @@ export function observeReading(
   // but something else: a tare keyed with one digit too many would otherwise free the very goods that were just taken.
   const emptyG = EMPTY_DIVISIONS * limits.divisionG;
   const isEmpty = isSteady && (grams <= emptyG || Math.abs(grams - tare.containerG) <= emptyG);
+  // Goods that were taken and then tared away look like an empty pan; with the tare they come back.
+  const isUncovered = isTared(gate) && grams !== null && reading.mode === "gross" && !isTareOn(reading);
   return {
     ...gate,
     isLive: true,
     latest: reading,
     window,
-    isArmed: gate.isArmed || isEmpty,
+    isArmed: isEmpty || (gate.isArmed && !isUncovered),
     // Only a scale that says so has taken it off again; `tareCommanded` hears of our own command.
     wasCommanded: gate.wasCommanded && !(stable && reading.mode === "gross"),
   };
@@ -98,9 +100,9 @@ export function observeLoss(gate: WeightGate): WeightGate {
   return { ...gate, isLive: false, latest: null, window: [] };
 }
 
-/** The scale took our command to tare, or to clear its tare. */
+/** The scale took our command to tare, or to clear its tare; cleared, the pan has to be seen empty without it. */
 export function tareCommanded(gate: WeightGate, isOn: boolean): WeightGate {
-  return { ...gate, wasCommanded: isOn };
+  return { ...gate, wasCommanded: isOn, isArmed: gate.isArmed && isOn };
 }
 
 /** The weight was recorded: the pan has to be emptied before the next one. */

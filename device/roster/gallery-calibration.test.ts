@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { GalleryCalibration } from "../../models/calibration/calibration-port.ts";
 import type { SearchResult } from "../../models/face-engine-port.ts";
 import { silentLogger } from "../platform/logger.ts";
@@ -230,6 +230,46 @@ describe("the calibration of the gallery", () => {
     expect(lookAlikesOf("c")).toEqual([]);
     await clock.advance(20_000);
     expect(jobs).toHaveLength(1);
+    await loop.close();
+  });
+
+  it("is compared only when whoever came while the engine was gone was in a run", async () => {
+    const { loop, jobs, change, near, lookAlikesOf } = world();
+    const comparing = loop.compareAll();
+    await vi.waitFor(() => expect(jobs).toHaveLength(1));
+    jobs[0]?.resolve(found);
+    await comparing;
+    expect(await loop.isCompared()).toBe(true);
+    near.failure = new Error("engine-crashed");
+    change("c", [templateOf("c")]);
+    expect(await loop.isCompared()).toBe(false);
+    expect(loop.hasUnsearched).toBe(true);
+    let isOver = false;
+    const again = loop.compareAll().then(() => {
+      isOver = true;
+    });
+    await vi.waitFor(() => expect(jobs).toHaveLength(2));
+    // Somebody else comes while it runs: one more run.
+    change("d", [templateOf("d")]);
+    jobs[1]?.resolve({ ...found, lookAlikes: [{ personIds: ["b", "c"], similarity: 0.8 }] });
+    await vi.waitFor(() => expect(jobs).toHaveLength(3));
+    expect(isOver).toBe(false);
+    expect(lookAlikesOf("c")).toEqual(["b"]);
+    jobs[2]?.resolve({ ...found, lookAlikes: [{ personIds: ["c", "d"], similarity: 0.8 }] });
+    await again;
+    expect(lookAlikesOf("d")).toEqual(["c"]);
+    await loop.close();
+  });
+
+  it("goes on with what is known when a run fails, and still knows who was in none", async () => {
+    const { loop, jobs, change, near } = world();
+    near.failure = new Error("engine-crashed");
+    change("c", [templateOf("c")]);
+    const comparing = loop.compareAll();
+    await vi.waitFor(() => expect(jobs).toHaveLength(1));
+    jobs[0]?.reject(new Error("out of memory"));
+    await comparing;
+    expect(await loop.isCompared()).toBe(false);
     await loop.close();
   });
 

@@ -51,6 +51,8 @@ export class GalleryCalibrationLoop {
   #tookMs: number | null = null;
   #failure: string | null = null;
   #searches: Promise<void> = Promise.resolve();
+  /** Who came or changed while the engine could not search, and was in no run since: nobody knows whom they look like. */
+  readonly #unsearched = new Set<string>();
 
   constructor(options: GalleryCalibrationOptions) {
     this.#options = options;
@@ -74,6 +76,25 @@ export class GalleryCalibrationLoop {
       // What changed while it ran has set its timer already.
     });
     return this.#run;
+  }
+
+  /** Resolves with whether everybody there is now was compared with everybody else. */
+  async isCompared(): Promise<boolean> {
+    await this.#searches;
+    return this.#finishedAtMs !== null && this.#unsearched.size === 0;
+  }
+
+  /** Whether somebody came while the engine could not search, whom no run has seen since. */
+  get hasUnsearched(): boolean {
+    return this.#unsearched.size > 0;
+  }
+
+  /** As many runs as it takes until `isCompared`; fewer where one fails. */
+  async compareAll(): Promise<void> {
+    while (!(await this.isCompared())) {
+      await this.calibrate();
+      if (this.#failure !== null || this.#closing.signal.aborted) return;
+    }
   }
 
   state(): CalibrationState {
@@ -113,6 +134,8 @@ export class GalleryCalibrationLoop {
     const { engine, sideModels = [], bounds, clock, logger } = this.#options;
     const beganMono = clock.mono();
     this.#changedMono = null;
+    const unsearched = [...this.#unsearched];
+    this.#unsearched.clear();
     try {
       for (const model of [engine.model, ...sideModels]) await this.#calibrateModel(model);
       this.#finishedAtMs = clock.now();
@@ -121,6 +144,7 @@ export class GalleryCalibrationLoop {
       const found = bounds.calibration(engine.model);
       if (found !== null) this.#tell(found);
     } catch (error) {
+      for (const personId of unsearched) this.#unsearched.add(personId);
       if (this.#closing.signal.aborted) return;
       this.#failure = codeOf(error);
       logger.error(
@@ -193,8 +217,10 @@ export class GalleryCalibrationLoop {
       }
       bounds.forget(personId, model);
       for (const pair of pairs) bounds.addPair(model, pair);
+      this.#unsearched.delete(personId);
     } catch (error) {
       // The whole run that follows finds them too.
+      this.#unsearched.add(personId);
       logger.warn({ code: codeOf(error) }, "look-alikes of a changed person could not be searched for yet");
     }
   }

@@ -63,6 +63,30 @@ describe("bounds of a gallery", () => {
     expect(bounds.thresholds("m2")).toEqual({ model: "m2", ...configured });
   });
 
+  it("ask about two whom any pack finds alike, as long as that pack has both of them", () => {
+    const bounds = boundsWith();
+    expect(bounds.lookAlikesOf("a", model)).toBeNull();
+    bounds.calibrated(calibration);
+    bounds.calibrated({
+      ...calibration,
+      model: "m2",
+      lookAlikes: [{ personIds: ["a", "b"], similarity: 0.4 }],
+    });
+    // The newest pack has only one of the two yet.
+    expect(bounds.barOf("b", "m3").lookAlikes).toEqual([
+      { personId: "a", similarity: 0.8, source: "gallery" },
+    ]);
+    expect(bounds.barOf("b", "m2").lookAlikes).toEqual([
+      { personId: "a", similarity: 0.4, source: "gallery" },
+    ]);
+    expect(bounds.lookAlikesOf("a", model)).toEqual(["b", "c"]);
+    expect(bounds.lookAlikesOf("c", "m2")).toEqual([]);
+    bounds.forget("b", model);
+    bounds.forget("b", "m2");
+    expect(bounds.barOf("b", "m3").lookAlikes).toEqual([]);
+    expect(bounds.barOf("a", "m3").lookAlikes).toMatchObject([{ personId: "c" }]);
+  });
+
   it("are the stricter ones again while more came than the calibration knew, until the next", () => {
     const bounds = boundsWith();
     const small = { ...calibration, peopleCount: 1, similarityMin: 0.53 };
@@ -93,7 +117,6 @@ describe("bounds of a gallery", () => {
     ]);
     expect(bounds.barOf("b", model).lookAlikes.map(({ personId }) => personId)).toEqual(["a"]);
     expect(bounds.barOf("z", model).lookAlikes).toEqual([]);
-    expect(bounds.barOf("a", "m2").lookAlikes).toEqual([]);
   });
 
   it("forget whoever left, on both sides, and take a new pair at once", () => {

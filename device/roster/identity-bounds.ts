@@ -67,8 +67,26 @@ export class GalleryBounds implements IdentityBounds {
       const other = matched === personId ? otherPersonId : matched;
       if (other !== null && other !== personId) others.add(other);
     }
-    const near = this.#lookAlikes.get(model)?.get(personId) ?? new Map<string, number>();
-    return { ...thresholds, similarityMin, lookAlikes: nearestFirst(near, others) };
+    return { ...thresholds, similarityMin, lookAlikes: nearestFirst(this.#near(personId, model), others) };
+  }
+
+  /**
+   * By any pack: while packs change, two who are alike may be in one gallery together and in the other one of them alone,
+   * who would then be named without a rival. Similarities of the pack that is asked go first.
+   */
+  #near(personId: string, model: string): ReadonlyMap<string, number> {
+    const near = new Map<string, number>();
+    for (const [of, pairs] of this.#lookAlikes) {
+      for (const [other, similarity] of pairs.get(personId) ?? [])
+        if (of === model || !near.has(other)) near.set(other, similarity);
+    }
+    return near;
+  }
+
+  /** Whom one pack cannot tell from somebody; null before that pack's gallery was calibrated. */
+  lookAlikesOf(personId: string, model: string): readonly string[] | null {
+    if (!this.#calibrations.has(model)) return null;
+    return [...(this.#lookAlikes.get(model)?.get(personId)?.keys() ?? [])];
   }
 
   /**

@@ -23,6 +23,8 @@ export interface TemplateRenewalStoreOptions {
   readonly sideModels: readonly string[];
   /** Templates of the primary pack that make the others unneeded. */
   readonly templateCountWanted: number;
+  /** Whom a pack cannot tell from somebody; null while that is not known. */
+  readonly lookAlikesOf: (personId: string, modelId: string) => readonly string[] | null;
   /** The school's date: at most one template a person and day. */
   readonly dateOf: (atMs: number) => string;
 }
@@ -49,7 +51,10 @@ export interface TemplateRenewalStore {
     readonly personId: string;
     readonly template: TemplateDraft;
   }): Renewal;
-  /** Retires what an enrolment or another terminal's share has made unneeded. @returns how many templates. */
+  /**
+   * Retires what an enrolment or another terminal's share has made unneeded, of this person and of whoever looks like
+   * them. @returns how many templates.
+   */
   retire(personId: string): number;
   /** The same for everybody, a person a transaction: after a start with another pack. */
   retireAll(): number;
@@ -117,9 +122,15 @@ class RenewalOnSqlite implements TemplateRenewalStore {
   }
 
   retire(personId: string): number {
-    const { journal, store } = this.#options;
-    const retiredCount = journal.transact(() => this.#retire(personId));
-    if (retiredCount > 0) store.announce([personId]);
+    const { journal, store, sideModels, lookAlikesOf } = this.#options;
+    // Read first: who is retired is nobody's look-alike any more.
+    const others = sideModels.flatMap((modelId) => lookAlikesOf(personId, modelId) ?? []);
+    let retiredCount = 0;
+    for (const one of new Set([personId, ...others])) {
+      const count = journal.transact(() => this.#retire(one));
+      if (count > 0) store.announce([one]);
+      retiredCount += count;
+    }
     return retiredCount;
   }
 
@@ -180,6 +191,7 @@ class RenewalOnSqlite implements TemplateRenewalStore {
     if (this.#keptOf(personId).length < templateCountWanted) return 0;
     let retiredCount = 0;
     for (const modelId of sideModels) {
+      if (this.#isNeededForOthers(personId, modelId)) continue;
       const templateCount = store.destroyModel(personId, modelId);
       if (templateCount === 0) continue;
       retiredCount += templateCount;
@@ -192,6 +204,20 @@ class RenewalOnSqlite implements TemplateRenewalStore {
       journal.append({ id: ids.next(), kind: "person.templates-retired", body });
     }
     return retiredCount;
+  }
+
+  /**
+   * Who looks like them by an older pack, and has templates of that one only, would be compared with nobody any more: the
+   * new pack would name this person alone. Until then both are there, and are asked which of them it is.
+   */
+  #isNeededForOthers(personId: string, modelId: string): boolean {
+    const { lookAlikesOf, primaryModel } = this.#options;
+    const others = lookAlikesOf(personId, modelId);
+    if (others === null) return true;
+    return others.some((other) => {
+      const models = this.#rowsOf(other).map((row) => row.model_id);
+      return models.includes(modelId) && !models.includes(primaryModel);
+    });
   }
 
   #rowsOf(personId: string): readonly Row[] {

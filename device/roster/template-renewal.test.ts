@@ -1,3 +1,4 @@
+// Over 400 lines because what is left of a visit and what is retired by it share one store, one gallery and one clock.
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CanteenError } from "../platform/errors.ts";
@@ -59,6 +60,7 @@ function world(change: Partial<TemplateRenewalLimits> = {}) {
   const takenBack = new Set<string>();
   const lookAlikes: LookAlike[] = [];
   const given: Float32Array[] = [];
+  const pairs = { known: true, alike: [] as string[][] };
   let observations = 0;
   let fail: Error | null = null;
   const renewals = openTemplateRenewalStore({
@@ -67,6 +69,8 @@ function world(change: Partial<TemplateRenewalLimits> = {}) {
     primaryModel: MODEL,
     sideModels: [OLD, "older-model"],
     templateCountWanted: 3,
+    lookAlikesOf: (personId) =>
+      pairs.known ? pairs.alike.filter((pair) => pair.includes(personId)).flat() : null,
     dateOf: (atMs) => new Date(atMs).toISOString().slice(0, 10),
   });
   const renewal = new TemplateRenewal({
@@ -138,6 +142,7 @@ function world(change: Partial<TemplateRenewalLimits> = {}) {
     visit,
     models,
     takenBack,
+    pairs,
     lookAlikes,
     given,
     setFault,
@@ -373,6 +378,31 @@ describe("retiring the older packs' templates", () => {
     expect(heard).toEqual([4, 3]);
     expect(models("p-1")).toEqual([MODEL, MODEL, MODEL]);
     expect(models("p-2")).toEqual([OLD]);
+  });
+
+  it("waits for whoever looks like them by the older pack, and has nothing else to be told from them by", async () => {
+    const { templates, ids, renewal, models, pairs } = world();
+    pairs.alike.push(["p-1", "p-2"]);
+    templates.enrol({ entryId: ids.next(), personId: "p-1", operatorId: "li", templates: shots(20) });
+    await renewal.settled();
+    expect(models("p-1")).toEqual([OLD, MODEL, MODEL, MODEL].toSorted());
+    // Both are in the new gallery now, which compares them.
+    templates.enrol({ entryId: ids.next(), personId: "p-2", operatorId: "li", templates: shots(30) });
+    await renewal.settled();
+    expect(models("p-1")).toEqual([MODEL, MODEL, MODEL]);
+    expect(models("p-2")).toEqual([MODEL, MODEL, MODEL]);
+  });
+
+  it("waits until it is known who looks like whom", async () => {
+    const { templates, ids, renewal, models, pairs } = world();
+    pairs.known = false;
+    templates.enrol({ entryId: ids.next(), personId: "p-1", operatorId: "li", templates: shots(20) });
+    await renewal.settled();
+    expect(models("p-1")).toContain(OLD);
+    pairs.known = true;
+    renewal.retireAll();
+    await renewal.settled();
+    expect(models("p-1")).toEqual([MODEL, MODEL, MODEL]);
   });
 
   it("is made up for at the start, a person each, and never for templates that do not open", async () => {

@@ -91,7 +91,13 @@ export class TemplateRenewal {
         this.#enqueue(() => void options.renewals.retire(personId));
       }
     });
-    this.#enqueue(() => void options.renewals.retireAll());
+  }
+
+  /** Of everybody, as after a start with another pack; once it is known who looks like whom. */
+  retireAll(): void {
+    this.#enqueue(() => {
+      if (!this.#closed) this.#options.renewals.retireAll();
+    });
   }
 
   /** To be told of every frame that was looked at. Keeps numbers only. */

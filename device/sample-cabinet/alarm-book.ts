@@ -14,6 +14,7 @@ import {
   stepAlarm,
 } from "./alarm-machine.ts";
 import type { KeptShelf, OpenAlarm } from "./alarm-records.ts";
+import { CABINET_ALARM_TEXTS } from "./alarm-texts.ts";
 import {
   ALARM_LEVELS,
   type AlarmFacts,
@@ -45,8 +46,10 @@ export interface AlarmBookOptions {
   readonly onChanged: () => void;
 }
 
+const TEXTS: ReadonlyMap<string, Bilingual> = new Map(Object.entries(CABINET_ALARM_TEXTS));
+
 interface KeptAlarm {
-  readonly name: AlarmName;
+  name: AlarmName;
   point: AlarmPoint;
   /** Since when nobody came, on the clock that does not jump. */
   unattendedSinceMonoMs: number | null;
@@ -76,7 +79,8 @@ export class AlarmBook {
     }
     for (const { key, untilMs, durationMs, operatorId, by, reason } of shelves) {
       const [, type = key, subject = null] = key.split("/");
-      const kept = this.#alarms.get(key) ?? this.#fresh({ type, subject, text: { zh: type, en: type } });
+      const text = TEXTS.get(type) ?? { zh: type, en: type };
+      const kept = this.#alarms.get(key) ?? this.#fresh({ type, subject, text });
       const leftMs = Math.min(durationMs, Math.max(0, untilMs - clock.now()));
       const shelf: Shelf = { untilMs, person: { operatorId, by }, reason };
       kept.point = { ...kept.point, shelf };
@@ -108,6 +112,9 @@ export class AlarmBook {
 
   raise(name: AlarmName, level: AlarmLevel, facts: AlarmFacts): void {
     const { clock, ids } = this.#options;
+    // One that was shelved while it was normal is known by its key alone after a restart; the words come with the alarm.
+    const kept = this.#alarms.get(this.keyOf(name));
+    if (kept !== undefined) kept.name = name;
     this.#run(name, { kind: "condition-on", level, facts, atMs: clock.now(), freshId: ids.next() });
   }
 

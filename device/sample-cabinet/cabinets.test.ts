@@ -103,6 +103,16 @@ describe("an alarm of a cabinet", () => {
     expect(alarm(fixture, "high")).toMatchObject({ level: "critical", isEscalated: true });
   });
 
+  it("that was shelved while it was normal keeps its words over a restart, on the screen and on record", async () => {
+    const fixture = cabinetFixture();
+    const key = `${CABINET_ID}/high/air`;
+    fixture.cabinets().shelve({ key, durationMs: HOUR_MS, reason: "清洁", signature: ZHOU });
+    await fixture.restart();
+    expect(alarm(fixture, "high")).toMatchObject({ state: "shelved", text: { zh: "温度过高" } });
+    await tooWarm(fixture);
+    expect(fixture.entries("alarm.raised")).toMatchObject([{ isShelved: true, text: { zh: "温度过高" } }]);
+  });
+
   it("is quiet for a while when silenced, and heard again at the next alarm", async () => {
     const fixture = cabinetFixture();
     await tooWarm(fixture);
@@ -301,6 +311,11 @@ describe("what is wrong with the measuring", () => {
     await fixture.clock.advance(5 * MINUTE_MS);
     expect(view(fixture).door).toMatchObject({ isOpen: true, source: "inferred" });
     expect(alarm(fixture, "door-open")?.facts).toEqual({ isInferred: true });
+    // The probe that told of it is pulled out: the one that is left says that it is cold again.
+    fixture.says["air"] = "open";
+    await fixture.clock.advance(4 * MINUTE_MS);
+    expect(view(fixture).door?.isOpen).toBe(false);
+    expect(stateOf(fixture, "door-open")).toBe("returned-unacknowledged");
   });
 
   it("is said after a loss of power, with what happened meanwhile unknown, and waits for a person", async () => {
@@ -314,6 +329,21 @@ describe("what is wrong with the measuring", () => {
     const toMs = fixture.clock.now();
     const dose = fixture.cabinets().dose({ cabinetId: CABINET_ID, fromMs: toMs - HOUR_MS, toMs });
     expect(dose).toMatchObject({ unknownMs: HOUR_MS, aboveMs: 0 });
+  });
+});
+
+describe("the summaries of five minutes", () => {
+  it("are as long as they were, whatever is done to the clock", async () => {
+    const fixture = cabinetFixture();
+    for (const stepMs of [0, 24 * HOUR_MS, -24 * HOUR_MS]) {
+      await fixture.clock.advance(2 * MINUTE_MS);
+      fixture.clock.stepWall(stepMs);
+      await fixture.clock.advance(4 * MINUTE_MS);
+    }
+    const lengths = fixture
+      .entries("temperature.summary")
+      .map(({ fromMs, toMs }) => Number(toMs) - Number(fromMs));
+    expect(lengths).toEqual([5 * MINUTE_MS, 5 * MINUTE_MS, 5 * MINUTE_MS]);
   });
 });
 

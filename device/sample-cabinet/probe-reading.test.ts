@@ -96,13 +96,19 @@ describe("a probe's reading", () => {
   });
 
   it("that has been the very same for hours is a stuck probe, until it moves", () => {
-    const hourly = judgeAll([4000, 4000, 4000, 4000, 4000, 4000, 4000, 4100], BOUNDS, 3_600_000);
-    expect(hourly).toEqual([4000, 4000, 4000, 4000, 4000, 4000, "stuck", 4100]);
+    const each10Min = [...Array.from({ length: 37 }, () => 4000), 4100];
+    expect(judgeAll(each10Min, BOUNDS, 600_000).slice(-3)).toEqual([4000, "stuck", 4100]);
     expect(judgeAll([4000, 4000], { ...BOUNDS, stuckMs: null }, 86_400_000)).toEqual([4000, 4000]);
   });
 
   it("that is a fault says nothing about whether the probe is stuck", () => {
-    expect(judgeAll([4000, "silent", 4000], BOUNDS, 3 * 3_600_000)).toEqual([4000, "silent", "stuck"]);
+    const oneBad = Array.from({ length: 73 }, (_, index) => (index % 2 === 1 ? "silent" : 4000));
+    expect(judgeAll(oneBad, BOUNDS, 300_000).at(-1)).toBe("stuck");
+  });
+
+  it("that comes back after hours without one is not stuck for being the same", () => {
+    const away = Array.from({ length: 72 }, () => "silent");
+    expect(judgeAll([4000, ...away, 4000], BOUNDS, 300_000).at(-1)).toBe(4000);
   });
 
   it("is never a value outside of what the probe can have, whatever comes", () => {

@@ -98,8 +98,11 @@ function judgeValue(
   atMonoMs: number,
   { stuckMs, offsetMilliC }: ProbeBounds,
 ): { readonly memory: ProbeMemory; readonly judged: JudgedReading } {
-  const same = memory.same?.rawMilliC === rawMilliC ? memory.same : { rawMilliC, sinceMonoMs: atMonoMs };
   const { lastGood } = memory;
+  // Faults in between say nothing; but after hours without a value the same one again is not one that stood still.
+  const isHeard = lastGood !== null && atMonoMs - lastGood.atMonoMs <= LAST_GOOD_MS_MAX;
+  const same =
+    isHeard && memory.same?.rawMilliC === rawMilliC ? memory.same : { rawMilliC, sinceMonoMs: atMonoMs };
   if (lastGood !== null && isJump(lastGood, rawMilliC, atMonoMs)) {
     const { doubted } = memory;
     const isNear = doubted !== null && !isJump(doubted, rawMilliC, atMonoMs);

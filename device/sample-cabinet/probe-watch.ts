@@ -93,7 +93,7 @@ export class ProbeWatch {
   }
 
   recentMilliCPerMin(): number | null {
-    return this.#slope.recentMilliCPerMin();
+    return this.#slope.recentMilliCPerMin(this.#options.clock.mono());
   }
 
   /** @returns whether the slope is a new one. */

@@ -4,14 +4,24 @@ import { CHECKPOINT_KIND, checkpointOfBody } from "../journal/checkpoint.ts";
 import type { JournalEntry } from "../journal/journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
 import { CanteenError } from "../platform/errors.ts";
+import { Stories, type Story, spans } from "./report-stories.ts";
 
 /** What the inspector's report is made from: a header, and entries of the journal exactly as they are there. */
 
 export const REPORT_FORMAT = 1;
 /** Raise it with each change of how a report looks: an older report is then not compared by its looks. */
-export const REPORT_RENDERER = 2;
+export const REPORT_RENDERER = 3;
+/** From this one on the same data give the same page: 3 chose other entries, and drew them as before. */
+export const RENDERER_OF_THIS_LOOK_MIN = 2;
 /** Up to this one a calibration of before the span was left out, although it holds within it. */
 const RENDERER_WITHOUT_FORMER_CALIBRATIONS = 1;
+/**
+ * Up to this one nothing was told that began before the span and ended after it, an alarm over the whole weekend among
+ * it; and a sample's dose was known within the span only.
+ */
+const RENDERER_WITHOUT_WHOLE_STORIES = 2;
+/** How far before and after the span the temperatures of a sample's stay are taken in: several times its hours. */
+const STAY_BEYOND_MS_MAX = 14 * 86_400_000;
 /** What a browser opens and prints without trouble. */
 const REPORT_ENTRIES_MAX = 200_000;
 const REPORT_BYTES_MAX = 64 * 1024 * 1024;
@@ -84,8 +94,9 @@ export interface ReportData {
 const DEVICE_KINDS = ["device.started", "device.clock-stepped", "device.clock-confirmed"];
 
 /**
- * The entries of a report: temperatures and the terminal's own of the span; calibrations up to its end; alarms and
- * samples that touch it, each with all that became of it up to `headSeq`; and the checkpoints that signed any of these.
+ * The entries of a report: temperatures and the terminal's own of the span; calibrations up to its end; alarms, samples,
+ * shelves, defrosts and what was out of service that touch it, each with all that became of it up to `headSeq`;
+ * temperatures of the samples' stays; and the checkpoints that signed any of these.
  * @param db a snapshot. @throws CanteenError `report-too-large`.
  */
 export function selectEntries(
@@ -107,36 +118,63 @@ export function selectEntries(
        kind IN ('temperature.summary', 'probe.calibrated', ${DEVICE_KINDS.map((kind) => `'${kind}'`).join(", ")}))
      ORDER BY seq`,
   );
-  const stories = new Map<string, { readonly rows: [JournalEntry, number][]; isWanted: boolean }>();
+  const hasWholeStories = range.renderer > RENDERER_WITHOUT_WHOLE_STORIES;
+  const stories = new Stories(hasWholeStories);
   for (const row of select.iterate(headSeq)) {
     onRead(row.seq);
     const entry = entryOfRow(row);
     const isWithin = isOfCabinet(entry, range.cabinetId) && touches(entry, range);
-    const story = storyOf(entry);
-    if (story === null) {
-      if (isWithin) take(entry, row.body.length);
-      continue;
-    }
-    const known = stories.get(story) ?? { rows: [], isWanted: false };
-    known.rows.push([entry, row.body.length]);
-    known.isWanted ||= isWithin;
-    stories.set(story, known);
+    const isTold = stories.tell(entry, row.body.length, isWithin);
+    if (!isTold && isWithin) take(entry, row.body.length);
   }
-  for (const { rows, isWanted } of stories.values()) {
+  const wanted = stories.all().filter((story) => {
     // A sample's later entries do not name its cabinet: its first one does.
-    const [first] = rows[0] ?? [];
-    if (isWanted && first !== undefined && isOfCabinet(first, range.cabinetId))
-      for (const [entry, size] of rows) take(entry, size);
-  }
+    const [first] = story.rows[0] ?? [];
+    const isOurs = first !== undefined && isOfCabinet(first, range.cabinetId);
+    return isOurs && (story.isWanted || (hasWholeStories && spans(story, range)));
+  });
+  for (const { rows } of wanted) for (const [entry, size] of rows) take(entry, size);
+  if (hasWholeStories)
+    for (const [entry, size] of summariesOfStays(db, wanted, range, headSeq)) take(entry, size);
   for (const [entry, size] of checkpointsOver(db, chosen, headSeq)) take(entry, size);
   return [...chosen.values()].toSorted((a, b) => a.seq - b.seq);
 }
 
-/** What an entry is part of: one sample's life, one alarm's. */
-function storyOf({ kind, body }: JournalEntry): string | null {
-  if (kind.startsWith("sample.") && typeof body["sampleId"] === "string") return `sample ${body["sampleId"]}`;
-  if (kind.startsWith("alarm.") && typeof body["alarmId"] === "string") return `alarm ${body["alarmId"]}`;
-  return null;
+/** The temperatures of wanted samples' stays that lie outside of the report's own span. */
+function* summariesOfStays(
+  db: Database,
+  stories: readonly Story[],
+  { fromMs, toMs }: Pick<ReportHeader, "fromMs" | "toMs">,
+  headSeq: number,
+): Generator<readonly [JournalEntry, number]> {
+  const stays = stories.flatMap((story) => {
+    const [stored] = story.rows[0] ?? [];
+    if (stored?.kind !== "sample.stored") return [];
+    const stay = {
+      fromMs: Math.max(story.fromMs, fromMs - STAY_BEYOND_MS_MAX),
+      toMs: Math.min(story.toMs, toMs + STAY_BEYOND_MS_MAX),
+    };
+    return [{ ...stay, seq: stored.seq, cabinetId: stored.body["cabinetId"] }];
+  });
+  if (stays.length === 0) return;
+  const rows = db
+    .prepare<[number, number], JournalRow>(
+      `SELECT ${ENTRY_COLUMNS} FROM journal WHERE seq > ? AND seq <= ? AND kind = 'temperature.summary' ORDER BY seq`,
+    )
+    .iterate(Math.min(...stays.map(({ seq }) => seq)), headSeq);
+  for (const row of rows) {
+    const entry = entryOfRow(row);
+    const { cabinetId, fromMs: from, toMs: to } = entry.body;
+    const isOfStay = stays.some(
+      (stay) =>
+        stay.cabinetId === cabinetId &&
+        typeof from === "number" &&
+        typeof to === "number" &&
+        to > stay.fromMs &&
+        from < stay.toMs,
+    );
+    if (isOfStay) yield [entry, row.body.length];
+  }
 }
 
 function isOfCabinet({ body }: JournalEntry, cabinetId: string | null): boolean {

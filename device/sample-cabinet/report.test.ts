@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { canonicalEntry, hashOfEntry } from "../journal/entry-hash.ts";
 import type { JournalEntry, JsonObject } from "../journal/journal-port.ts";
 import { openSnapshot } from "../journal/verify.ts";
+import { idSource, seededEntropy } from "../platform/entropy.ts";
 import { makeReport } from "./report.ts";
 import { type ReportData, selectEntries } from "./report-data.ts";
 import { dataOfPage } from "./report-file.ts";
@@ -10,6 +11,7 @@ import { OPERATOR_NAMES, REPORT_WISH, reportRig } from "./report-fixture.ts";
 import { doseOf, reportModel } from "./report-model.ts";
 import { renderReport } from "./report-page.ts";
 import { verifyReport } from "./report-verify.ts";
+import { sampleRig } from "./sample-fixture.ts";
 
 const nameOf = (operatorId: string): string | null => OPERATOR_NAMES[operatorId] ?? null;
 
@@ -89,19 +91,86 @@ test("the report says who made alarms quiet, and which calibration held, also on
   const later = { fromDate: "2026-09-09", fromMs: REPORT_WISH.toMs - 86_400_000 };
   const laterReport = makeReport(snapshot, { ...REPORT_WISH, ...later }, nameOf);
   expect(laterReport.html).toContain("0 °C → -0.3 °C");
-  expect(laterReport.html).not.toContain("30 min: 正在清洁");
+  // The shelf was never taken off, so it held on the last day too.
+  expect(laterReport.html).toContain("30 min: 正在清洁");
   expect(verifyReport(laterReport.html, snapshot)).toMatchObject({ ok: true, journal: "compared" });
 });
 
-test("a report of the renderer before is still whole against the journal, though its looks are not compared", async () => {
+describe("a report of one day", () => {
+  const DAY_MS = 86_400_000;
+  const dayAfter = (days: number, toMs: number) => ({
+    ...REPORT_WISH,
+    ...{ fromMs: toMs + (days - 1) * DAY_MS, toMs: toMs + days * DAY_MS, madeAtMs: toMs + 10 * DAY_MS },
+  });
+
+  test("tells what began before it and ended after it, and what nobody ended; not what was over", async () => {
+    const rig = sampleRig();
+    const ids = idSource(rig.clock, seededEntropy(5));
+    const append = (kind: string, body: JsonObject): void =>
+      void rig.journal.append({ id: ids.next(), kind, body });
+    const cabinetId = "cabinet-1";
+    const chen = { operatorId: "chen", by: "pin" };
+    const raised = (alarmId: string, subject: string) => ({
+      ...{ alarmId, cabinetId, key: `${cabinetId}/high/${subject}`, type: "high", subject },
+      ...{ text: { zh: subject, en: subject }, level: "major", isAgain: false, isShelved: false },
+      ...{ facts: {}, raisedAtMs: rig.clock.now() },
+    });
+    const [weekend, short] = [ids.next(), ids.next()];
+    append("alarm.raised", raised(short, "over-before"));
+    append("alarm.cleared", { alarmId: short, cabinetId, clearedAtMs: rig.clock.now() });
+    append("alarm.raised", raised(weekend, "whole-weekend"));
+    const service = { cabinetId, probeId: "upper", ...chen };
+    append("alarm.out-of-service", { ...service, reason: "earlier repair" });
+    append("alarm.in-service", service);
+    append("alarm.out-of-service", { ...service, reason: "sent to the laboratory" });
+    await rig.store("rice", "1", 172);
+    const storedMs = rig.clock.now();
+    const summary = (fromMs: number) => ({
+      ...{ cabinetId, fromMs, toMs: fromMs + 300_000 },
+      probes: [
+        {
+          ...{ probeId: "upper", minMilliC: 3000, meanMilliC: 3500, maxMilliC: 4000 },
+          ...{ readingCount: 60, faultCount: 0, knownMs: 300_000, aboveMs: 0 },
+        },
+      ],
+    });
+    for (let day = 0; day < 3; day++) {
+      append("temperature.summary", summary(storedMs + day * DAY_MS));
+      rig.clock.stepWall(DAY_MS);
+    }
+    append("alarm.cleared", { alarmId: weekend, cabinetId, clearedAtMs: rig.clock.now() });
+    append("alarm.in-service", service);
+    const snapshot = openSnapshot(rig.file);
+    onTestFinished(() => void snapshot.close());
+    const { html } = makeReport(snapshot, dayAfter(1, storedMs + DAY_MS / 2), nameOf);
+    for (const text of ["whole-weekend", "sent to the laboratory"]) expect(html).toContain(text);
+    for (const text of ["over-before", "earlier repair"]) expect(html).not.toContain(text);
+    const data = dataOfPage(html);
+    if (data === undefined) throw new Error("a report holds its data");
+    const [sample] = reportModel(data).samples;
+    // Of three times five minutes, two lie outside of the report's day.
+    expect(sample?.dose).toMatchObject({ maxMilliC: 4000 });
+    expect((sample?.dose.stayMs ?? 0) - (sample?.dose.unknownMs ?? 0)).toBe(3 * 300_000);
+    expect(verifyReport(html, snapshot)).toMatchObject({ ok: true, pageCompared: true });
+    const later = makeReport(snapshot, dayAfter(5, storedMs + DAY_MS / 2), nameOf).html;
+    expect(later).not.toContain("whole-weekend");
+  });
+});
+
+test("a report of a renderer before is still whole against the journal, its looks compared where they are the same", async () => {
   const { data, file } = await made();
   const snapshot = openSnapshot(file);
   onTestFinished(() => void snapshot.close());
-  const header = { ...data.header, renderer: 1, fromMs: REPORT_WISH.toMs - 86_400_000 };
-  const entries = selectEntries(snapshot, header, header.head.seq);
-  expect(entries.some(({ kind }) => kind === "probe.calibrated")).toBe(false);
-  const found = verifyReport(renderReport({ header, entries }), snapshot);
-  expect(found).toMatchObject({ ok: true, pageCompared: false, journal: "compared" });
+  for (const [renderer, kind, pageCompared] of [
+    [1, "probe.calibrated", false],
+    [2, "alarm.shelved", true],
+  ] as const) {
+    const header = { ...data.header, renderer, fromMs: REPORT_WISH.toMs - 86_400_000 };
+    const entries = selectEntries(snapshot, header, header.head.seq);
+    expect(entries.some((entry) => entry.kind === kind)).toBe(false);
+    const found = verifyReport(renderReport({ header, entries }), snapshot);
+    expect(found).toMatchObject({ ok: true, pageCompared, journal: "compared" });
+  }
 });
 
 describe("a report that was tampered with", () => {

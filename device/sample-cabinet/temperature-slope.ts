@@ -59,9 +59,10 @@ export class SlopeWindow {
     return this.#slope;
   }
 
-  /** Of the last one and a half minutes, in milli-degrees a minute. */
-  recentMilliCPerMin(): number | null {
-    return this.#recent;
+  /** Of the last one and a half minutes, in milli-degrees a minute; null where nothing came for longer than a gap. */
+  recentMilliCPerMin(atMonoMs: number): number | null {
+    const isNow = this.#open !== null && atMonoMs - this.#open.lastMonoMs <= GAP_MS_MAX;
+    return isNow ? this.#recent : null;
   }
 
   /** What was measured so far says nothing about what comes. */

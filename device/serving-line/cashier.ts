@@ -15,7 +15,7 @@ import {
   type Price,
   type TillFacts,
 } from "./charge-rules.ts";
-import type { Assessment, ChargeOutcome, Identity, Offer, Refused } from "./checkout-types.ts";
+import type { Agreed, Assessment, ChargeOutcome, Identity, Offer, Refused } from "./checkout-types.ts";
 import { bodyOf, CLAIMS_MAX, chargeMadeSchema } from "./entries.ts";
 import { ChargeNotVoidable, type Ledger, MealAlreadyClaimed, type MealClaim } from "./ledger.ts";
 import type { MealMoment } from "./meal-plan.ts";
@@ -38,7 +38,8 @@ export interface ChargeIntent {
   readonly chargeId: string;
   readonly identity: Identity;
   readonly offer: Offer;
-  readonly allergyConfirmed: boolean;
+  /** Null: nobody was shown anything yet, or an operator signs for it. */
+  readonly agreed: Agreed | null;
   readonly furtherMeal: FurtherMeal | null;
 }
 
@@ -107,7 +108,7 @@ class JournalCashier implements Cashier {
   assess(identity: Identity, offer: Offer): Assessment {
     return this.#guarded(null, () => {
       const person = this.#diner(identity);
-      const intent = { chargeId: "", identity, offer, allergyConfirmed: true, furtherMeal: null };
+      const intent = { chargeId: "", identity, offer, agreed: null, furtherMeal: null };
       const decision = this.#decide(person, intent, this.#claims(intent));
       if (decision.kind === "refused" || person === undefined) return this.#refuse(decision, person, intent);
       return {
@@ -127,7 +128,7 @@ class JournalCashier implements Cashier {
     return this.#guarded(intent.chargeId, () => {
       try {
         const outcome = this.#options.journal.transact(() => this.#chargeOnce(intent));
-        return outcome.kind === "paid" ? outcome : this.#refuse(outcome.decision, outcome.person, intent);
+        return outcome.kind === "refused" ? this.#refuse(outcome.decision, outcome.person, intent) : outcome;
       } catch (error) {
         // The rules inside the transaction saw no claim and the table had one: the constraint has the last word.
         if (error instanceof MealAlreadyClaimed) return this.#alreadyCharged(intent);
@@ -160,7 +161,7 @@ class JournalCashier implements Cashier {
   }
 
   #chargeOnce(intent: ChargeIntent):
-    | { readonly kind: "paid"; readonly receipt: Receipt }
+    | Extract<ChargeOutcome, { kind: "paid" | "changed" }>
     | {
         readonly kind: "refused";
         readonly decision: ChargeDecision;
@@ -173,6 +174,7 @@ class JournalCashier implements Cashier {
     const claims = this.#claims(intent);
     const decision = this.#decide(person, intent, claims);
     const { period } = intent.offer;
+    if (isChanged(decision, intent)) return { kind: "changed" };
     if (decision.kind === "refused" || person === undefined || period === null)
       return { kind: "refused", decision, person };
     const allergensConfirmed = [...allergyWarningOf(person, intent.offer.priced)];
@@ -205,7 +207,7 @@ class JournalCashier implements Cashier {
 
   #decide(person: Person | undefined, intent: ChargeIntent, claims: readonly MealClaim[]): ChargeDecision {
     const { ledger, journal, limits, kindsServed, clockTrusted } = this.#options;
-    const { offer, identity, furtherMeal, allergyConfirmed } = intent;
+    const { offer, identity, furtherMeal, agreed } = intent;
     const till = this.tillFacts({ period: offer.period, clockTrusted: clockTrusted() });
     return decideCharge(
       till,
@@ -215,7 +217,7 @@ class JournalCashier implements Cashier {
         mealClaimed: claims.length > 0,
         furtherMealAllowed: furtherMeal !== null && (claims.at(-1)?.claimNo ?? 0) < CLAIMS_MAX,
         priced: offer.priced,
-        allergyConfirmed,
+        allergensConfirmed: agreed === null ? "all" : agreed.allergens,
         balanceFen: this.#balanceFen(identity.personId),
         spentTodayFen: ledger.spentFen(identity.personId, offer.businessDate),
         unacknowledgedOfPersonFen: ledger.unacknowledgedOfPersonFen(identity.personId, journal.ackedSeq()),
@@ -353,6 +355,14 @@ class JournalCashier implements Cashier {
       return { kind: "failed" };
     }
   }
+}
+
+/** Whether the diner answered for something else than what would be charged now. */
+function isChanged(decision: ChargeDecision, { agreed }: ChargeIntent): boolean {
+  if (agreed === null) return false;
+  return decision.kind === "refused"
+    ? decision.reason === "allergy-not-confirmed"
+    : decision.price.amountFen !== agreed.amountFen;
 }
 
 /** The request was wrong, not the disk: whoever sent it is told, and sales go on. */

@@ -41,7 +41,7 @@ const diner: DinerFacts = {
   mealClaimed: false,
   furtherMealAllowed: false,
   priced: { kind: "priced", priceFen: fen(1200), items: [] },
-  allergyConfirmed: false,
+  allergensConfirmed: [],
   balanceFen: fen(10_000),
   spentTodayFen: fen(0),
   unacknowledgedOfPersonFen: fen(0),
@@ -170,7 +170,14 @@ describe("the rules of a charge", () => {
   });
 
   it("serve a person with an allergy once they confirmed, or when the dish is harmless", () => {
-    expect(reasonOf(BREAKS["allergy-not-confirmed"], who({ allergyConfirmed: true }))).toBe("allowed");
+    expect(reasonOf(BREAKS["allergy-not-confirmed"], who({ allergensConfirmed: ["peanut"] }))).toBe(
+      "allowed",
+    );
+    expect(reasonOf(BREAKS["allergy-not-confirmed"], who({ allergensConfirmed: "all" }))).toBe("allowed");
+    // Warned of another one: the press was not for this.
+    expect(reasonOf(BREAKS["allergy-not-confirmed"], who({ allergensConfirmed: ["milk"] }))).toBe(
+      "allergy-not-confirmed",
+    );
     expect(
       reasonOf(
         them({ allergens: ["milk"] }),

@@ -39,7 +39,8 @@ export interface DinerFacts {
   /** An operator allowed a further meal, with a reason. */
   readonly furtherMealAllowed: boolean;
   readonly priced: PricedOrder;
-  readonly allergyConfirmed: boolean;
+  /** Of which allergens the diner was warned before they said yes; `all` where somebody else answers for it. */
+  readonly allergensConfirmed: readonly string[] | "all";
   readonly balanceFen: Fen;
   readonly spentTodayFen: Fen;
   readonly unacknowledgedOfPersonFen: Fen;
@@ -115,9 +116,11 @@ function ofPerson(diner: DinerFacts, person: Person, period: MealPeriod | null):
   if (diner.mealClaimed && !diner.furtherMealAllowed) return "meal-already-charged";
   if (period === null || person.limits.blockedPeriodIds.includes(period.id))
     return "period-blocked-by-guardian";
-  if (allergyWarningOf(person, diner.priced).length > 0 && !diner.allergyConfirmed)
-    return "allergy-not-confirmed";
-  return null;
+  const { allergensConfirmed: confirmed } = diner;
+  const unconfirmed = allergyWarningOf(person, diner.priced).filter(
+    (allergen) => confirmed !== "all" && !confirmed.includes(allergen),
+  );
+  return unconfirmed.length > 0 ? "allergy-not-confirmed" : null;
 }
 
 function ofMoney(

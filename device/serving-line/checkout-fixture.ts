@@ -83,7 +83,7 @@ export const refused: Refused = {
 };
 
 export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
-  closed: { kind: "closed", reason: "no-meal-now" },
+  closed: { kind: "closed", reason: "no-meal-now", bystander: null },
   idle: { kind: "idle", evidence: noEvidence(T0) },
   looking: {
     kind: "looking",
@@ -109,8 +109,22 @@ export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
   },
   "checking-pin": { kind: "checking-pin", offer, pending: null, attempt: 1, startedMono: T0 },
   identified: { kind: "identified", offer, identity },
-  confirming: { kind: "confirming", offer, identity, payable, evidence: noEvidence(T0), startedMono: T0 },
-  committing: { kind: "committing", offer, identity, chargeId: payable.chargeId, allergyConfirmed: false },
+  confirming: {
+    kind: "confirming",
+    offer,
+    identity,
+    payable,
+    evidence: noEvidence(T0),
+    startedMono: T0,
+    strangerFrames: 0,
+  },
+  committing: {
+    kind: "committing",
+    offer,
+    identity,
+    chargeId: payable.chargeId,
+    agreed: { amountFen: payable.amountFen, allergens: [] },
+  },
   disputing: { kind: "disputing", offer, disputeId: DISPUTE_ID, personId: "p-1" },
   shown: {
     kind: "shown",
@@ -147,9 +161,9 @@ export const inPhase = (phase: Phase, change: Partial<Checkout> = {}): Checkout 
 
 export const inputs: { readonly [Kind in CheckoutInput["kind"]]: InputOf<Kind> } = {
   activate: { kind: "activate", offer, atMono: later(50) },
-  confirm: { kind: "confirm", atMono: later(50) },
+  confirm: { kind: "confirm", chargeId: payable.chargeId, atMono: later(50) },
   cancel: { kind: "cancel", atMono: later(50) },
-  "not-me": { kind: "not-me", disputeId: DISPUTE_ID, atMono: later(50) },
+  "not-me": { kind: "not-me", chargeId: payable.chargeId, disputeId: DISPUTE_ID, atMono: later(50) },
   choose: { kind: "choose", personId: "p-2", operatorId: "op", atMono: later(50) },
   choices: { kind: "choices", choices: null, atMono: later(50) },
   "set-order": { kind: "set-order", order: { itemIds: ["rice"], keyedFen: null }, atMono: later(50) },

@@ -55,7 +55,7 @@ const QUEUE_MAX = 100;
 const TIMER_WAIT_MS_MIN = 1;
 
 const CLOSED_BY_BUG = {
-  phase: { kind: "closed", reason: "till-closed" },
+  phase: { kind: "closed", reason: "till-closed", bystander: null },
   closedReason: "till-closed",
 } as const;
 
@@ -126,8 +126,8 @@ class MachineLoop implements CheckoutLoop {
         break;
       }
       case "commit": {
-        const { chargeId, identity, offer, allergyConfirmed } = effect;
-        const outcome = cashier.charge({ chargeId, identity, offer, allergyConfirmed, furtherMeal: null });
+        const { chargeId, identity, offer, agreed } = effect;
+        const outcome = cashier.charge({ chargeId, identity, offer, agreed, furtherMeal: null });
         this.#advance({ kind: "charged", outcome, atMono: clock.mono() }, null);
         break;
       }

@@ -1,11 +1,25 @@
 import { assert, assertNever } from "../platform/assert.ts";
 import { type MonoMs, monoMs } from "../platform/units.ts";
 import { onFrame } from "./checkout-frames.ts";
-import { closed, commit, refuse, reopen, rest, show, stay, stopSales, to, wait } from "./checkout-moves.ts";
+import {
+  closed,
+  closedBehind,
+  commit,
+  identify,
+  refuse,
+  reopen,
+  rest,
+  show,
+  stay,
+  stopSales,
+  to,
+  wait,
+} from "./checkout-moves.ts";
 import { onChoices, onChoose, onDisputed, onNotMe } from "./checkout-questions.ts";
 import { onCard, onPinChecked, onPinEntered } from "./checkout-second-factor.ts";
 import type {
   Assessment,
+  Bystander,
   ChargeOutcome,
   Checkout,
   CheckoutInput,
@@ -22,7 +36,7 @@ import { EMPTY_ORDER } from "./order-price.ts";
 
 /** Closed until the loop has looked at the clock, the plan and the disk. */
 export const INITIAL_CHECKOUT: Checkout = {
-  phase: { kind: "closed", reason: "till-closed" },
+  phase: { kind: "closed", reason: "till-closed", bystander: null },
   order: { ...EMPTY_ORDER, revision: 0 },
   cameraLost: null,
   closedReason: "till-closed",
@@ -42,7 +56,7 @@ export function step(checkout: Checkout, input: CheckoutInput, settings: Checkou
     case "activate":
       return onActivate(checkout, input);
     case "confirm":
-      return onConfirm(checkout);
+      return onConfirm(checkout, input);
     case "cancel":
       return onCancel(checkout, input, settings);
     case "not-me":
@@ -160,10 +174,12 @@ function beginLooking(checkout: Checkout, offer: Offer, atMono: MonoMs): Step {
   });
 }
 
-function onConfirm(checkout: Checkout): Step {
+/** A press for what stood on the screen before is nobody's answer to what stands there now. */
+function onConfirm(checkout: Checkout, { chargeId }: InputOf<"confirm">): Step {
   const { phase } = checkout;
-  if (phase.kind !== "confirming") return stay(checkout);
-  return commit(checkout, phase, phase.payable.chargeId, phase.payable.allergyWarning.length > 0);
+  if (phase.kind !== "confirming" || phase.payable.chargeId !== chargeId) return stay(checkout);
+  const { amountFen, allergyWarning } = phase.payable;
+  return commit(checkout, phase, chargeId, { amountFen, allergens: allergyWarning });
 }
 
 function onCancel(checkout: Checkout, { atMono }: InputOf<"cancel">, settings: CheckoutSettings): Step {
@@ -211,9 +227,10 @@ function onAssessed(
       // Where a press begins everything, nobody pays who only stepped in front of the one who pressed.
       const unpressed = settings.activation === "touch" && identity.activation === "presence";
       const asks = payable.allergyWarning.length > 0 || (byFaceAlone && (settings.confirmFace || unpressed));
-      if (!asks) return commit(checkout, phase, payable.chargeId, false);
-      const evidence = noEvidence(atMono);
-      return to(checkout, { kind: "confirming", offer, identity, payable, evidence, startedMono: atMono });
+      if (!asks)
+        return commit(checkout, phase, payable.chargeId, { amountFen: payable.amountFen, allergens: [] });
+      const began = { evidence: noEvidence(atMono), startedMono: atMono, strangerFrames: 0 };
+      return to(checkout, { kind: "confirming", offer, identity, payable, ...began });
     }
     default:
       return assertNever(assessment);
@@ -231,6 +248,9 @@ function onCharged(checkout: Checkout, outcome: ChargeOutcome, atMono: MonoMs): 
       const followUp: FollowUp | null = byFace ? { kind: "may-dispute", offer, identity } : null;
       return show(soldOrder(checkout, offer), outcome, personId, atMono, followUp);
     }
+    case "changed":
+      // A roster that came while the question stood: what the press was for is no longer so, and is asked anew.
+      return identify(checkout, offer, identity);
     case "refused":
       return show(checkout, outcome, personId, atMono);
     case "failed":
@@ -257,12 +277,15 @@ function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSe
   const { phase } = checkout;
   const { closedReason, bystander, atMono } = input;
   switch (phase.kind) {
-    case "closed":
-      if (closedReason !== null) return closed(checkout, closedReason);
-      return bystander === undefined ? wait(checkout, atMono) : reopen(checkout, bystander, atMono, settings);
+    case "closed": {
+      const left = eitherOf(phase.bystander, bystander ?? null);
+      if (closedReason !== null) return closed(checkout, closedReason, left);
+      return left === null ? wait(checkout, atMono) : reopen(checkout, left, atMono, settings);
+    }
     case "idle":
-    case "cooling-down":
       return closedReason === null ? stay(checkout) : closed(checkout, closedReason);
+    case "cooling-down":
+      return closedReason === null ? stay(checkout) : closedBehind(checkout, closedReason, phase);
     case "looking":
     case "asking":
     case "checking-pin":
@@ -279,6 +302,12 @@ function onTill(checkout: Checkout, input: InputOf<"till">, settings: CheckoutSe
     default:
       return assertNever(phase);
   }
+}
+
+/** Two who stood there may both stand there still. */
+function eitherOf(one: Bystander | null, other: Bystander | null): Bystander | null {
+  if (one === null || other === null) return one ?? other;
+  return one.personId === other.personId ? one : { personId: null };
 }
 
 function onTimePassed(checkout: Checkout, atMono: MonoMs, settings: CheckoutSettings): Step {

@@ -1,5 +1,7 @@
 import type { MonoMs } from "../platform/units.ts";
 import type {
+  Agreed,
+  Bystander,
   Checkout,
   CheckoutEffect,
   CheckoutSettings,
@@ -82,9 +84,9 @@ export function commit(
   checkout: Checkout,
   { offer, identity }: { readonly offer: Offer; readonly identity: Identity },
   chargeId: string,
-  allergyConfirmed: boolean,
+  agreed: Agreed,
 ): Step {
-  const intent = { chargeId, identity, offer, allergyConfirmed };
+  const intent = { chargeId, identity, offer, agreed };
   return to(checkout, { kind: "committing", ...intent }, { kind: "commit", ...intent });
 }
 
@@ -123,14 +125,16 @@ export function rest(
   atMono: MonoMs,
   settings: CheckoutSettings,
 ): Step {
-  if (checkout.closedReason !== null || settings.activation === "touch") return wait(checkout, atMono);
+  if (settings.activation === "touch") return wait(checkout, atMono);
+  if (checkout.closedReason !== null)
+    return closedBehind(checkout, checkout.closedReason, { personId, emptyFirst: false });
   return coolDown(checkout, { personId, emptyFirst: false }, atMono);
 }
 
 /** The till opens after somebody used its camera to sign: unless they press, they are no diner. */
 export function reopen(
   checkout: Checkout,
-  { personId }: { readonly personId: string | null },
+  { personId }: Bystander,
   atMono: MonoMs,
   settings: CheckoutSettings,
 ): Step {
@@ -157,8 +161,18 @@ export function wait(checkout: Checkout, atMono: MonoMs): Step {
   return to(checkout, { kind: "idle", evidence: noEvidence(atMono) });
 }
 
-export function closed(checkout: Checkout, reason: RefusalReason): Step {
-  return to(checkout, { kind: "closed", reason });
+/** Who may still stand there is no diner when it opens again, unless that is for another meal. */
+export function closedBehind(
+  checkout: Checkout,
+  reason: RefusalReason,
+  { personId, emptyFirst }: { readonly personId: string | null; readonly emptyFirst: boolean },
+): Step {
+  const isWaitedFor = (personId !== null || emptyFirst) && reason !== "no-meal-now";
+  return closed(checkout, reason, isWaitedFor ? { personId } : null);
+}
+
+export function closed(checkout: Checkout, reason: RefusalReason, bystander: Bystander | null = null): Step {
+  return to(checkout, { kind: "closed", reason, bystander });
 }
 
 export function to(checkout: Checkout, phase: Phase, ...effects: CheckoutEffect[]): Step {

@@ -26,12 +26,16 @@ export function onChoose(checkout: Checkout, { personId, operatorId }: InputOf<"
 }
 
 /** Only of a face, and only as long as the screen says whom it took them for. */
-export function onNotMe(checkout: Checkout, { disputeId }: InputOf<"not-me">): Step {
+export function onNotMe(checkout: Checkout, { chargeId, disputeId }: InputOf<"not-me">): Step {
   const { phase } = checkout;
   if (phase.kind === "confirming" && phase.identity.method === "face")
-    return dispute(checkout, phase, phase.payable.chargeId, disputeId);
+    return phase.payable.chargeId === chargeId
+      ? dispute(checkout, phase, chargeId, disputeId)
+      : stay(checkout);
   if (phase.kind === "shown" && phase.view.kind === "paid" && phase.followUp?.kind === "may-dispute")
-    return dispute(checkout, phase.followUp, phase.view.receipt.chargeId, disputeId);
+    return phase.view.receipt.chargeId === chargeId
+      ? dispute(checkout, phase.followUp, chargeId, disputeId)
+      : stay(checkout);
   return stay(checkout);
 }
 

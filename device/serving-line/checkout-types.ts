@@ -89,6 +89,13 @@ export interface Payable {
   readonly allergyWarning: readonly string[];
 }
 
+/** What the diner saw before they were charged. Nothing else may be charged in the name of that press. */
+export interface Agreed {
+  readonly amountFen: Fen;
+  /** Allergens that were warned of; empty where nobody had to be asked. */
+  readonly allergens: readonly string[];
+}
+
 type RefusedView = Extract<CheckoutView, { kind: "refused" }>;
 
 export interface Refused {
@@ -106,7 +113,12 @@ export interface CashierFailed {
 }
 
 export type Assessment = { readonly kind: "payable"; readonly payable: Payable } | Refused | CashierFailed;
-export type ChargeOutcome = { readonly kind: "paid"; readonly receipt: Receipt } | Refused | CashierFailed;
+export type ChargeOutcome =
+  | { readonly kind: "paid"; readonly receipt: Receipt }
+  /** Nothing was charged: it would cost something else now, or there is an allergen that nobody was warned of. */
+  | { readonly kind: "changed" }
+  | Refused
+  | CashierFailed;
 /** What became of "that's not me". `refused`: too often today; a charge then stays until an operator voids it. */
 export type DisputeOutcome =
   | { readonly kind: "not-charged" }
@@ -118,10 +130,20 @@ export type PinOutcome =
   | NonNullable<RefusedView["pin"]>
   | CashierFailed;
 
+/** Who stands before the camera and is no diner, unless they press; `personId` null: it is not known who. */
+export interface Bystander {
+  readonly personId: string | null;
+}
+
 export type ShownView = Extract<CheckoutView, { kind: "paid" | "refused" | "other-way" | "not-me" }>;
 
 export type Phase =
-  | { readonly kind: "closed"; readonly reason: RefusalReason }
+  | {
+      readonly kind: "closed";
+      readonly reason: RefusalReason;
+      /** Who stood there when it closed or came meanwhile: still no diner when it opens. Null: nobody in particular. */
+      readonly bystander: Bystander | null;
+    }
   /** Waiting. In presence mode the camera is watched, and `evidence` is what it has shown so far. */
   | { readonly kind: "idle"; readonly evidence: Evidence }
   /** A face is being looked at. */
@@ -165,13 +187,15 @@ export type Phase =
       readonly payable: Payable;
       readonly evidence: Evidence;
       readonly startedMono: MonoMs;
+      /** Frames in a row with a face that is nobody's who is asked. */
+      readonly strangerFrames: number;
     }
   | {
       readonly kind: "committing";
       readonly offer: Offer;
       readonly identity: Identity;
       readonly chargeId: string;
-      readonly allergyConfirmed: boolean;
+      readonly agreed: Agreed;
     }
   /** "That's not me" was pressed; the cashier takes the charge back, if there is one. */
   | {
@@ -212,10 +236,16 @@ export interface Checkout {
 /** What happens to the machine. `atMono` is when; `offer` is what would be sold if a diner began now. */
 export type CheckoutInput =
   | { readonly kind: "activate"; readonly offer: Offer; readonly atMono: MonoMs }
-  | { readonly kind: "confirm"; readonly atMono: MonoMs }
+  /** `chargeId` is the one on the screen that was pressed: the press is for nothing else. */
+  | { readonly kind: "confirm"; readonly chargeId: string; readonly atMono: MonoMs }
   | { readonly kind: "cancel"; readonly atMono: MonoMs }
-  /** `disputeId` is made at the press. */
-  | { readonly kind: "not-me"; readonly disputeId: string; readonly atMono: MonoMs }
+  /** `chargeId` as for `confirm`; `disputeId` is made at the press. */
+  | {
+      readonly kind: "not-me";
+      readonly chargeId: string;
+      readonly disputeId: string;
+      readonly atMono: MonoMs;
+    }
   | {
       readonly kind: "choose";
       readonly personId: string;
@@ -255,8 +285,8 @@ export type CheckoutInput =
   | {
       readonly kind: "till";
       readonly closedReason: RefusalReason | null;
-      /** Who stands before the camera and did not come to pay; `personId` null: it is not known who. */
-      readonly bystander?: { readonly personId: string | null };
+      /** Who stands before the camera and did not come to pay. */
+      readonly bystander?: Bystander;
       readonly atMono: MonoMs;
     }
   | { readonly kind: "time-passed"; readonly atMono: MonoMs };
@@ -273,7 +303,7 @@ export type CheckoutEffect =
       readonly chargeId: string;
       readonly identity: Identity;
       readonly offer: Offer;
-      readonly allergyConfirmed: boolean;
+      readonly agreed: Agreed;
     }
   /** Answered by `choices`, at once. */
   | { readonly kind: "find-choices"; readonly personIds: readonly string[] }

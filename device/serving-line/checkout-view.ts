@@ -22,10 +22,8 @@ export function viewOf({ phase, cameraLost }: Checkout, activation: Activation):
     case "disputing":
       return { kind: "looking", hint: null };
     case "confirming": {
-      const { displayName, amountFen, balanceFen, allergyWarning } = phase.payable;
       const { personId, method } = phase.identity;
-      const disputable = method === "face";
-      return { kind: "confirm", personId, displayName, amountFen, balanceFen, allergyWarning, disputable };
+      return { kind: "confirm", ...phase.payable, personId, disputable: method === "face" };
     }
     case "asking":
       return { kind: "asking", choices: phase.choices };

@@ -11,11 +11,12 @@ import {
   type LineFixture,
   lineFixture,
   payByFace,
+  press,
   view,
 } from "./serving-line-fixture.ts";
 
 const TAKEN_BACK = ["charge.made", "charge.voided", "identity.disputed"];
-const notMe = ({ line }: LineFixture): Promise<void> => line.command({ kind: "not-me" });
+const notMe = (fixture: LineFixture): Promise<void> => press(fixture, "not-me");
 
 describe("a disk that fails while a charge is taken back", () => {
   function failing(): {

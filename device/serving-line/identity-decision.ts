@@ -103,6 +103,12 @@ export type Verdict =
       readonly decision: FaceDecision;
     };
 
+export type NamingVerdict = Extract<Verdict, { kind: "identified" | "look-alike" }>;
+
+export function isNaming(verdict: Verdict): verdict is NamingVerdict {
+  return verdict.kind === "identified" || verdict.kind === "look-alike";
+}
+
 export function noEvidence(sinceMono: MonoMs): Evidence {
   return {
     sinceMono,
@@ -164,6 +170,17 @@ export function weighFrame(
   return heedLiveness(named, check.verdict);
 }
 
+/** Whom the frames name beyond doubt, if it is a live face: what the question is waited for. */
+export function namedUnlessPicture(evidence: Evidence, settings: IdentitySettings): NamingVerdict | null {
+  const verdict = evidence.run === null ? null : verdictOf(evidence.run, settings);
+  return verdict !== null && isNaming(verdict) ? verdict : null;
+}
+
+/** For screens on which no question can be put to anybody: none is kept that would be missed there. */
+export function withoutQuestion(evidence: Evidence): Evidence {
+  return { ...evidence, liveness: { ...evidence.liveness, challenge: null, passed: false } };
+}
+
 /** The question is put to somebody who is named; a stranger's blink would change nothing. */
 function questionOf({ run }: Evidence, liveness: LivenessVerdict): LookHint | null {
   return run !== null && liveness.kind === "asking" ? liveness.challenge : null;
@@ -175,13 +192,17 @@ function heedLiveness(
   liveness: LivenessVerdict,
 ): { readonly evidence: Evidence; readonly verdict: Verdict } {
   const { verdict } = weighed;
-  const { run, doubts } = weighed.evidence;
-  const isNewName = run !== null && run.frames === 1 && run.personId !== weighed.evidence.namedId;
+  const { run, doubts, namedId } = weighed.evidence;
+  const isNewName = run !== null && run.frames === 1 && run.personId !== namedId;
   const evidence = isNewName ? { ...weighed.evidence, namedId: run.personId } : weighed.evidence;
   // Another name in the same place, or the first one after frames that knew nobody: whoever was live before is not the
-  // one who is named now.
-  if (isNewName && evidence.liveness.frames > 1)
-    return { evidence: { ...evidence, liveness: restarted(evidence.liveness) }, verdict: agreeing(run) };
+  // one who is named now. A question from before anybody was named was put to nobody.
+  const { frames, challenge, sinceMono } = evidence.liveness;
+  const askedNobody = challenge !== null && namedId === null;
+  if (isNewName && (frames > 1 || askedNobody)) {
+    const liveness = askedNobody ? noLivenessYet(sinceMono) : restarted(evidence.liveness);
+    return { evidence: { ...evidence, liveness }, verdict: agreeing(run) };
+  }
   if (run === null || liveness.kind === "live") return { evidence, verdict };
   if (liveness.kind === "refused") {
     const counted = { ...doubts, liveness: doubts.liveness + 1 };

@@ -2,7 +2,18 @@ import { describe, expect, test } from "vitest";
 import type { FrameObservation, ObservedFace } from "../../models/face-engine-port.ts";
 import { monoMs } from "../platform/units.ts";
 import { noEvidence, type Verdict, weighFrame } from "./identity-decision.ts";
-import { face, picture, settings, TestBounds } from "./serving-line-fixture.ts";
+import { LIVENESS_CHALLENGES } from "./liveness-check.ts";
+import {
+  face,
+  kindsOf,
+  type LineFixture,
+  lineFixture,
+  picture,
+  press,
+  settings,
+  TestBounds,
+  view,
+} from "./serving-line-fixture.ts";
 
 const bounds = new TestBounds();
 const { identity } = settings("touch", { liveness: "assist" }).checkout;
@@ -83,8 +94,68 @@ describe("liveness in the decision who it is", () => {
     expect(verdicts.at(-1)?.kind).toBe("identified");
   });
 
+  test("who is named after a while has the whole time to answer, for nobody was asked before", () => {
+    const unknown = Array.from({ length: 20 }, () => ({ ...doubtful, person: null }));
+    const named = Array.from({ length: 50 }, () => doubtful);
+    expect(visit([...unknown, ...named]).at(-1)).toEqual(asked);
+  });
+
   test("a stranger is not asked to blink", () => {
     const stranger = { ...doubtful, person: null };
     expect(visit([stranger, stranger, stranger]).every(({ kind }) => kind === "doubt")).toBe(true);
+  });
+});
+
+describe("a doubtful face in front of somebody else's screen", () => {
+  const shown = (person: string): FrameObservation => frameOf({ ...doubtful, person });
+  const isAsked = (fixture: LineFixture): boolean => {
+    const now = view(fixture);
+    return now.kind === "looking" && LIVENESS_CHALLENGES.some((kind) => kind === now.hint);
+  };
+
+  test("after a result: is asked like everybody, with the whole time, however long the one before stayed", async () => {
+    const fixture = lineFixture({ settings: settings("presence", { liveness: "assist" }) });
+    await fixture.look(frameOf(live));
+    expect(view(fixture).kind).toBe("paid");
+    await fixture.look(shown("p-1"), 100);
+    expect(view(fixture).kind).toBe("idle");
+    await fixture.look(shown("p-2"), 10);
+    expect(isAsked(fixture)).toBe(true);
+    await fixture.look(shown("p-2"), 40);
+    expect(isAsked(fixture)).toBe(true);
+    await fixture.look(frameOf({ ...doubtful, person: "p-2", eyesOpen: 0.05 }), 1);
+    await fixture.look(frameOf({ ...doubtful, person: "p-2", yawDeg: 45 }), 1);
+    await fixture.look(frameOf({ ...doubtful, person: "p-2", yawDeg: -45 }), 1);
+    await fixture.look(shown("p-2"), 3);
+    expect(view(fixture)).toMatchObject({ kind: "paid", receipt: { personId: "p-2" } });
+  });
+
+  test("while another is asked: gets a time of its own where nobody pressed", async () => {
+    const fixture = lineFixture({ settings: settings("presence", { liveness: "assist" }) });
+    await fixture.look(shown("p-1"), 45);
+    expect(isAsked(fixture)).toBe(true);
+    await fixture.look(shown("p-2"), 45);
+    expect(isAsked(fixture)).toBe(true);
+  });
+
+  test("while a confirmation stands: ends it, so that no press pays for the one who was named", async () => {
+    const fixture = lineFixture({ settings: settings("touch", { liveness: "assist", confirmFace: true }) });
+    await fixture.line.command({ kind: "activate" });
+    await fixture.look(frameOf(live));
+    expect(view(fixture)).toMatchObject({ kind: "confirm", personId: "p-1" });
+    await fixture.look(shown("p-2"), 6);
+    await press(fixture, "confirm");
+    expect(isAsked(fixture)).toBe(true);
+    expect(kindsOf(fixture)).toEqual([]);
+  });
+
+  test("while two are asked which of them it is: ends that question", async () => {
+    const fixture = lineFixture({ settings: settings("touch", { liveness: "assist" }) });
+    fixture.bounds.twins.push(["p-1", "p-3"]);
+    await fixture.line.command({ kind: "activate" });
+    await fixture.look(frameOf(live));
+    expect(view(fixture).kind).toBe("asking");
+    await fixture.look(shown("p-2"), 6);
+    expect(isAsked(fixture)).toBe(true);
   });
 });

@@ -101,6 +101,16 @@ describe("a side pack", () => {
     });
   });
 
+  it("that is torn between others contradicts the primary one, which may never have seen them", () => {
+    const torn = found("p-2", 0.8, 0.78, "p-1");
+    expect(nameFace(searched(found("p-1", 0.8), null, torn), rules, bounds)).toMatchObject({
+      kind: "doubt",
+      failure: "ambiguous",
+    });
+    const same = found("p-1", 0.8, 0.78, "p-2");
+    expect(named(nameFace(searched(found("p-1", 0.8), null, same), rules, bounds))).toBe("p-1");
+  });
+
   it("does not settle what the primary pack finds ambiguous", () => {
     const torn = found("p-1", 0.8, 0.78);
     expect(named(nameFace(searched(torn, null, found("p-1", 0.9)), rules, bounds))).toBeNull();

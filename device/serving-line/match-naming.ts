@@ -37,7 +37,8 @@ export type Naming =
 
 /**
  * The primary pack speaks first. A side pack, which holds those who have not been enrolled anew, is heard by its own
- * thresholds where the primary one knows nobody; packs that name different people make it ambiguous.
+ * thresholds where the primary one knows nobody; packs that name different people make it ambiguous, also where one of
+ * them is torn between somebody else and a third: whoever is not in the other pack was never compared there.
  */
 export function nameFace(face: ObservedFace, settings: IdentitySettings, bounds: IdentityBounds): Naming {
   const primary = judge(face.search, face.model, settings, bounds);
@@ -46,8 +47,11 @@ export function nameFace(face: ObservedFace, settings: IdentitySettings, bounds:
   const named = [primary, ...others].filter((naming) => naming.kind === "named");
   const [first] = named;
   if (first === undefined) return others.find(isAmbiguous) ?? primary;
-  const agree = named.every((naming) => naming.named.personId === first.named.personId);
-  return agree ? first : doubt("ambiguous", first.named.personId, null);
+  const { personId } = first.named;
+  const agree =
+    named.every((naming) => naming.named.personId === personId) &&
+    others.every((naming) => !isAmbiguous(naming) || naming.bestPersonId === personId);
+  return agree ? first : doubt("ambiguous", personId, null);
 }
 
 function judge(
@@ -103,7 +107,7 @@ function isBar({ similarityMin, marginMin }: PersonBar): boolean {
   return similarityMin > 0 && similarityMin <= 1 && marginMin >= 0;
 }
 
-function isAmbiguous(naming: Naming): boolean {
+function isAmbiguous(naming: Naming): naming is Extract<Naming, { kind: "doubt" }> {
   return naming.kind === "doubt" && naming.failure === "ambiguous";
 }
 

@@ -324,6 +324,14 @@ export function paidReceipt(shown: CheckoutView): Receipt {
 export const kindsOf = ({ journal }: LineFixture): string[] =>
   journal.readAfter(0, { countMax: 1000, bytesMax: 1e8 }).map(({ kind }) => kind);
 
+/** A press of what is on the screen now; of nothing where nothing can be pressed. */
+export function press({ line }: Pick<LineFixture, "line">, kind: "confirm" | "not-me"): Promise<void> {
+  const { view: shown } = line.status();
+  const chargeId =
+    shown.kind === "confirm" ? shown.chargeId : shown.kind === "paid" ? shown.receipt.chargeId : "none";
+  return line.command({ kind, chargeId });
+}
+
 export async function payByFace(fixture: LineFixture, personId = "p-1"): Promise<CheckoutView> {
   await fixture.line.command({ kind: "activate" });
   await fixture.look(picture(face({ person: personId })));

@@ -125,6 +125,8 @@ export type CheckoutView =
   | { readonly kind: "looking"; readonly hint: LookHint | null }
   | {
       readonly kind: "confirm";
+      /** Of what would be charged: the press names it. */
+      readonly chargeId: string;
       readonly personId: string;
       readonly displayName: string;
       readonly amountFen: Fen;
@@ -192,10 +194,11 @@ export interface ServingLineStatus {
 /** What a person does at the terminal. */
 export type ServingLineCommand =
   | { readonly kind: "activate" }
-  | { readonly kind: "confirm" }
+  /** What stood on the screen that was pressed; when something else stands there now, the press is for nothing. */
+  | { readonly kind: "confirm"; readonly chargeId: string }
   | { readonly kind: "cancel" }
-  /** Of a face that was confirmed or charged: it is somebody else's. */
-  | { readonly kind: "not-me" }
+  /** Of a face that was to be confirmed or was charged: it is somebody else's. */
+  | { readonly kind: "not-me"; readonly chargeId: string }
   /** One of the names asked about, under the eye of the operator who is signed in at this screen. */
   | { readonly kind: "choose"; readonly personId: string; readonly operatorId: string }
   | { readonly kind: "set-order"; readonly itemIds: readonly string[]; readonly keyedFen: Fen | null }

@@ -11,6 +11,7 @@ import {
   payByFace,
   picture,
   plan,
+  press,
   settings,
   view,
 } from "./serving-line-fixture.ts";
@@ -140,7 +141,7 @@ describe("somebody whom the camera cannot tell from another", () => {
     await fixture.look(picture(face({ person: "p-3" })), 2);
     expect(view(fixture)).toMatchObject({ kind: "confirm", personId: "p-3" });
     expect(kindsOf(fixture)).toEqual([]);
-    await fixture.line.command({ kind: "confirm" });
+    await press(fixture, "confirm");
     expect(paidReceipt(view(fixture))).toMatchObject({ personId: "p-3", method: "face" });
   });
 
@@ -205,7 +206,7 @@ describe("names to choose from", () => {
 });
 
 describe("that's not me", () => {
-  const notMe = ({ line }: LineFixture): Promise<void> => line.command({ kind: "not-me" });
+  const notMe = (fixture: LineFixture): Promise<void> => press(fixture, "not-me");
 
   it("on the paid screen gives the money back, writes both in one go, and asks for card or PIN", async () => {
     const fixture = lineFixture();

@@ -16,6 +16,7 @@ import {
   person,
   picture,
   plan,
+  press,
   settings,
 } from "./serving-line-fixture.ts";
 
@@ -59,14 +60,11 @@ const moves: fc.Arbitrary<readonly [string, Move]> = fc.oneof(
   },
   {
     weight: 2,
-    arbitrary: fc.constant(["confirm", (f: LineFixture) => f.line.command({ kind: "confirm" })] as const),
+    arbitrary: fc.constant(["confirm", (f: LineFixture) => press(f, "confirm")] as const),
   },
   {
     weight: 3,
-    arbitrary: fc.constant([
-      "that's not me",
-      (f: LineFixture) => f.line.command({ kind: "not-me" }),
-    ] as const),
+    arbitrary: fc.constant(["that's not me", (f: LineFixture) => press(f, "not-me")] as const),
   },
   {
     weight: 3,
@@ -77,7 +75,7 @@ const moves: fc.Arbitrary<readonly [string, Move]> = fc.oneof(
           async (f: LineFixture) => {
             await f.line.command({ kind: "activate" });
             await f.look(picture(face({ person: who, similarity: 0.95 })), 2);
-            await f.line.command({ kind: "not-me" });
+            await press(f, "not-me");
           },
         ] as const,
     ),

@@ -10,6 +10,8 @@ import {
   person,
   picture,
   plan,
+  press,
+  settings,
   view,
 } from "./serving-line-fixture.ts";
 import type { CheckoutView } from "./serving-line-port.ts";
@@ -220,9 +222,43 @@ describe("the amount", () => {
       allergyWarning: ["peanut"],
     });
     expect(kindsOf(fixture)).toEqual([]);
-    await fixture.line.command({ kind: "confirm" });
+    await press(fixture, "confirm");
     expect(paidReceipt(view(fixture)).allergyWarning).toEqual(["peanut"]);
     expect(fixture.journal.entryBySeq(1)?.body).toMatchObject({ allergensConfirmed: ["peanut"] });
+  });
+
+  it("is asked anew when an allergen was added while it stood on the screen", async () => {
+    const mealPlan = plan({ kind: "menu" });
+    const menu = mealPlan.menu.map((dish) => ({ ...dish, allergens: ["peanut", "milk"] }));
+    const fixture = lineFixture({ mealPlan: { ...mealPlan, menu } });
+    fixture.roster.add(person("p-1", { allergens: ["peanut"] }));
+    await fixture.line.command({ kind: "set-order", itemIds: ["rice"], keyedFen: null });
+    expect(await payByFace(fixture)).toMatchObject({ kind: "confirm", allergyWarning: ["peanut"] });
+    fixture.roster.add(person("p-1", { allergens: ["peanut", "milk"] }));
+    await press(fixture, "confirm");
+    expect(view(fixture)).toMatchObject({ kind: "confirm", allergyWarning: ["peanut", "milk"] });
+    expect(kindsOf(fixture)).toEqual([]);
+    await press(fixture, "confirm");
+    expect(paidReceipt(view(fixture)).allergyWarning).toEqual(["peanut", "milk"]);
+  });
+
+  it("is asked anew when it costs something else by the time of the press", async () => {
+    const fixture = lineFixture({ settings: settings("touch", { confirmFace: true }) });
+    expect(await payByFace(fixture)).toMatchObject({ kind: "confirm", amountFen: 1000 });
+    fixture.roster.add(person("p-1", { kind: "staff" }));
+    await press(fixture, "confirm");
+    expect(view(fixture)).toMatchObject({ kind: "confirm", amountFen: 1200 });
+    expect(kindsOf(fixture)).toEqual([]);
+    await press(fixture, "confirm");
+    expect(paidReceipt(view(fixture))).toMatchObject({ amountFen: 1200 });
+  });
+
+  it("is refused at the press when the person was blocked meanwhile, with the reason", async () => {
+    const fixture = lineFixture({ settings: settings("touch", { confirmFace: true }) });
+    await payByFace(fixture);
+    fixture.roster.add(person("p-1", { active: false }));
+    await press(fixture, "confirm");
+    expect(view(fixture)).toMatchObject({ kind: "refused", reason: "person-inactive" });
   });
 });
 

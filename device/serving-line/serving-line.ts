@@ -126,11 +126,12 @@ class TerminalServingLine implements ServingLineControl {
       case "activate":
         return this.#loop.dispatch({ kind: "activate", offer: this.#offer(), atMono });
       case "confirm":
+        return this.#loop.dispatch({ kind: "confirm", chargeId: command.chargeId, atMono });
       case "cancel":
-        return this.#loop.dispatch({ kind: command.kind, atMono });
+        return this.#loop.dispatch({ kind: "cancel", atMono });
       case "not-me": {
         const disputeId = this.#options.ids.next();
-        this.#loop.dispatch({ kind: "not-me", disputeId, atMono });
+        this.#loop.dispatch({ kind: "not-me", chargeId: command.chargeId, disputeId, atMono });
         return this.#refreshTill();
       }
       case "choose": {
@@ -183,7 +184,7 @@ class TerminalServingLine implements ServingLineControl {
       identity: { personId, method: "staff", activation: "touch", decision: null, question: null },
       offer,
       // The operator has the person and the dishes before them, and signs for both.
-      allergyConfirmed: true,
+      agreed: null,
       furtherMeal: { operatorId, reason },
     });
     // A repeated request is answered with its first charge: the order on the screen may be the next diner's by now.

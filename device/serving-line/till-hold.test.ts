@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { TillHold } from "./serving-line.ts";
-import { face, kindsOf, lineFixture, payByFace, picture, view } from "./serving-line-fixture.ts";
+import { face, hoursPass, kindsOf, lineFixture, payByFace, picture, view } from "./serving-line-fixture.ts";
 
 const one = picture(face());
 const other = picture(face({ person: "p-2" }));
@@ -67,6 +67,48 @@ describe("a till whose camera somebody signs at", () => {
     held(fixture).release({ personId: null });
     await fixture.look(one, 3);
     expect((await payByFace(fixture)).kind).toBe("paid");
+  });
+
+  it("charges no signer either who signed while it was closed for another reason too", async () => {
+    const fixture = lineFixture({ activation: "presence" });
+    const hold = held(fixture);
+    fixture.line.setTillOpen(false);
+    hold.release({ personId: "p-1" });
+    fixture.line.setTillOpen(true);
+    await fixture.look(one, 30);
+    expect(kindsOf(fixture)).toEqual([]);
+    await fixture.look(other);
+    expect(view(fixture)).toMatchObject({ kind: "paid", receipt: { personId: "p-2" } });
+  });
+
+  it("charges no signer who still stands there when it closed for a moment after the signature", async () => {
+    const fixture = lineFixture({ activation: "presence" });
+    held(fixture).release({ personId: "p-1" });
+    fixture.line.setTillOpen(false);
+    fixture.line.setTillOpen(true);
+    await fixture.look(one, 30);
+    expect(kindsOf(fixture)).toEqual([]);
+  });
+
+  it("waits for an empty place where two signed one after the other while it was closed", async () => {
+    const fixture = lineFixture({ activation: "presence" });
+    fixture.line.setTillOpen(false);
+    held(fixture).release({ personId: "p-1" });
+    held(fixture).release({ personId: "p-2" });
+    fixture.line.setTillOpen(true);
+    await fixture.look(one, 30);
+    await fixture.look(other, 30);
+    expect(kindsOf(fixture)).toEqual([]);
+  });
+
+  it("serves at the next meal whoever stood there when the last one ended", async () => {
+    const fixture = lineFixture({ activation: "presence" });
+    await fixture.look(one);
+    await hoursPass(fixture, 2);
+    expect(view(fixture)).toEqual({ kind: "closed", reason: "no-meal-now" });
+    await hoursPass(fixture, 4);
+    await fixture.look(one);
+    expect(view(fixture)).toMatchObject({ kind: "paid", receipt: { period: { id: "dinner" } } });
   });
 
   it("stays closed after it where it is closed for another reason, and a release counts once", async () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import mqtt from "mqtt";
 import { journalBatchSchema, type ReceiptMessage } from "../../device/sync/messages.ts";
 import { parseTopic, TOPIC_ROOT, topicOf } from "../../device/sync/topics.ts";
@@ -14,14 +15,19 @@ export class StormCloud {
     this.#client = client;
   }
 
-  static start(port: number): StormCloud {
+  /** @param caFile given: over TLS */
+  static start(port: number, caFile?: string): StormCloud {
+    const tls = caFile === undefined ? {} : { ca: readFileSync(caFile) };
     const options = {
+      ...tls,
       clientId: "storm-cloud",
       protocolVersion: 5,
       reconnectPeriod: 200,
       clean: true,
     } as const;
-    const cloud = new StormCloud(mqtt.connect(`mqtt://127.0.0.1:${port}`, options));
+    const cloud = new StormCloud(
+      mqtt.connect(`${caFile === undefined ? "mqtt" : "mqtts"}://127.0.0.1:${port}`, options),
+    );
     cloud.#client.on("connect", () => cloud.#client.subscribe(`${TOPIC_ROOT}/+/+/up/journal`, { qos: 1 }));
     cloud.#client.on("message", (topic, payload) => cloud.#take(topic, payload));
     cloud.#client.on("error", () => {});

@@ -1,7 +1,7 @@
 /**
  * Some hundred terminals in one process: the real sync over real sockets, on journals in memory and without a screen.
- * `node scripts/storm/storm-terminals.ts PORT FIRST COUNT SPREAD_MS`; a line of JSON each quarter of a second tells how
- * they are. Ends with its input.
+ * `node scripts/storm/storm-terminals.ts PORT FIRST COUNT SPREAD_MS [CA_FILE]`, over TLS with the last; a line of JSON each
+ * quarter of a second tells how they are. Ends with its input.
  */
 import { idSource, seededEntropy, systemEntropy } from "../../device/platform/entropy.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
@@ -27,7 +27,10 @@ const CHARGE_PERIOD_MS = 7000;
 /** The first connections are spread by hand: what is measured is the return. */
 const START_PER_S = 150;
 
-const [port = 0, first = 0, count = 0, spreadMs = 0] = process.argv.slice(2).map(Number);
+const [port = 0, first = 0, count = 0, spreadMs = 0] = process.argv.slice(2, 6).map(Number);
+const caFile = process.argv[6] ?? "";
+const server =
+  caFile === "" ? { url: `mqtt://127.0.0.1:${port}` } : { url: `mqtts://127.0.0.1:${port}`, caFile };
 const clock = new SystemClock();
 const ids = idSource(clock, systemEntropy);
 const entropy = seededEntropy(first + 1);
@@ -40,7 +43,8 @@ function startTerminal(number: number): void {
   const sync = createSync({
     ...{ address: { site: `s${number % 100}`, device: `t${number}` }, software: "storm", journal },
     broker: {
-      ...{ url: `mqtt://127.0.0.1:${port}`, protocolVersion: 5, keepAliveMs: 30_000 },
+      ...server,
+      ...{ protocolVersion: 5, keepAliveMs: 30_000 },
       ...{ reconnectWaitMsMin: 1000, reconnectSpreadMs: spreadMs, reconnectWaitMsMax: 60_000 },
     },
     ...{ receiptWaitMsMax: 15_000, batchesInFlightMax: 4, roster: new FakeRoster() },

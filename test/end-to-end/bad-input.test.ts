@@ -91,7 +91,8 @@ describe.skipIf(!mayMount())("a disk that fills while the terminal sells", () =>
     const closed = page.next("closed");
     execFileSync("sh", ["-c", `head -c ${DISK_BYTES} /dev/zero > "${data}/filler" 2>/dev/null || true`]);
     expect(await closed).toEqual({ kind: "closed", reason: "disk-unsafe" });
-    page.command({ kind: "card", cardToken: "C1004" });
+    // Not through the page: it must have been refused before there is room again.
+    await terminal.servingLine.command({ kind: "card", cardToken: "C1004" });
     const idle = page.next("idle");
     rmSync(join(data, "filler"));
     await idle;

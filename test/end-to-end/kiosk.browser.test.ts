@@ -96,7 +96,7 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("the kiosk in a browse
       const health = await (await fetch(new URL("/healthz", url))).text();
       return health.includes('"camera":{"status":"ok"');
     };
-    expect(await hasCamera()).toBe(true);
+    await until("the terminal has the camera", async () => ((await hasCamera()) ? true : null));
     await pay.evaluate(`
       const stopped = { totalVideoFrames: 1 };
       HTMLVideoElement.prototype.getVideoPlaybackQuality = () => stopped;

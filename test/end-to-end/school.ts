@@ -143,10 +143,13 @@ export function photosOf(number: string): Uint8Array<ArrayBuffer>[] {
 }
 
 /** Waits for an event of the real world. @returns what `look` gave. @throws when it does not come in time. */
-export async function until<T>(what: string, look: () => T | null | undefined): Promise<T> {
+export async function until<T>(
+  what: string,
+  look: () => T | null | undefined | Promise<T | null | undefined>,
+): Promise<T> {
   const endMono = clock.mono() + WAIT_MS_MAX;
   for (;;) {
-    const seen = look();
+    const seen = await look();
     if (seen !== null && seen !== undefined) return seen;
     if (clock.mono() > endMono) throw new Error(`waited in vain: ${what}`);
     await clock.delay(LOOK_PERIOD_MS);

@@ -101,9 +101,12 @@ export class Canteen {
     for (let press = 0; press < 2; press++) {
       await advance(this.#chance.between(1, 500));
       const view = this.#view(terminal, life);
-      if (view?.kind === "confirm")
-        await life.line.command({ kind: this.#chance.happens(0.95) ? "confirm" : "cancel" });
-      else if (view?.kind === "asking") await life.line.command({ kind: "cancel" });
+      if (view?.kind === "confirm") {
+        const { chargeId } = view;
+        await life.line.command(
+          this.#chance.happens(0.95) ? { kind: "confirm", chargeId } : { kind: "cancel" },
+        );
+      } else if (view?.kind === "asking") await life.line.command({ kind: "cancel" });
       else return;
     }
   }
@@ -133,7 +136,7 @@ export class Canteen {
     const { world, advance } = this.#options;
     if (this.#chance.happens(0.01) && receipt.method === "face") {
       world.trace.add(`${personId} says that it is not them`);
-      await life.line.command({ kind: "not-me" });
+      await life.line.command({ kind: "not-me", chargeId: receipt.chargeId });
     } else if (this.#chance.happens(0.02)) {
       world.trace.add(`an operator takes back the meal of ${personId}`);
       this.#try(() => {

@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
+import { prepared } from "../../device/journal/prepared.ts";
 import type { Timer } from "../../device/platform/clock.ts";
 import { type IdSource, idSource } from "../../device/platform/entropy.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
@@ -62,6 +63,15 @@ export class SimulatedCloud {
 
   get people(): PeopleLedger {
     return this.#life.people;
+  }
+
+  /** The seq through which it has a terminal's journal without a hole. */
+  hasThrough(device: string): number {
+    const row = prepared<[string, string], { acked_seq: number }>(
+      this.db,
+      "SELECT acked_seq FROM device WHERE site = ? AND device = ?",
+    ).get(SITE, device);
+    return row?.acked_seq ?? 0;
   }
 
   send(device: string, id: string, name: string): void {

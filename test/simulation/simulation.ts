@@ -361,7 +361,10 @@ class Run {
     return this.#terminals.every(({ device, life }) => {
       const journal = this.#model.journals.get(device);
       if (life === null || journal === undefined) return false;
-      return journal.ackedSeq === journal.headSeq && life.store.roster.version() === cloudVersion;
+      // A cloud that was just put back has less than the terminal still believes.
+      const isThere =
+        journal.ackedSeq === journal.headSeq && this.#cloud.hasThrough(device) === journal.headSeq;
+      return isThere && life.store.roster.version() === cloudVersion;
     });
   }
 

@@ -22,7 +22,10 @@ export function useEnrolment(api: Api, personId: string) {
   const duplicate = shallowRef<PersonDetail["person"] | null>(null);
   const refusal = ref<string | null>(null);
   const isRunning = ref(false);
+  /** A picture is being looked at. */
   const isBusy = ref(false);
+  const isSaving = ref(false);
+  let underWay: Promise<void> = Promise.resolve();
   let timer = 0;
 
   const begin = async (): Promise<void> => {
@@ -42,20 +45,23 @@ export function useEnrolment(api: Api, personId: string) {
   /** One shot at a time: a second one asked for meanwhile is not taken. */
   const shoot = async (source: ShotSource): Promise<void> => {
     const sessionId = progress.value?.sessionId;
-    if (sessionId === undefined || isBusy.value || isFull.value) return;
+    if (sessionId === undefined || isBusy.value || isSaving.value || isFull.value) return;
     isBusy.value = true;
-    try {
-      const shot = await source();
-      if (shot === undefined) return;
-      const isTerminal = shot === "terminal-camera";
-      const path = `/enrolments/${encodeURIComponent(sessionId)}/${isTerminal ? "shots-from-camera" : "shots"}`;
-      const next = await api.ask("POST", path, enrolmentProgressSchema, isTerminal ? {} : shot);
-      if (next !== undefined) progress.value = next;
-      else stop();
-      await lookUpDuplicate();
-    } finally {
+    underWay = take(source, sessionId).finally(() => {
       isBusy.value = false;
-    }
+    });
+    await underWay;
+  };
+
+  const take = async (source: ShotSource, sessionId: string): Promise<void> => {
+    const shot = await source();
+    if (shot === undefined) return;
+    const isTerminal = shot === "terminal-camera";
+    const path = `/enrolments/${encodeURIComponent(sessionId)}/${isTerminal ? "shots-from-camera" : "shots"}`;
+    const next = await api.ask("POST", path, enrolmentProgressSchema, isTerminal ? {} : shot);
+    if (next !== undefined) progress.value = next;
+    else stop();
+    await lookUpDuplicate();
   };
 
   const lookUpDuplicate = async (): Promise<void> => {
@@ -77,17 +83,21 @@ export function useEnrolment(api: Api, personId: string) {
     window.clearTimeout(timer);
   };
 
-  /** @returns true when the templates are stored. */
-  const complete = async (consent: ConsentGiven | null, duplicateConfirmed: boolean): Promise<boolean> => {
+  /** Pressed while a picture is being looked at, it waits for that one. @returns true when the templates are stored. */
+  const complete = async (consent: ConsentGiven | null, isDuplicateChecked: boolean): Promise<boolean> => {
     const sessionId = progress.value?.sessionId;
-    if (sessionId === undefined || isBusy.value) return false;
+    if (sessionId === undefined || isSaving.value) return false;
     stop();
-    isBusy.value = true;
+    isSaving.value = true;
     refusal.value = null;
+    const checkedId = progress.value?.duplicateOf?.personId;
+    await Promise.allSettled([underWay]);
+    // That last picture may look like somebody who was not on the screen when it was pressed.
+    const duplicateConfirmed = isDuplicateChecked && progress.value?.duplicateOf?.personId === checkedId;
     const body = { consent, duplicateConfirmed };
     const path = `/enrolments/${encodeURIComponent(sessionId)}/complete`;
     const result = await api.ask("POST", path, enrolmentResultSchema, body);
-    isBusy.value = false;
+    isSaving.value = false;
     if (result?.kind === "refused") refusal.value = result.reason;
     if (result?.kind !== "enrolled") return false;
     progress.value = null;
@@ -108,6 +118,7 @@ export function useEnrolment(api: Api, personId: string) {
     refusal,
     isRunning,
     isBusy,
+    isSaving,
     isEnough,
     isFull,
     begin,
