@@ -1,3 +1,4 @@
+// Over 400 lines because visits and the retirement after them go through the same made-up line and people.
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CanteenError } from "../platform/errors.ts";
