@@ -184,10 +184,14 @@ class JournalCashier implements Cashier {
     return { kind: "paid", receipt: this.#receipt(entry) };
   }
 
-  /** The same id again: the same charge is the answer, and anything else is another request in its clothes. */
+  /**
+   * The same id again: the same charge is the answer, and anything else is another request in its clothes. One that was
+   * taken back is paid no more.
+   */
   #knownCharge(entry: JournalEntry, { identity }: ChargeIntent): Receipt {
-    if (entry.kind === "charge.made" && chargeMadeSchema.parse(entry.body).personId === identity.personId)
-      return this.#receipt(entry);
+    const isSame =
+      entry.kind === "charge.made" && chargeMadeSchema.parse(entry.body).personId === identity.personId;
+    if (isSame && this.#options.ledger.charge(entry.id)?.voided === false) return this.#receipt(entry);
     throw new CanteenError(`charge id ${entry.id} belongs to seq ${entry.seq}`, {
       code: "journal-id-conflict",
       retry: "never",

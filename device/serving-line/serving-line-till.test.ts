@@ -200,6 +200,9 @@ describe("an operator", () => {
     expect(fixture.line.chargeAgain(again)).toEqual(first);
     expect(kindsOf(fixture)).toEqual(["charge.made"]);
     expect(() => fixture.line.chargeAgain({ ...again, personId: "p-2" })).toThrow(CanteenError);
+    // Taken back meanwhile: the old receipt would be a meal that nobody pays.
+    fixture.line.voidCharge({ chargeId: again.chargeId, operatorId: "op-1", reason: "wrong dish" });
+    expect(() => fixture.line.chargeAgain(again)).toThrow(CanteenError);
     expect(view(fixture)).toEqual({ kind: "idle" });
   });
 
