@@ -76,6 +76,14 @@ test("a report, its verification, a label and its check, from the command line",
   expect(bad.exitCode).toBe(3);
   expect(JSON.parse(bad.stdout)).toMatchObject({ ok: false, problems: [{ problem: "page-differs" }] });
 
+  // Whoever changes the page can also say that another version drew it: then nobody has compared it, and that is said.
+  const other = html.replace("152 g", "352 g").replace(/"renderer":\d+/, '"renderer":99');
+  writeFileSync(join(folder, "other.html"), other);
+  expect((await run("report", "--verify", "other.html")).stdout).toContain(
+    "what the page shows was not compared",
+  );
+  expect((await run("report", "--verify", "r.html")).stdout).not.toContain("what the page shows");
+
   const [sampleId = ""] = /"sampleId":"([0-9a-f-]{36})"/.exec(html)?.slice(1) ?? [];
   expect((await run("label", sampleId)).stdout).toContain("size: 60mm 40mm");
   const code = (await run("label", sampleId, "--code")).stdout.trim();

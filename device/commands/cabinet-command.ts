@@ -151,6 +151,10 @@ async function verify(name: string, options: SourceOptions, context: CommandCont
           ? "  未与流水比对：无法得知是否有记录被略去 / not compared with a journal: whether an entry was left out is not known"
           : `  已与流水比对 / compared with ${journalFile}`,
       );
+      if (found.entries > 0 && !found.pageCompared)
+        await context.line(
+          "  由其他版本的软件生成：页面所示内容未与记录核对 / made by another version of the program: what the page shows was not compared with its entries",
+        );
       for (const problem of found.problems) await context.line(`  ${JSON.stringify(problem)}`);
     }
     context.end(found.ok ? EXIT.ok : EXIT.verificationFailed);

@@ -177,6 +177,31 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
   expect(codes).toEqual(expect.arrayContaining(["hash-wrong", "content-differs", "weight-differs"]));
 });
 
+test("what was struck is told by the chain, and the entry that struck it says what", async () => {
+  const { folder, id } = await takenOverTcp();
+  const clock = new SystemClock();
+  const db = openDatabase({
+    file: databaseFile(join(folder, "data")),
+    clock,
+    migrations: TERMINAL_MIGRATIONS,
+  });
+  const timeTrust = { current: () => "synced" as const };
+  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const strikeId = idSource(clock, systemEntropy).next();
+  const body = { weighInId: id, kind: "accepted", deliveryId: null, reasonId: "wrong-tare" };
+  const signed = { operatorId: "keeper", signature: null };
+  journal.append({ id: strikeId, kind: "weighin.reversed", body: { ...body, ...signed } });
+  const { seq } = journal.head();
+  // Somebody would have it count again.
+  db.prepare("UPDATE weigh_in SET struck_seq = NULL").run();
+  db.close();
+  const run = (...argv: string[]) =>
+    runCaptured(["receiving", "prove", ...argv, "--data", "data"], { folder });
+  expect(JSON.parse((await run(id, "--json")).stdout)).toMatchObject({ ok: true, struckBySeq: seq });
+  const { stdout } = await run(strikeId);
+  for (const text of [`strikes ${id}`, "reason wrong-tare", "by keeper"]) expect(stdout).toContain(text);
+});
+
 test("a photo that was deleted by the rules is told from one that somebody took away", async () => {
   const { folder, id, photo } = await takenOverTcp();
   const dataFolder = join(folder, "data");

@@ -204,6 +204,8 @@ function recordLines(record: Proof["record"]): string[] {
       `  秤 / scale ${scale.label} (${scale.scaleId}, ${scale.serialNumber ?? "–"})，检定 / verified ${scale.verifiedOn ?? "–"}`,
     );
   }
+  if (record.kind === "weighin.reversed") lines.push(`  冲销 / strikes ${record.body.weighInId}`);
+  if ("reasonId" in body && body.reasonId !== null) lines.push(`  原因 / reason ${body.reasonId}`);
   lines.push(`  操作人 / by ${body.operatorId}`);
   if ("override" in body && body.override !== null)
     lines.push(`  放行 / let in by ${body.override.operatorId} (${body.override.reasonId})`);

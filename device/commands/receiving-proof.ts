@@ -78,7 +78,7 @@ export async function proveEntry(db: Database, photoFolder: string, id: string):
       entry,
       record,
       checks,
-      struckBySeq: struckBy(db, id),
+      struckBySeq: struckBy(db, row),
     },
   };
 }
@@ -234,9 +234,12 @@ function canonical(line: OrderLine): string {
   );
 }
 
-function struckBy(db: Database, id: string): number | null {
+/** As the chain says it: the table that follows from it could have been told otherwise. */
+function struckBy(db: Database, { seq, id }: JournalRow): number | null {
   const row = db
-    .prepare<[string], { struck_seq: number | null }>("SELECT struck_seq FROM weigh_in WHERE weigh_in_id = ?")
-    .get(id);
-  return row?.struck_seq ?? null;
+    .prepare<[number, string], { seq: number }>(
+      "SELECT seq FROM journal WHERE seq > ? AND kind = 'weighin.reversed' AND body ->> 'weighInId' = ? LIMIT 1",
+    )
+    .get(seq, id);
+  return row?.seq ?? null;
 }

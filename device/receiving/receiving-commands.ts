@@ -203,9 +203,10 @@ function scanned(state: ReceivingState, event: CommandEvent, facts: Facts): Step
   const label = { gtin, labelNetG: code.netG };
   const { place } = state;
   if (place.kind === "weighing" && place.target.kind === "line" && place.target.lineId === line.lineId) {
-    // A label that names no lot or day takes none away that was keyed.
+    // A label that names no lot or day takes none away that was keyed; but the day of one lot is not that of another.
     const { lot, expiry } = place.goods;
-    const read = { ...label, lot: code.lot ?? lot, expiry: code.expiry ?? expiry };
+    const keptExpiry = isOtherLot(lot, code.lot) ? null : expiry;
+    const read = { ...label, lot: code.lot ?? lot, expiry: code.expiry ?? keptExpiry };
     const filled: Place = { ...place, goods: withChange(place.goods, read) };
     return done({ ...note(state, { gtin, outcome: "goods-filled" }), place: filled }, token);
   }
@@ -352,8 +353,11 @@ function withGoods(state: ReceivingState, token: number, change: Partial<Goods>)
 /** Another lot has a temperature of its own: what was measured of the one before is not this one's. */
 function withChange(goods: Goods, change: Partial<Goods>): Goods {
   const { lot = goods.lot } = change;
-  const isOtherLot = goods.lot !== null && lot !== null && lot !== goods.lot;
-  return { ...goods, ...(isOtherLot ? { temperature: null } : {}), ...change };
+  return { ...goods, ...(isOtherLot(goods.lot, lot) ? { temperature: null } : {}), ...change };
+}
+
+function isOtherLot(before: string | null, after: string | null): boolean {
+  return before !== null && after !== null && after !== before;
 }
 
 function startIssue(

@@ -56,12 +56,12 @@ export class CabinetMonitor {
   readonly #timers: readonly Timer[];
   #door: Door | null = null;
   #contactMonoMs: number | null = null;
-  #summaryFromMs: number;
+  #summaryFromMonoMs: number;
 
   constructor(options: CabinetMonitorOptions) {
     this.#options = options;
     const { settings, clock, calibrationOf } = options;
-    this.#summaryFromMs = clock.now();
+    this.#summaryFromMonoMs = clock.mono();
     this.#probes = new Map(
       settings.probes.map((probe) => [
         probe.probeId,
@@ -201,8 +201,10 @@ export class CabinetMonitor {
 
   #summarise(): void {
     const { settings, journal, clock } = this.#options;
-    const fromMs = this.#summaryFromMs;
-    this.#summaryFromMs = clock.now();
+    // Its length is of the clock that does not jump: a day that was only set is not a day of readings.
+    const toMs = clock.now();
+    const lengthMs = Math.round(clock.mono() - this.#summaryFromMonoMs);
+    this.#summaryFromMonoMs = clock.mono();
     const probes = [...this.#probes.values()].map((probe) => {
       const { minMilliC, maxMilliC, sumMilliC, valueCount, faultCount, knownMs, aboveMs } = probe.takeTally();
       return {
@@ -218,7 +220,7 @@ export class CabinetMonitor {
     });
     if (probes.every(({ readingCount }) => readingCount === 0)) return;
     journal.recordIfPossible(
-      summaryEntry({ cabinetId: settings.cabinetId, fromMs, toMs: clock.now(), probes }),
+      summaryEntry({ cabinetId: settings.cabinetId, fromMs: Math.max(0, toMs - lengthMs), toMs, probes }),
     );
   }
 

@@ -332,6 +332,21 @@ describe("what is wrong with the measuring", () => {
   });
 });
 
+describe("the summaries of five minutes", () => {
+  it("are as long as they were, whatever is done to the clock", async () => {
+    const fixture = cabinetFixture();
+    for (const stepMs of [0, 24 * HOUR_MS, -24 * HOUR_MS]) {
+      await fixture.clock.advance(2 * MINUTE_MS);
+      fixture.clock.stepWall(stepMs);
+      await fixture.clock.advance(4 * MINUTE_MS);
+    }
+    const lengths = fixture
+      .entries("temperature.summary")
+      .map(({ fromMs, toMs }) => Number(toMs) - Number(fromMs));
+    expect(lengths).toEqual([5 * MINUTE_MS, 5 * MINUTE_MS, 5 * MINUTE_MS]);
+  });
+});
+
 describe("the alarms of before", () => {
   it("are given newest first by pages, and each page in the order in which they came", async () => {
     const fixture = cabinetFixture();

@@ -98,9 +98,13 @@ export class DishCheck {
 
   #reconcileMissing(nowMs: number): void {
     const { book, alarms, settings } = this.#options;
-    const [first] = settings.cabinets;
+    const [first, ...others] = settings.cabinets;
     if (first === undefined) return;
     const { cabinetId } = first;
+    // The first one was another one before: its alarms are raised here now, and nobody would ever clear them there.
+    for (const other of others)
+      for (const subject of alarms.activeSubjects(other.cabinetId, SAMPLE_MISSING))
+        alarms.clear({ cabinetId: other.cabinetId, type: SAMPLE_MISSING, subject });
     const open = book.missingSince(nowMs - LOOK_BACK_MS).filter(({ isAnswered }) => !isAnswered);
     const active = new Set(alarms.activeSubjects(cabinetId, SAMPLE_MISSING));
     for (const { subject, meal, dish } of open) {

@@ -11,6 +11,8 @@ import { Stories, type Story, spans } from "./report-stories.ts";
 export const REPORT_FORMAT = 1;
 /** Raise it with each change of how a report looks: an older report is then not compared by its looks. */
 export const REPORT_RENDERER = 3;
+/** From this one on the same data give the same page: 3 chose other entries, and drew them as before. */
+export const RENDERER_OF_THIS_LOOK_MIN = 2;
 /** Up to this one a calibration of before the span was left out, although it holds within it. */
 const RENDERER_WITHOUT_FORMER_CALIBRATIONS = 1;
 /**

@@ -10,7 +10,7 @@ import {
 import { canonicalEntry, canonicalJson, GENESIS_HASH, hashOfEntry } from "../journal/entry-hash.ts";
 import type { JournalEntry } from "../journal/journal-port.ts";
 import { ENTRY_COLUMNS, entryOfRow, type JournalRow } from "../journal/journal-tables.ts";
-import { REPORT_RENDERER, type ReportData, selectEntries } from "./report-data.ts";
+import { RENDERER_OF_THIS_LOOK_MIN, REPORT_RENDERER, type ReportData, selectEntries } from "./report-data.ts";
 import { closingHash, dataOfPage } from "./report-file.ts";
 import { renderReport } from "./report-page.ts";
 
@@ -64,7 +64,8 @@ export function verifyReport(html: string, journal: Database | null): ReportVeri
   const sound = data.entries.filter(isOwnHash);
   const signed = checkSignatures(sound);
   problems.push(...signed.problems);
-  const pageCompared = data.header.renderer === REPORT_RENDERER;
+  const { renderer } = data.header;
+  const pageCompared = renderer >= RENDERER_OF_THIS_LOOK_MIN && renderer <= REPORT_RENDERER;
   if (problems.length === 0 && pageCompared && renderReport(data) !== html)
     problems.push({ problem: "page-differs" });
   if (journal !== null) problems.push(...journalProblems({ ...data, entries: sound }, journal));

@@ -130,24 +130,27 @@ export class FakeScale implements Scale {
 export class FakeAlarms implements AlarmDesk {
   readonly active = new Map<
     string,
-    { readonly type: string; readonly subject: string; readonly level: string }
+    { readonly cabinetId: string; readonly type: string; readonly subject: string; readonly level: string }
   >();
   readonly said: string[] = [];
 
   raise(alarm: Parameters<AlarmDesk["raise"]>[0]): ReturnType<AlarmDesk["raise"]> {
-    const key = `${alarm.type}/${alarm.subject}`;
+    const name = `${alarm.type}/${alarm.subject}`;
+    const key = `${alarm.cabinetId}/${name}`;
     if (this.active.has(key)) return { kind: "exists", alarmId: null };
     this.active.set(key, alarm);
-    this.said.push(`raised ${alarm.level} ${key}`);
+    this.said.push(`raised ${alarm.level} ${name}`);
     return { kind: "raised", alarmId: key };
   }
 
-  clear({ type, subject }: Parameters<AlarmDesk["clear"]>[0]): void {
-    if (this.active.delete(`${type}/${subject}`)) this.said.push(`cleared ${type}/${subject}`);
+  clear({ cabinetId, type, subject }: Parameters<AlarmDesk["clear"]>[0]): void {
+    if (this.active.delete(`${cabinetId}/${type}/${subject}`)) this.said.push(`cleared ${type}/${subject}`);
   }
 
-  activeSubjects(_cabinetId: string, type: string): readonly string[] {
-    return [...this.active.values()].filter((alarm) => alarm.type === type).map(({ subject }) => subject);
+  activeSubjects(cabinetId: string, type: string): readonly string[] {
+    return [...this.active.values()]
+      .filter((alarm) => alarm.cabinetId === cabinetId && alarm.type === type)
+      .map(({ subject }) => subject);
   }
 }
 

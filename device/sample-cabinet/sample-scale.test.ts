@@ -69,6 +69,10 @@ test("one portion is not two samples: the pan must be empty in between", () => {
   pan.used();
   scale.say(210);
   expect(pan.take(box)).toMatchObject({ kind: "refused", reason: "pan-not-cleared" });
+  // Somebody touched it.
+  scale.say(12, { stable: false });
+  scale.say(210);
+  expect(pan.take(box)).toMatchObject({ kind: "refused", reason: "pan-not-cleared" });
   scale.say(12);
   scale.say(210);
   expect(pan.take(box).kind).toBe("taken");

@@ -190,7 +190,9 @@ export class SampleScale {
     const before = this.#reading;
     this.#reading = reading;
     const grossG = wholeGrams(reading);
-    if (grossG !== null && grossG < this.#rules.gramsMin * CLEARED_SHARE) this.#isCleared = true;
+    // A pan that swings is not empty.
+    const isEmpty = reading.stable && grossG !== null && grossG < this.#rules.gramsMin * CLEARED_SHARE;
+    if (isEmpty) this.#isCleared = true;
     // The window begins anew with each change: what is hashed is what said this very weight.
     if (before === null || before.value !== reading.value || before.stable !== reading.stable) {
       this.#framesHash = createHash("sha256");

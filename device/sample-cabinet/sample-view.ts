@@ -111,8 +111,12 @@ export class SampleViews {
         state: isAnswered ? "acknowledged" : "missing",
       }),
     );
-    const today = meals.mealsOn(meals.dateOf(nowMs));
-    const open = today
+    const todayDate = meals.dateOf(nowMs);
+    // The grace of a late meal runs over midnight.
+    const yesterday = meals
+      .mealsOn(meals.dateOf(nowMs - MS_PER_DAY))
+      .filter(({ date, endMs }) => date !== todayDate && endMs + settings.graceMs > nowMs);
+    const open = [...yesterday, ...meals.mealsOn(todayDate)]
       .filter(
         ({ startMs, endMs, date, periodId }) =>
           startMs - settings.aheadMs <= nowMs &&
@@ -129,7 +133,6 @@ export class SampleViews {
           }),
         ),
       );
-    const todayDate = meals.dateOf(nowMs);
     return [...late.filter(({ state, meal }) => state === "missing" || meal.date === todayDate), ...open];
   }
 

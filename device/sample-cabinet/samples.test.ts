@@ -16,10 +16,11 @@ import {
   LUNCH_MS,
   lunches,
   type SampleRig,
+  SETTINGS,
   sampleRig,
 } from "./sample-fixture.ts";
 import { sampleProjection } from "./sample-projection.ts";
-import type { SignWith } from "./samples-port.ts";
+import type { DishesOfMeals, SignWith } from "./samples-port.ts";
 
 const LI: SignWith = { by: "pin", operatorId: "li", pin: "1234" };
 const WANG: SignWith = { by: "pin", operatorId: "wang", pin: "1234" };
@@ -213,6 +214,46 @@ test("after the meal and its grace a dish without a sample is an alarm, once, un
   expect(again.alarms.said.at(-1)).toBe(`cleared sample-missing/${subject}`);
   expect(again.entries().at(-1)).toMatchObject({ kind: "sample.stored", body: { isLate: true } });
   expect(kinds(again).filter((kind) => kind === "sample.meal-checked")).toHaveLength(1);
+});
+
+test("a dish of a late meal is still to be sampled after midnight, until its time of grace is over", async () => {
+  const supper: DishesOfMeals = {
+    dateOf: lunches().dateOf,
+    mealsOn: (date) =>
+      lunches()
+        .mealsOn(date)
+        .map((meal) => ({
+          ...meal,
+          startMs: meal.startMs + 9 * HOUR_MS,
+          endMs: meal.endMs + 10.75 * HOUR_MS,
+        })),
+  };
+  // 20:00 to 23:45, and half an hour of grace.
+  const clock = new VirtualClock(LUNCH_MS + 12 * HOUR_MS);
+  const rig = sampleRig({
+    meals: supper,
+    kept: { folder: temporaryFolder(), clock, alarms: new FakeAlarms() },
+  });
+  const stateOfMissing = () => rig.samples.view().missing.map(({ meal, state }) => `${meal.date} ${state}`);
+  await clock.advance(HOUR_MS / 4);
+  const open = [`${DATE} open`, `${DATE} open`];
+  expect(stateOfMissing()).toEqual(open);
+  await clock.advance(HOUR_MS / 3);
+  expect(stateOfMissing()).toEqual(open);
+  await clock.advance(HOUR_MS / 2);
+  expect(stateOfMissing()).toEqual([`${DATE} missing`, `${DATE} missing`]);
+});
+
+test("alarms about dishes move with the first cabinet of the configuration", async () => {
+  const rig = sampleRig();
+  await hours(rig, 3);
+  expect(rig.alarms.activeSubjects("cabinet-1", "sample-missing")).toHaveLength(2);
+  await rig.samples.close();
+  const added = { cabinetId: "cabinet-0", name: { zh: "新柜", en: "New" }, slotIds: ["1"] };
+  const again = sampleRig({ settings: { cabinets: [added, ...SETTINGS.cabinets] }, kept: rig });
+  await again.clock.advance(60_000);
+  expect(again.alarms.activeSubjects("cabinet-1", "sample-missing")).toEqual([]);
+  expect(again.alarms.activeSubjects("cabinet-0", "sample-missing")).toHaveLength(2);
 });
 
 test("an acknowledged miss is answered, and stays so over a restart", async () => {
