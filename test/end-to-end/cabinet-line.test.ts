@@ -168,10 +168,13 @@ describe.skipIf(!hasTool("python3"))("a cabinet on a real pty", () => {
       twins.stop();
       await bay.close();
     });
-    const { until, cabinets } = startRig(bay);
+    const { until } = startRig(bay);
     await until(({ probes: [first, second] }) => first?.milliC === 4100 && second?.fault === "crc");
-    await until((view) => stateOf(view, "probe-fault") === "unacknowledged");
-    expect(cabinets.view(CABINET)?.alarms.map(({ subject }) => subject)).toEqual(["cabinet-food"]);
+    // A machine that stood still for long may have raised the other's too; that one has returned by itself.
+    await until(({ alarms }) => {
+      const standing = alarms.filter(({ state }) => state === "unacknowledged");
+      return standing.map(({ type, subject }) => `${type} ${subject}`).join() === "probe-fault cabinet-food";
+    });
   });
 
   it("never takes swapped registers for a cold cabinet", async () => {
