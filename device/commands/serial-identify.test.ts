@@ -43,7 +43,7 @@ describe.runIf(hasPython)("what serial identify prints", () => {
     });
     await bay.plug();
     const [best] = await identify((settings) => transportTo(bay.address, settings), {
-      clock: systemBridgeClock,
+      clock: host.patientClock(systemBridgeClock),
       signal: new AbortController().signal,
       listenMs: 300,
     });

@@ -34,6 +34,8 @@ function run(...args: readonly string[]) {
     cwd: fileURLToPath(new URL("../..", import.meta.url)),
     stdio: ["pipe", "pipe", "pipe"],
   });
+  // From the start: it may end before what it did has been heard of here.
+  const closed = once(child, "close");
   let output = "";
   const waiters = new Set<() => void>();
   child.stdout.on("data", (chunk: Buffer) => {
@@ -50,7 +52,7 @@ function run(...args: readonly string[]) {
       waiters.add(wake);
       wake();
     });
-  return { child, until, output: () => output };
+  return { child, closed, until, output: () => output };
 }
 
 async function withScale(test: (address: string) => Promise<void>): Promise<void> {
@@ -70,10 +72,10 @@ async function withScale(test: (address: string) => Promise<void>): Promise<void
 
 describe("canteen-edge serial", () => {
   it("decodes JSON lines, and goes on after an unknown protocol", async () => {
-    const { child, output } = run("decode");
+    const { child, closed, output } = run("decode");
     child.stdin.write('{"id":1,"protocol":"nobody","hex":""}\n');
     child.stdin.end('{"id":2,"protocol":"mt-sics","hex":"53202d0d0a"}\n');
-    expect((await once(child, "close"))[0]).toBe(0);
+    expect((await closed)[0]).toBe(0);
     const answers = output()
       .trim()
       .split("\n")
@@ -86,31 +88,31 @@ describe("canteen-edge serial", () => {
 
   it("monitors a port until it is interrupted", () =>
     withScale(async (address) => {
-      const { child, until } = run("monitor", "--port", address, "--protocol", "stgs-text", "--json");
+      const { child, closed, until } = run("monitor", "--port", address, "--protocol", "stgs-text", "--json");
       expect(await until((text) => text.includes("\n"))).toContain('"value":"1.250"');
       child.kill("SIGINT");
-      expect((await once(child, "close"))[0]).toBe(0);
+      expect((await closed)[0]).toBe(0);
     }));
 
   it("identifies a device and prints the stanza of the configuration", () =>
     withScale(async (address) => {
-      const { child, output } = run("identify", "--port", address, "--listen-ms", "600");
-      expect((await once(child, "close"))[0]).toBe(0);
+      const { closed, output } = run("identify", "--port", address, "--listen-ms", "600");
+      expect((await closed)[0]).toBe(0);
       expect(output()).toContain("protocol: stgs-text");
     }));
 
   it("captures a port into a file that is a recording, and never over an older one", () =>
     withScale(async (address) => {
       const file = join(folder, "log.jsonl");
-      const { child } = run("capture", "--port", address, "--out", file);
+      const { child, closed } = run("capture", "--port", address, "--out", file);
       let text = "";
       while (!text.includes('"atMs"')) text = await readFile(file, "utf8").catch(() => "");
       child.kill("SIGINT");
-      expect((await once(child, "close"))[0]).toBe(0);
+      expect((await closed)[0]).toBe(0);
       const chunks = parseRecording(await readFile(file, "utf8"));
       expect(Buffer.from(chunks[0]?.bytes ?? []).toString()).toContain("1.250");
       const again = run("capture", "--port", address, "--out", file);
-      expect((await once(again.child, "close"))[0]).not.toBe(0);
+      expect((await again.closed)[0]).not.toBe(0);
     }));
 
   it("replays a recording to a port", async () => {
@@ -125,9 +127,9 @@ describe("canteen-edge serial", () => {
         if (heard === "53540d0a") resolve();
       });
     });
-    const { child } = run("replay", file, "--port", bay.address);
+    const { closed } = run("replay", file, "--port", bay.address);
     await whole;
-    expect((await once(child, "close"))[0]).toBe(0);
+    expect((await closed)[0]).toBe(0);
     await bay.close();
   });
 
@@ -142,9 +144,9 @@ describe("canteen-edge serial", () => {
       const path = (await replaying.until((text) => text.includes("\n"))).trim();
       const monitoring = run("monitor", "--port", path, "--protocol", "stgs-text", "--json");
       expect(await monitoring.until((text) => text.includes("\n"))).toContain('"value":"1.250"');
-      for (const { child } of [monitoring, replaying]) {
+      for (const { child, closed } of [monitoring, replaying]) {
         child.kill("SIGINT");
-        expect((await once(child, "close"))[0]).toBe(0);
+        expect((await closed)[0]).toBe(0);
       }
     },
   );

@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
+import type { Page, Route } from "playwright-core";
 import sharp from "sharp";
 import { beforeEach, describe, expect, it } from "vitest";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
@@ -194,6 +194,32 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("operator's page", () 
     expect(world.servingLine.chargedAgain).toMatchObject([
       { personId: "p1", operatorId: "m1", reason: "第二份" },
     ]);
+  });
+
+  it("charges one more meal only once when the answer was lost and it is pressed anew", async () => {
+    await signIn("m1");
+    await openPerson("p1");
+    const press = async (): Promise<void> => {
+      await part("charge-again").click();
+      await part("reason-0").click();
+      await part("reason-confirm").click();
+    };
+    const lose = async (route: Route): Promise<void> => {
+      await route.fetch();
+      await route.abort();
+    };
+    await page.route("**/charge-again", lose, { times: 1 });
+    await press();
+    await page.waitForSelector('[data-testid="problem"]');
+    await press();
+    await expect.poll(() => text("person-note")).toContain("已付 9.00 元");
+    await press();
+    await expect.poll(() => world.servingLine.chargedAgain.length).toBe(3);
+    const [first, again, another] = world.servingLine.chargedAgain.map(({ chargeId }) => chargeId);
+    expect(again).toBe(first);
+    expect(another).not.toBe(first);
+    // The browser itself reports the lost answer.
+    complaints.splice(0);
   });
 
   it("shows thresholds and the state of camera and cloud, and changes the camera", async () => {

@@ -109,7 +109,15 @@ export const phases: { readonly [Kind in Phase["kind"]]: PhaseOf<Kind> } = {
   },
   "checking-pin": { kind: "checking-pin", offer, pending: null, attempt: 1, startedMono: T0 },
   identified: { kind: "identified", offer, identity },
-  confirming: { kind: "confirming", offer, identity, payable, evidence: noEvidence(T0), startedMono: T0 },
+  confirming: {
+    kind: "confirming",
+    offer,
+    identity,
+    payable,
+    evidence: noEvidence(T0),
+    startedMono: T0,
+    strangerFrames: 0,
+  },
   committing: {
     kind: "committing",
     offer,

@@ -1,7 +1,15 @@
 import { assertNever } from "../platform/assert.ts";
 import type { MonoMs } from "../platform/units.ts";
 import { ask, identify, show, stay, to, wait } from "./checkout-moves.ts";
-import type { Checkout, CheckoutSettings, InputOf, Offer, PhaseOf, Step } from "./checkout-types.ts";
+import type {
+  Checkout,
+  CheckoutSettings,
+  Identity,
+  InputOf,
+  Offer,
+  PhaseOf,
+  Step,
+} from "./checkout-types.ts";
 import {
   type Evidence,
   isNaming,
@@ -169,7 +177,10 @@ function frameWhileAsking(
   return to(checkout, { ...phase, evidence, absentFrames });
 }
 
-/** Another finger could press for the one who was recognised: when somebody else is in front, they are asked anew. */
+/**
+ * Another finger could press for the one who was recognised: when somebody else is in front, they are asked anew, and when
+ * it is nobody who is known, nobody is. An empty picture ends nothing: who looks down at the button has no face.
+ */
 function frameWhileConfirming(
   checkout: Checkout,
   phase: PhaseOf<"confirming">,
@@ -178,10 +189,19 @@ function frameWhileConfirming(
 ): Step {
   if (phase.identity.method !== "face") return stay(checkout);
   const { evidence, verdict, unproven } = weighedUnasked(phase, input, settings);
-  if (isNaming(verdict) && verdict.personId !== phase.identity.personId)
+  if (verdict.kind === "stale") return stay(checkout);
+  const asked = peopleAsked(phase.identity);
+  if (isNaming(verdict) && !asked.includes(verdict.personId))
     return nameOrAsk(checkout, steppedIn(input), verdict, input.atMono, settings);
-  if (unproven !== null && unproven.personId !== phase.identity.personId) return lookAtNext(checkout, input);
-  return to(checkout, { ...phase, evidence });
+  if (unproven !== null && !asked.includes(unproven.personId)) return lookAtNext(checkout, input);
+  const strangerFrames = isStranger(verdict, asked) ? phase.strangerFrames + 1 : 0;
+  if (strangerFrames >= settings.identity.framesToAgree) return wait(checkout, input.atMono);
+  return to(checkout, { ...phase, evidence, strangerFrames });
+}
+
+/** Whoever of those who look alike was named, the camera may well see the other. */
+function peopleAsked({ personId, question }: Identity): readonly string[] {
+  return question === null ? [personId] : [personId, question.matchedPersonId, ...question.lookAlikeIds];
 }
 
 /**
@@ -202,7 +222,8 @@ function frameWhileCoolingDown(
   if (agreed && isNaming(verdict) && !isServed(verdict, phase.personId))
     return nameOrAsk(checkout, steppedIn(input), verdict, input.atMono, settings);
   if (agreed && unproven !== null && !isServed(unproven, phase.personId)) return lookAtNext(checkout, input);
-  const strangerFrames = isStranger(verdict, phase.personId) ? phase.strangerFrames + 1 : 0;
+  const isOther = phase.personId !== null && isStranger(verdict, [phase.personId]);
+  const strangerFrames = isOther ? phase.strangerFrames + 1 : 0;
   if (strangerFrames >= settings.identity.framesToAgree) return wait(checkout, input.atMono);
   return to(checkout, { ...phase, evidence, absentFrames, strangerFrames });
 }
@@ -219,12 +240,11 @@ function isServed(verdict: NamingVerdict, servedPersonId: string | null): boolea
   return verdict.kind === "look-alike" && verdict.lookAlikeIds.includes(servedPersonId);
 }
 
-/** A good picture of a face that looks like somebody else before it looks like the one who was served. */
-function isStranger(verdict: Verdict, servedPersonId: string | null): boolean {
+/** A good picture of a face that looks like somebody else before it looks like one of these. */
+function isStranger(verdict: Verdict, personIds: readonly string[]): boolean {
   return (
-    servedPersonId !== null &&
     verdict.kind === "doubt" &&
     verdict.failure === "unknown-face" &&
-    verdict.bestPersonId !== servedPersonId
+    (verdict.bestPersonId === null || !personIds.includes(verdict.bestPersonId))
   );
 }

@@ -11,6 +11,7 @@ import {
   payable,
   phases,
   presence,
+  question,
   refused,
   run,
   shownOtherWay,
@@ -19,7 +20,7 @@ import {
 import { deadlineOf, INITIAL_CHECKOUT, step } from "./checkout-machine.ts";
 import type { CheckoutInput, InputOf, Offer, Phase } from "./checkout-types.ts";
 import { viewOf } from "./checkout-view.ts";
-import { face, picture, settings } from "./serving-line-fixture.ts";
+import { face, picture, settings, TestBounds } from "./serving-line-fixture.ts";
 
 describe("a press, then a look", () => {
   it("identifies after the frames that agree, with what they said", () => {
@@ -166,6 +167,33 @@ describe("one more press", () => {
       expect(effects).toEqual([]);
       expect(step(named.checkout, inputs.assessed, presence).checkout.phase.kind).toBe("committing");
     }
+  });
+
+  it("is no longer waited for when somebody whom nobody knows stands there instead", () => {
+    const stranger = picture(face({ person: "p-2", similarity: 0.2, second: 0.1 }));
+    const asked = inPhase(phases.confirming);
+    expect(
+      run(asked, confirm, ...frames(2, stranger), ...frames(1, picture(face()), 400)).checkout.phase.kind,
+    ).toBe("confirming");
+    for (const mode of [confirm, presence])
+      expect(run(asked, mode, ...frames(3, stranger)).checkout.phase.kind).toBe("idle");
+  });
+
+  it("of a name that was chosen is not asked away by the camera, which sees the other of the two", () => {
+    const chosen = {
+      ...identity,
+      personId: "p-2",
+      question: { ...question, answeredBy: "choice", operatorId: "op" },
+    } as const;
+    const asked = inPhase({
+      ...phases.confirming,
+      identity: chosen,
+      payable: { ...payable, allergyWarning: ["peanut"] },
+    });
+    const twins = new TestBounds();
+    twins.twins.push(["p-1", "p-2"]);
+    const seen = frames(6).map((frame) => ({ ...frame, bounds: twins }));
+    expect(run(asked, touch, ...seen).checkout.phase).toMatchObject({ kind: "confirming", identity: chosen });
   });
 
   it("stays with the one who looks down at the button", () => {

@@ -229,8 +229,8 @@ function onAssessed(
       const asks = payable.allergyWarning.length > 0 || (byFaceAlone && (settings.confirmFace || unpressed));
       if (!asks)
         return commit(checkout, phase, payable.chargeId, { amountFen: payable.amountFen, allergens: [] });
-      const evidence = noEvidence(atMono);
-      return to(checkout, { kind: "confirming", offer, identity, payable, evidence, startedMono: atMono });
+      const began = { evidence: noEvidence(atMono), startedMono: atMono, strangerFrames: 0 };
+      return to(checkout, { kind: "confirming", offer, identity, payable, ...began });
     }
     default:
       return assertNever(assessment);

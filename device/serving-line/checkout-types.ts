@@ -187,6 +187,8 @@ export type Phase =
       readonly payable: Payable;
       readonly evidence: Evidence;
       readonly startedMono: MonoMs;
+      /** Frames in a row with a face that is nobody's who is asked. */
+      readonly strangerFrames: number;
     }
   | {
       readonly kind: "committing";

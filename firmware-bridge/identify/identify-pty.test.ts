@@ -10,8 +10,7 @@ import type { Identified } from "./rank.ts";
 import { configStanza } from "./stanza.ts";
 
 const SETTINGS: SerialSettings = { baudRate: 9600, dataBits: 8, parity: "none", stopBits: 1 };
-const LISTEN: Pick<IdentifyOptions, "clock" | "settings" | "listenMs"> = {
-  clock: systemBridgeClock,
+const LISTEN: Pick<IdentifyOptions, "settings" | "listenMs"> = {
   settings: [SETTINGS],
   // Many times what a device needs here, because a busy machine may stand still for a while.
   listenMs: 900,
@@ -108,6 +107,7 @@ async function identified(
   try {
     return await identify((settings) => transportTo(bay.address, settings), {
       ...LISTEN,
+      clock: host.patientClock(systemBridgeClock),
       signal: new AbortController().signal,
     });
   } finally {

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import type { BridgeClock } from "../ports/clock.ts";
 import type { DeviceBay } from "./socket.ts";
 
 interface HostEvent {
@@ -12,7 +13,11 @@ interface HostEvent {
   readonly unplugged?: string;
   readonly from?: string;
   readonly hex?: string;
+  readonly echo?: string;
 }
+
+/** There and back for a question, for its answer, and twice more for whoever reads it. */
+const ROUND_TRIPS = 5;
 
 /** Serves ptys out of one child process; needs `python3`. */
 export class PtyHost {
@@ -24,6 +29,7 @@ export class PtyHost {
   readonly #ended: Promise<void>;
   #end: Error | null = null;
   #bays = 0;
+  #echoes = 0;
 
   private constructor(child: ChildProcess, folder: string) {
     this.#child = child;
@@ -84,6 +90,35 @@ export class PtyHost {
       },
     };
     return bay;
+  }
+
+  /** For whoever waits for a device's answer: a wait is over when the line, however slow, has carried what was said in it. */
+  patientClock(clock: BridgeClock): BridgeClock {
+    return {
+      mono: () => clock.mono(),
+      after: (waitMs, task) => {
+        let isCancelled = false;
+        const timer = clock.after(waitMs, async () => {
+          // Where its host has ended there is nothing more to wait for.
+          for (let trip = 0; trip < ROUND_TRIPS; trip++) await this.#roundTrip().catch(() => {});
+          if (!isCancelled) task();
+        });
+        return {
+          cancel: () => {
+            isCancelled = true;
+            timer.cancel();
+          },
+        };
+      },
+    };
+  }
+
+  #roundTrip(): Promise<void> {
+    this.#echoes += 1;
+    const link = `echo ${this.#echoes}`;
+    const back = this.#when((event) => event.echo === link);
+    this.#order({ do: "echo", link });
+    return back;
   }
 
   async stop(): Promise<void> {

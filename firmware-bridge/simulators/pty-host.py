@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Pseudo-terminals that can be plugged and unplugged, for tests.
 
-Reads one JSON object a line: {"do": "plug"|"unplug"|"send", "link": PATH, "hex": BYTES}.
-Writes one JSON object a line: {"plugged": PATH}, {"unplugged": PATH}, {"from": PATH, "hex": BYTES}.
+Reads one JSON object a line: {"do": "plug"|"unplug"|"send"|"echo", "link": PATH, "hex": BYTES}.
+Writes one JSON object a line: {"plugged": PATH}, {"unplugged": PATH}, {"from": PATH, "hex": BYTES}, {"echo": LINK}.
 A plug makes a pty and a symbolic link to it; an unplug hangs it up and removes the link, as the kernel does with a
 USB serial adapter.
 """
@@ -45,6 +45,8 @@ def obey(order):
         plug(link)
     elif order["do"] == "unplug":
         unplug(link)
+    elif order["do"] == "echo":
+        say(echo=link)
     elif link in masters:
         send(link, bytes.fromhex(order["hex"]))
 

@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import { type CloudDelivery, deliveriesOf } from "./delivery-views.ts";
+import { type CloudDeliveries, deliveriesOf } from "./delivery-views.ts";
 import type { DeviceBook, DeviceRow } from "./device-book.ts";
 import type { JournalIntake } from "./journal-intake.ts";
 import { type CloudSamples, samplesOf } from "./sample-views.ts";
@@ -81,7 +81,7 @@ export class CloudViews {
     this.#charges = (countMax) => charges.all(countMax);
   }
 
-  deliveries(): readonly CloudDelivery[] {
+  deliveries(): CloudDeliveries {
     return deliveriesOf(this.#db);
   }
 

@@ -8,7 +8,7 @@ import {
   receivingRig,
 } from "../../device/receiving/receiving-fixture.ts";
 import { openCloudDatabase } from "./cloud-database.ts";
-import { deliveriesOf } from "./delivery-views.ts";
+import { deliveriesOf as viewsOf } from "./delivery-views.ts";
 import { databaseFile } from "./testing/rig.ts";
 
 /** What a terminal recorded, as the intake stores it. */
@@ -22,6 +22,8 @@ function ingest(db: Database, device: string, { journal }: ReceivingRig): void {
     add.run(device, seq, id, kind, atMs, timeTrust, JSON.stringify(body), prevHash, hash);
   }
 }
+
+const deliveriesOf = (db: Database) => viewsOf(db).deliveries;
 
 async function received(grams: number, version = 1): Promise<ReceivingRig> {
   const rig = receivingRig();
@@ -151,4 +153,25 @@ test("a line that was opened again, by a struck weigh-in or by a newer order, is
     ["1", true],
     ["2", true],
   ]);
+});
+
+test("what is too old for the page is left out, and said", async () => {
+  const db = cloud();
+  ingest(db, "t1", await received(6000));
+  expect(viewsOf(db, 2)).toMatchObject({ deliveries: [{ device: "t1" }], isOlderLeftOut: false });
+  ingest(db, "t2", await received(9000));
+  expect(viewsOf(db)).toMatchObject({ isOlderLeftOut: false, unknownCount: 0 });
+  const newest = viewsOf(db, 2);
+  expect(newest).toMatchObject({ deliveries: [{ device: "t2", conflicts: [] }], isOlderLeftOut: true });
+  expect(newest.deliveries).toHaveLength(1);
+});
+
+test("an entry of a later release is counted, and the rest of its delivery is shown", async () => {
+  const db = cloud();
+  ingest(db, "t1", await received(6000));
+  db.prepare(
+    `INSERT INTO entry (site, device, seq, id, kind, at_ms, time_trust, body, prev_hash, hash, received_at_ms)
+     VALUES ('s1', 't1', 1000, '018f0000-0000-7000-8000-000000000001', 'weighin.accepted', 0, 'synced', '{"scales":[]}', '', '', 0)`,
+  ).run();
+  expect(viewsOf(db)).toMatchObject({ deliveries: [{ weighIns: [{ netG: 6000 }] }], unknownCount: 1 });
 });

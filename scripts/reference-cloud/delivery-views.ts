@@ -109,30 +109,48 @@ interface GoodsRow {
   readonly body: string;
 }
 
+export interface CloudDeliveries {
+  /** Newest first. */
+  readonly deliveries: readonly CloudDelivery[];
+  /** There are older entries than the page reads: what they say is not shown. */
+  readonly isOlderLeftOut: boolean;
+  /** Entries in words that this page does not know; it says that they are there. */
+  readonly unknownCount: number;
+}
+
 /** The newest of them: a page is not an archive. */
 const ENTRIES_MAX = 5000;
 
-export function deliveriesOf(db: Database): readonly CloudDelivery[] {
-  const rows = db
+export function deliveriesOf(db: Database, entriesMax = ENTRIES_MAX): CloudDeliveries {
+  const newest = db
     .prepare<[number], GoodsRow>(
       `SELECT * FROM (SELECT arrival, site, device, seq, kind, at_ms, time_trust, body FROM entry
        WHERE kind IN ('delivery.opened', 'delivery.order-chosen', 'delivery.line-finished', 'delivery.closed', 'delivery.photos-waived',
          'weighin.accepted', 'weighin.rejected', 'weighin.reversed')
        ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
     )
-    .all(ENTRIES_MAX);
+    .all(entriesMax + 1);
+  const isOlderLeftOut = newest.length > entriesMax;
+  const rows = isOlderLeftOut ? newest.slice(1) : newest;
   const found = new Map<string, CloudDelivery>();
-  for (const row of rows) addRow(found, row);
+  let unknownCount = 0;
+  for (const row of rows) {
+    const record = recordOf(row);
+    if (record === null) unknownCount++;
+    else addRecord(found, row, record);
+  }
   const deliveries = [...found.values()].reverse();
   for (const delivery of deliveries) delivery.conflicts.push(...conflictsOf(delivery, deliveries));
-  return deliveries;
+  return { deliveries, isOlderLeftOut, unknownCount };
 }
 
-function addRow(found: Map<string, CloudDelivery>, row: GoodsRow): void {
-  const parsed = GOODS_ENTRY_SCHEMAS[row.kind].safeParse(JSON.parse(row.body));
-  // A terminal of a later release may say more than this page knows.
-  if (!parsed.success) return;
-  const record = { kind: row.kind, body: parsed.data } as GoodsRecord;
+/** A terminal of a later release may say more than this page knows: null. */
+function recordOf({ kind, body }: GoodsRow): GoodsRecord | null {
+  const parsed = GOODS_ENTRY_SCHEMAS[kind].safeParse(JSON.parse(body));
+  return parsed.success ? ({ kind, body: parsed.data } as GoodsRecord) : null;
+}
+
+function addRecord(found: Map<string, CloudDelivery>, row: GoodsRow, record: GoodsRecord): void {
   if (record.kind === "delivery.opened") {
     found.set(keyOf(row, record.body.deliveryId), opened(row, record.body));
     return;

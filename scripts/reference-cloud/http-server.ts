@@ -159,7 +159,7 @@ export class CloudHttp {
       charges: views.charges(chargesQuery.parse(request.query).limit),
     }));
     this.#server.get("/api/deliveries", () => ({
-      deliveries: views.deliveries(),
+      ...views.deliveries(),
       lostOrders: orders.lost(LOST_SHOWN),
       lostPhotos: quotes.lost(LOST_SHOWN),
     }));

@@ -1,6 +1,6 @@
 /** Deliveries on the reference cloud's page: weights, decisions, people and photos. */
 
-import { clockTime, element, english, mark, thumbnail } from "./page-dom.js";
+import { clockTime, element, english, leftOut, mark, thumbnail } from "./page-dom.js";
 
 const OUTCOMES = {
   accepted: ["good", "已接收", "accepted"],
@@ -129,11 +129,12 @@ function lostOrder({ orderId, version }) {
   );
 }
 
-export function drawDeliveries({ deliveries, lostOrders, lostPhotos }) {
+export function drawDeliveries({ deliveries, lostOrders, lostPhotos, ...more }) {
   const none = element("p", { class: "empty" }, "还没有收货 ", english("No deliveries yet"));
   document
     .querySelector("#deliveries")
     .replaceChildren(
+      ...leftOut(more),
       ...lostOrders.map(lostOrder),
       ...(deliveries.length > 0 ? deliveries.map((delivery) => deliveryCard(delivery)) : [none]),
     );

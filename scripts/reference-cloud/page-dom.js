@@ -29,3 +29,19 @@ export function thumbnail({ thumbnailSha256, photoSha256 }) {
   });
   return element("a", { href: `/photos/${photoSha256}`, target: "_blank" }, image);
 }
+
+/** What a list does not show is said: nobody takes the newest for all. */
+export function leftOut({ isOlderLeftOut, unknownCount }) {
+  const notes = [];
+  if (isOlderLeftOut)
+    notes.push(mark("warn", "只显示最新的记录，更早的在各终端的账本里", "older entries are not shown"));
+  if (unknownCount > 0)
+    notes.push(
+      mark(
+        "warn",
+        `${unknownCount} 条记录本页看不懂，未显示`,
+        `${unknownCount} entries of a later release, not shown`,
+      ),
+    );
+  return notes.map((note) => element("p", { "data-left-out": "" }, note));
+}

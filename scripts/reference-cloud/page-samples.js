@@ -1,4 +1,4 @@
-import { clockTime, element, english, mark, thumbnail } from "./page-dom.js";
+import { clockTime, element, english, leftOut, mark, thumbnail } from "./page-dom.js";
 
 /** Food samples: what is in a slot, what became of the others, which dishes were missed. */
 
@@ -82,12 +82,20 @@ function missedItem({ device, meal, dish, sampledLate }) {
 }
 
 /** What is in a slot first, as the cabinet shows it; then what left, newest first. */
-export function drawSamples({ samples, missed }) {
-  document.querySelector("#samples-section").hidden = samples.length + missed.length === 0;
+export function drawSamples({ samples, missed, ...more }) {
+  const { isOlderLeftOut, unknownCount } = more;
+  document.querySelector("#samples-section").hidden =
+    samples.length + missed.length + unknownCount === 0 && !isOlderLeftOut;
   document.querySelector("#missed").replaceChildren(...missed.map(missedItem));
   const place = ({ device, cabinetId, slotId }) => `${device}/${cabinetId}/${slotId.padStart(4, "0")}`;
   const inSlots = samples.filter(({ left }) => left === null);
-  const gone = samples.filter(({ left }) => left !== null).slice(0, SAMPLES_GONE_MAX);
+  const allGone = samples.filter(({ left }) => left !== null);
+  const gone = allGone.slice(0, SAMPLES_GONE_MAX);
+  document
+    .querySelector("#samples-left-out")
+    .replaceChildren(
+      ...leftOut({ unknownCount, isOlderLeftOut: isOlderLeftOut || allGone.length > gone.length }),
+    );
   inSlots.sort((a, b) => place(a).localeCompare(place(b)));
   document.querySelector("#samples").replaceChildren(...[...inSlots, ...gone].map(sampleRow));
 }

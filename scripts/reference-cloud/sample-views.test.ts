@@ -112,3 +112,22 @@ test("a sample is overdue when its terminal says so, until it leaves; the same i
     { device: "t1", state: "keeping" },
   ]);
 });
+
+test("what is too old for the page is left out, and said; an entry of a later release is counted", async () => {
+  const rig = sampleRig();
+  await rig.store("rice", "1");
+  await rig.store("tomato-egg", "2");
+  const db = cloud();
+  ingest(db, "t1", rig);
+  expect(samplesOf(db, rig.clock.now())).toMatchObject({ isOlderLeftOut: false, unknownCount: 0 });
+  const { samples, isOlderLeftOut } = samplesOf(db, rig.clock.now(), 1);
+  expect(samples.map(({ dish }) => dish.dishId)).toEqual(["tomato-egg"]);
+  expect(isOlderLeftOut).toBe(true);
+  db.prepare(
+    `INSERT INTO entry (site, device, seq, id, kind, at_ms, time_trust, body, prev_hash, hash, received_at_ms)
+       VALUES ('s1', 't1', 1000, '018f0000-0000-7000-8000-000000000001', 'sample.disposed', 0, 'synced', '{"by":1}', '', '', 0)`,
+  ).run();
+  const later = samplesOf(db, rig.clock.now());
+  expect(later.samples).toHaveLength(2);
+  expect(later.unknownCount).toBe(1);
+});

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import {
   mealCheckedSchema,
-  type SAMPLE_ENTRY_SCHEMAS,
+  SAMPLE_ENTRY_SCHEMAS,
   type SampleDisposed,
   type SampleSeized,
   type SampleStored,
@@ -78,6 +78,10 @@ export interface CloudSamples {
   readonly samples: readonly CloudSample[];
   /** Newest first. */
   readonly missed: readonly CloudMissedDish[];
+  /** There are older entries than the page reads: what they say is not shown. */
+  readonly isOlderLeftOut: boolean;
+  /** Entries in words that this page does not know; it says that they are there. */
+  readonly unknownCount: number;
 }
 
 interface SampleRow {
@@ -94,18 +98,22 @@ interface SampleRow {
 /** The newest of them: a page is not an archive. */
 const ENTRIES_MAX = 5000;
 
-export function samplesOf(db: Database, nowMs: number): CloudSamples {
-  const rows = db
+export function samplesOf(db: Database, nowMs: number, entriesMax = ENTRIES_MAX): CloudSamples {
+  const newest = db
     .prepare<[number], SampleRow>(
       `SELECT * FROM (SELECT arrival, site, device, seq, hash, kind, at_ms, time_trust, body FROM entry
          WHERE kind IN ('sample.stored', 'sample.disposed', 'sample.seized', 'sample.voided', 'sample.meal-checked')
          ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
     )
-    .all(ENTRIES_MAX);
+    .all(entriesMax + 1);
+  const isOlderLeftOut = newest.length > entriesMax;
+  const rows = isOlderLeftOut ? newest.slice(1) : newest;
   const found = new Map<string, CloudSample>();
   const missed: CloudMissedDish[] = [];
   const checked = new Map<string, CheckedSample>();
+  let unknownCount = 0;
   for (const row of rows) {
+    if (!SAMPLE_ENTRY_SCHEMAS[row.kind].safeParse(JSON.parse(row.body)).success) unknownCount++;
     addRow(found, missed, row);
     noteStruck(found, checked, missed, row);
   }
@@ -121,6 +129,8 @@ export function samplesOf(db: Database, nowMs: number): CloudSamples {
     missed: missed
       .map((dish) => ({ ...dish, sampledLate: samples.some((sample) => isOfDish(sample, dish)) }))
       .reverse(),
+    isOlderLeftOut,
+    unknownCount,
   };
 }
 
