@@ -1,3 +1,4 @@
+// Over 400 lines because what is left of a visit and what is retired by it share one store, one gallery and one clock.
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { CanteenError } from "../platform/errors.ts";
