@@ -294,7 +294,8 @@ export class Cabinet {
     if (known !== undefined) return known;
     const [cabinetId, type = "", subject = null] = key.split("/");
     const ours = CABINET_ALARM_TYPES.find((one) => one === type);
-    const fits = cabinetId === this.#settings.cabinetId && (subject === null || this.#hasScope(subject));
+    const isWhole = cabinetId === this.#settings.cabinetId && this.#book.keyOf({ type, subject }) === key;
+    const fits = isWhole && (subject === null || this.#hasScope(subject));
     return ours === undefined || !fits ? undefined : { type, subject, text: CABINET_ALARM_TEXTS[ours] };
   }
 }

@@ -1,3 +1,8 @@
+/**
+ * Over 400 lines because every story is about one cabinet on one virtual clock: its alarms, what keeps them quiet, what
+ * is wrong with the measuring.
+ */
+
 import { describe, expect, it } from "vitest";
 import { CanteenError } from "../platform/errors.ts";
 import {
@@ -106,7 +111,12 @@ describe("an alarm of a cabinet", () => {
   it("that was shelved while it was normal keeps its words over a restart, on the screen and on record", async () => {
     const fixture = cabinetFixture();
     const key = `${CABINET_ID}/high/air`;
-    fixture.cabinets().shelve({ key, durationMs: HOUR_MS, reason: "清洁", signature: ZHOU });
+    const shelf = { durationMs: HOUR_MS, reason: "清洁", signature: ZHOU };
+    // Nobody would ever take that off the shelf again.
+    expect(fixture.cabinets().shelve({ ...shelf, key: `${key}/more` })).toMatchObject({
+      reason: "alarm-unknown",
+    });
+    expect(fixture.cabinets().shelve({ ...shelf, key })).toEqual({ kind: "done" });
     await fixture.restart();
     expect(alarm(fixture, "high")).toMatchObject({ state: "shelved", text: { zh: "温度过高" } });
     await tooWarm(fixture);
