@@ -6,7 +6,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { scanCard } from "../../test/end-to-end/browser.ts";
 import { kioskInBrowser } from "../../test/end-to-end/kiosk-in-browser.ts";
 import { CHROMIUM, hasTool } from "../../test/require-tool.ts";
-import type { ReceivingCommand } from "../receiving/receiving-port.ts";
+import { type ReceivingCommand, STOCK_ROWS_MAX } from "../receiving/receiving-port.ts";
 import {
   FAKE_PHOTO,
   FAKE_THUMBNAIL,
@@ -74,6 +74,13 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () =
     await expect.poll(() => commands().length).toBe(count);
     return commands().at(-1);
   };
+  /** Its lower edge too, and nothing lies over it. */
+  const isInSight = (id: string): Promise<unknown> =>
+    page.evaluate(`(() => {
+      const element = document.querySelector('[data-testid="${id}"]');
+      const { left, top, width, height } = element.getBoundingClientRect();
+      return element.contains(document.elementFromPoint(left + width / 2, top + height - 4));
+    })()`);
   const weighing = (line = fakeLine("potato", "土豆"), goods = fakeGoods()): void =>
     world.receiving.show({ step: { kind: "weighing", delivery: fakeDelivery(), line, goods } });
 
@@ -260,6 +267,19 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () =
       version: 2,
       newestVersion: 2,
     });
+    const lines = Array.from({ length: 30 }, (_, index) => fakeOrderLine(`line-${index}`, "萝卜", "10"));
+    const orderChange = {
+      ...ORDER_CHANGE,
+      inUse: { ...IN_USE, lines: [...lines, ...IN_USE.lines] },
+      newest: { ...NEWEST, lines: [...lines, ...NEWEST.lines] },
+    };
+    world.receiving.show({ step: { kind: "delivery", delivery: fakeDelivery({ orderChange }) } });
+    await part("order-change").getByText("萝卜").first().waitFor();
+    // Of an order of many lines: what changed is first, and the answers are in sight.
+    expect(await part("order-change").locator("tbody tr").first().innerText()).toContain("土豆");
+    expect(await isInSight("use-version")).toBe(true);
+    world.receiving.show({ step: { kind: "choosing" } });
+    await gone("order-change");
   });
 
   it("closes a delivery with the second person's face, and shows the result", async () => {
@@ -301,6 +321,8 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () =
     await page.keyboard.press("Escape");
     await part("weigh-out").click();
     await part("choice-rice").click();
+    await part("issue-back").click();
+    await part("choice-rice").click();
     await part("choice-lunch").click();
     expect(await lastCommand(1)).toEqual({
       kind: "start-issue",
@@ -321,6 +343,21 @@ describe.skipIf(!hasTool(CHROMIUM) || !hasTool("ffmpeg"))("receiving page", () =
     await expect.poll(() => text("step-weighing")).toContain("42.500 kg");
     await page.keyboard.press("Enter");
     expect(await lastCommand(2)).toEqual({ kind: "take" });
+    const photo = { kind: "none", why: "photo-space-full" } as const;
+    const asking = { kind: "asking", for: "issue", netG: 5000, photo } as const;
+    world.receiving.show({ activity: { ...asking, mismatches: ["photo-missing"] } });
+    // There is enough of it: only its photo is missing.
+    await expect.poll(() => part("ask-dialog").locator("h2").first().innerText()).toBe("没有照片");
+  });
+
+  it("says that a list of very many products is not all of them", async () => {
+    for (let index = 0; index < STOCK_ROWS_MAX; index++)
+      world.receiving.stockRows.push({
+        product: { productId: `p${index}`, name: "大米" },
+        ...{ balanceG: 1, balancePieces: 0 },
+      });
+    await part("stock").click();
+    await expect.poll(() => text("stock-more")).toContain("2000");
   });
 
   it("goes on without photos only when somebody with the right signed for it", async () => {

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import { prepared } from "../journal/prepared.ts";
 import type { Received } from "./quantity.ts";
-import type { LineDecision, StockRow, WeighInKind } from "./receiving-port.ts";
+import { type LineDecision, STOCK_ROWS_MAX, type StockRow, type WeighInKind } from "./receiving-port.ts";
 
 /** A delivery that was begun at this terminal. */
 export interface DeliveryRecord {
@@ -61,7 +61,6 @@ const WEIGH_IN_COLUMNS = `weigh_in_id AS weighInId, seq, kind, delivery_id AS de
   product_id AS productId, net_g AS netG, pieces, operator_id AS operatorId, is_over AS isOver, struck_seq IS NOT NULL AS isStruck`;
 /** On one screen; a terminal with more open deliveries has forgotten to close them. */
 const OPEN_DELIVERIES_MAX = 200;
-const STOCK_ROWS_MAX = 2000;
 
 interface LineRow {
   readonly line_id: string;

@@ -332,6 +332,9 @@ export type IssueTarget =
   | { readonly kind: "meal"; readonly mealId: string }
   | { readonly kind: "bin"; readonly reasonId: string };
 
+/** The list of the stock ends here; where there are more names, those go first of which nothing is there. */
+export const STOCK_ROWS_MAX = 2000;
+
 export interface StockRow {
   readonly product: { readonly productId: string; readonly name: string };
   readonly balanceG: number;

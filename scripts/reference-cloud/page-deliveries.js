@@ -34,6 +34,12 @@ function findings({ mismatches, reasonId }) {
   return [...mismatches, ...(reasonId === null ? [] : [reasonId])].join(", ");
 }
 
+const WEIGH_INS = {
+  accepted: ["good", "收", "taken"],
+  rejected: ["bad", "退", "sent back"],
+};
+const STRUCK = ["warn", "已作废", "struck out"];
+
 function weighInRow(weighIn) {
   const { kind, quantity, orderedQuantity, unit, netG, struck } = weighIn;
   return element(
@@ -47,7 +53,7 @@ function weighInRow(weighIn) {
       `${quantity ?? "—"} ${unit}`,
       element("small", {}, `订 ${orderedQuantity ?? "—"} · ${netG ?? "—"} g`),
     ),
-    element("td", {}, kind === "accepted" ? mark("good", "收", "taken") : mark("bad", "退", "sent back")),
+    element("td", {}, mark(...(struck ? STRUCK : WEIGH_INS[kind]))),
     element("td", {}, ...people(weighIn), element("small", {}, clockTime.format(weighIn.atMs))),
   );
 }

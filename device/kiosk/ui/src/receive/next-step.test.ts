@@ -139,5 +139,6 @@ describe("next step", () => {
     expect(nextStep(sight({ step })).code).toBe("issue-ready");
     const gate = { kind: "waiting", reason: "moving" } as const;
     expect(nextStep(sight({ step }, { gate }))).toMatchObject({ code: "scale-trouble", tone: "wait" });
+    expect(nextStep(sight({ step }, { isCameraLost: true }))).toEqual({ code: "camera-lost", tone: "stop" });
   });
 });

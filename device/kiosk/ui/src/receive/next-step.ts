@@ -84,6 +84,8 @@ export function nextStep(sight: StepSight): NextStep {
       if (step.line.decision !== null) return { code: "line-finished", tone: "go" };
       return weighingStep(sight, step.line, step.goods, step.delivery.photosWaivedBy !== null);
     case "issuing":
+      // Nobody waives photos of what goes out: each pan is asked about.
+      if (sight.isCameraLost) return { code: "camera-lost", tone: "stop" };
       return scaleStep(sight, false) ?? { code: "issue-ready", tone: "go" };
   }
 }

@@ -243,6 +243,7 @@ export const receiveEn: typeof receiveZh = {
       waiting: "no reading yet",
     },
     ask: {
+      titlePhoto: "No photo",
       titleOut: "More than in stock",
       overrideOut: "Give it out all the same",
       title: "Not as ordered",
@@ -340,6 +341,7 @@ export const receiveEn: typeof receiveZh = {
     },
     stockTitle: "Stock",
     stockPieces: "{count} pcs",
+    stockMore: "More than {count} products: not all of those without stock are shown",
     stockEmpty: "Nothing was received yet",
     scan: {
       "delivery-chosen": "Delivery found",

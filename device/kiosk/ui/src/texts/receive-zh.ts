@@ -231,6 +231,7 @@ export const receiveZh = {
       waiting: "还没有读数",
     },
     ask: {
+      titlePhoto: "没有照片",
       titleOut: "超出库存",
       overrideOut: "照样出库",
       title: "与订单不符",
@@ -328,6 +329,7 @@ export const receiveZh = {
     },
     stockTitle: "库存",
     stockPieces: "{count} 件",
+    stockMore: "货品超过 {count} 种：没有库存的未全部显示",
     stockEmpty: "还没有入库的货品",
     scan: {
       "delivery-chosen": "已选送货单",
