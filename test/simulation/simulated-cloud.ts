@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Database } from "better-sqlite3";
-import { prepared } from "../../device/journal/prepared.ts";
+import { immediately, prepared } from "../../device/journal/prepared.ts";
 import type { Timer } from "../../device/platform/clock.ts";
 import { type IdSource, idSource } from "../../device/platform/entropy.ts";
 import { silentLogger } from "../../device/platform/logger.ts";
@@ -72,6 +72,13 @@ export class SimulatedCloud {
       "SELECT acked_seq FROM device WHERE site = ? AND device = ?",
     ).get(SITE, device);
     return row?.acked_seq ?? 0;
+  }
+
+  /** In one transaction: nobody hears of a part of it. */
+  atOnce(works: readonly (() => void)[]): void {
+    immediately(this.db, () => {
+      for (const work of works) work();
+    });
   }
 
   send(device: string, id: string, name: string): void {

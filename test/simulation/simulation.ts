@@ -2,7 +2,6 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { immediately } from "../../device/journal/prepared.ts";
 import { verifyJournal } from "../../device/journal/verify.ts";
 import { createPinHasher } from "../../device/security/pin-hash.ts";
 import { TERMINAL_PROJECTIONS } from "../../device/terminal-database.ts";
@@ -140,9 +139,7 @@ class Run {
     this.#pinHash = await hasher.hash(PIN);
     const drawn = this.#chance.pick(DINERS);
     const peopleCount = this.#options.diners ?? drawn;
-    immediately(this.#cloud.db, () => {
-      for (let number = 1; number <= peopleCount; number++) this.#enrol(number);
-    });
+    this.#cloud.atOnce(Array.from({ length: peopleCount }, (_, index) => () => this.#enrol(index + 1)));
     // Time 0 is midnight; the terminals are set up before breakfast and get their people.
     await this.#advance(6 * MS_PER_HOUR, IDLE_GRAIN_MS);
     for (const terminal of this.#terminals) await terminal.powerOn();
@@ -290,10 +287,7 @@ class Run {
     count(this.#world, "cloud restored");
     this.trace.add("the cloud is put back from its copy");
     this.#model.cloudRestored();
-    // At once: nobody hears of it before.
-    immediately(this.#cloud.db, () => {
-      for (const work of this.#office) work();
-    });
+    this.#cloud.atOnce(this.#office);
     this.#kitchen?.cloudRestored();
   }
 
