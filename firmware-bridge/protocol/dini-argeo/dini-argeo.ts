@@ -39,7 +39,7 @@ export const diniArgeo: Dialect = {
 const HEAD = /(?:(?<!\.\d*)\d\d)?(?:ST|US|OL|UL),/g;
 const STANDARD = /^(\d\d)?(ST|US|OL|UL),(GS|NT),([ \d.+-]{6,10}), *([A-Za-z%]+) *$/;
 const EXTENDED =
-  /^(\d\d)?(ST|US|OL|UL),(\d),([ \d.+-]{10})([A-Za-z]{1,2}),(?:PT|YY| {2}) *([ \d.]*?) *([A-Za-z]{1,2}) *$/;
+  /^(\d\d)?(ST|US|OL|UL),(\d),([ \d.+-]{10})( ?[A-Za-z]{1,2}) *,(?:PT|YY| {2}) *([ \d.]*?) *([A-Za-z]{1,2}) *$/;
 const COMMAND = /^(\d\d)?(READ|REXT|TARE|T|ZERO|Z|CLEAR|C|TMAN.*|CMD\w*)$/;
 const ERROR_LINE = /^(\d\d)?(ERR\d\d)$/;
 const REPLY = /^(\d\d)(\w+)$/;

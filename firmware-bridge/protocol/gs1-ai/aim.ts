@@ -44,6 +44,8 @@ const SYMBOLOGY_OF_AIM: ReadonlyMap<string, string> = new Map(
 
 const EAN_DIGITS: Readonly<Record<string, number>> = { ean13: 13, ean8: 8 };
 const ADD_ON_DIGITS = [2, 5];
+/** An EAN code and the two-dimensional part printed above it, in one message. */
+const COMPOSITE = /^(\d*)\|?(\]e0.*)$/s;
 
 /** @param text  a code with its AIM identifier in front. */
 export function readAim(text: string, thisYear: number): Reading {
@@ -52,6 +54,9 @@ export function readAim(text: string, thisYear: number): Reading {
   const data = text.slice(3);
   if (data === "") return invalid("empty");
   if (symbology.startsWith("gs1-")) return readGs1(data, symbology, thisYear);
+  const composite = COMPOSITE.exec(data);
+  if (composite !== null && symbology in EAN_DIGITS)
+    return readComposite(`${text.slice(0, 3)}${composite[1]}`, composite[2] ?? "", thisYear);
   if (symbology === "ean13-add-on") return readWithAddOn(data);
   const wanted = EAN_DIGITS[symbology];
   if (wanted !== undefined) return readEan(data, symbology, wanted);
@@ -64,6 +69,13 @@ export function readGs1(data: string, symbology: string, thisYear: number): Read
   const parsed = parseElementString(data);
   if (parsed.kind === "refused") return invalid(parsed.reason);
   return { type: "scan", symbology, ais: parsed.elements, ...factsOf(parsed.elements, thisYear) };
+}
+
+/** @returns the linear code with the elements of the part above it; half of the two is not given out as all. */
+function readComposite(linearText: string, partText: string, thisYear: number): Reading {
+  const [linear, part] = [readAim(linearText, thisYear), readAim(partText, thisYear)];
+  if (linear.type !== "scan" || part.type !== "scan") return linear.type === "scan" ? part : linear;
+  return { ...part, ...linear };
 }
 
 function readEan(data: string, symbology: string, length: number): Reading {

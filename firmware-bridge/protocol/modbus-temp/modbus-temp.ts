@@ -36,7 +36,9 @@ export const modbusTemp: Dialect = {
   },
 };
 
-const HUMIDITY_PERCENT_MAX = 100;
+const POSSIBLE_PERCENT = { min: 0, max: 100 } as const;
+/** From absolute zero to more than any thermocouple bears; what a room or a pan can have is the driver's setting. */
+const POSSIBLE_CELSIUS = { min: -273.15, max: 2500 } as const;
 const CONFIG_BYTE = 0xfd;
 const CONFIG_BYTES = 7;
 const BAUD_OF_ID: readonly (number | null)[] = [null, 2400, 4800, 9600, 19200, 38400, 57600, 115200];
@@ -120,11 +122,11 @@ function fieldValue(
   return plausible(field, { ...value, text: scaledCount(field, count) });
 }
 
-/** More than saturated air: the registers are swapped, or the sensor is gone. */
+/** More than saturated air, or colder than cold can be: the setting is wrong, or the sensor is gone. */
 function plausible(field: RegisterField, value: Value): Value {
-  const percent = Number(value.text);
-  const isImpossible = field.name === "humidity" && (percent < 0 || percent > HUMIDITY_PERCENT_MAX);
-  return isImpossible ? { ...value, text: null, fault: "implausible" } : value;
+  const { min, max } = field.name === "humidity" ? POSSIBLE_PERCENT : POSSIBLE_CELSIUS;
+  const number = Number(value.text);
+  return number < min || number > max ? { ...value, text: null, fault: "implausible" } : value;
 }
 
 function readingOf(values: Readonly<Record<RegisterField["name"], readonly Value[]>>, unit: number): Reading {
