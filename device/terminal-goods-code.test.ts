@@ -28,6 +28,18 @@ describe("codes on goods", () => {
     ).toEqual(WHOLE);
   });
 
+  test("the EAN of a composite symbol is its GTIN, and the part above it gives the rest", () => {
+    const elements = "17261231310301234010L7";
+    expect(read(`]E06901234567892|]e0${elements}`)).toEqual(WHOLE);
+    expect(
+      read("6901234567892", [
+        ["17", "261231"],
+        ["3103", "012340"],
+        ["10", "L7"],
+      ]),
+    ).toEqual(WHOLE);
+  });
+
   test("a wrong check digit is refused by name", () => {
     const wrong = { kind: "refused", reason: "code-check-digit" };
     expect(read("6901234567893")).toEqual(wrong);

@@ -38,7 +38,7 @@ function readIdentified(code: string, thisYear: number): GoodsCode {
   const reading = readAim(code, thisYear);
   if (reading.type === "invalid") return refusalOf(reading.reason);
   if (reading.type !== "scan") return { kind: "refused", reason: "code-unreadable" };
-  if (reading.ais !== undefined) return goodsOf(reading.ais, code, thisYear);
+  if (reading.ais !== undefined) return goodsOf(reading.ais, reading.data ?? code, thisYear);
   const data = reading.data ?? "";
   return EAN_LENGTHS.has(data.length) && hasGs1CheckDigit(data)
     ? bareGtin(data)
@@ -58,11 +58,16 @@ function bareGtin(digits: string): GoodsCode {
   return { kind: "goods", gtin: digits.padStart(14, "0"), netG: null, lot: null, expiry: null };
 }
 
+function gtinIn(text: string): string | null {
+  return EAN_LENGTHS.has(text.length) && hasGs1CheckDigit(text) ? text.padStart(14, "0") : null;
+}
+
 function goodsOf(elements: readonly Element[], text: string, thisYear: number): GoodsCode {
   const elementOf = (...ais: string[]): string | null =>
     ais.map((ai) => elements.find(([known]) => known === ai)?.[1]).find((value) => value !== undefined) ??
     null;
-  const gtin = elementOf("01", "02");
+  // A composite symbol says the GTIN in its EAN part.
+  const gtin = elementOf("01", "02") ?? gtinIn(text);
   if (gtin === null) return { kind: "text", text };
   const weight = elements.find(([ai]) => /^310\d$/.test(ai));
   const expiry = elementOf("17", "15");

@@ -122,7 +122,7 @@ const RULES: readonly (readonly [pattern: string, rule: AiRule])[] = [
   ["703n", digitsThenText(3, 30)],
   ["7040", digitsThenText(1, 4)],
   ["7041", text(4)],
-  ["71nn", text(20)],
+  ...["710", "711", "712", "713", "714", "715", "716", "717"].map((ai) => [ai, text(20)] as const),
   ["723n", text(30)],
   ["7240", text(20)],
   ["7241", digits(2)],
@@ -183,7 +183,12 @@ export function identifierAt(data: string): { readonly ai: string; readonly rule
 
 function ruleWithWildcards(ai: string): AiRule | undefined {
   if (ai.length < 4) return undefined;
-  return RULE_OF_PATTERN.get(`${ai.slice(0, 3)}n`) ?? RULE_OF_PATTERN.get(`${ai.slice(0, 2)}nn`);
+  return hasTooManyDecimals(ai) ? undefined : RULE_OF_PATTERN.get(`${ai.slice(0, 3)}n`);
+}
+
+/** The last digit of a measure says its decimals: of six digits five at most, of a percentage three. */
+function hasTooManyDecimals(ai: string): boolean {
+  return /^(?:3[1-6]\d|395)[6-9]$/.test(ai) || /^394[4-9]$/.test(ai);
 }
 
 export function hasPredefinedLength(ai: string): boolean {
