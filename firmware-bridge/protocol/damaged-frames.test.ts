@@ -128,6 +128,9 @@ describe("on a line without a check", () => {
     const [reading] = readingsOf("dini-argeo", {}, bytesOf("ST,NT,   -1.50ST,NT,   -1.50,kg\r\n"));
     expect(reading).toEqual(expect.objectContaining({ type: "weight", value: "-1.50" }));
     expect(reading).not.toHaveProperty("address");
+    const glued = bytesOf("01ST,NT,   -1.01ST,NT,   -1.50,kg\r\n");
+    const [own] = readingsOf("dini-argeo", { address: "01" }, glued);
+    expect(own).toEqual(expect.objectContaining({ type: "weight", value: "-1.50", address: "01" }));
   });
 });
 

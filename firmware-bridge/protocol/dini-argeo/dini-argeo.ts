@@ -35,8 +35,9 @@ export const diniArgeo: Dialect = {
   },
 };
 
-/** Digits behind a point are the end of a number that was cut off, and no address. */
+/** Digits behind a point may be the end of a number that was cut off: an address only where all have one. */
 const HEAD = /(?:(?<!\.\d*)\d\d)?(?:ST|US|OL|UL),/g;
+const ADDRESSED_HEAD = /(?:\d\d)?(?:ST|US|OL|UL),/g;
 const STANDARD = /^(\d\d)?(ST|US|OL|UL),(GS|NT),([ \d.+-]{6,10}), *([A-Za-z%]+) *$/;
 const EXTENDED =
   /^(\d\d)?(ST|US|OL|UL),(\d),([ \d.+-]{10})( ?[A-Za-z]{1,2}) *,(?:PT|YY| {2}) *([ \d.]*?) *([A-Za-z]{1,2}) *$/;
@@ -50,7 +51,8 @@ function decoderFor(own: string | null): Decoder {
       const text = printableTail(line).trimEnd();
       const address = /^\d\d(?=[A-Z])/.exec(text)?.[0];
       if (own !== null && address !== undefined && address !== own) return [ignored("other address")];
-      const reading = fromHead(text, HEAD, parseWeighing) ?? parseAnswer(text);
+      const head = own === null ? HEAD : ADDRESSED_HEAD;
+      const reading = fromHead(text, head, parseWeighing) ?? parseAnswer(text);
       // A weighing that lost its address may be another device's.
       if (own !== null && reading?.type === "weight" && reading.address !== own)
         return [ignored("other address")];
