@@ -32,7 +32,7 @@ export interface ScannerDriverOptions {
 const REPEAT_MS_MIN = 1000;
 const CODE_END_MS = 100;
 /** The line was read rightly; the code itself is a bad one. */
-const REFUSED_CODES = ["check-digit", "date", "length", "ai", "unknown-symbology"];
+const REFUSED_CODES = ["check-digit", "date", "length", "ai", "repeated-ai", "unknown-symbology"];
 
 /** A barcode or QR scanner. A code whose check digit or date is wrong is no scan; it is told as a refusal. */
 export class ScannerDriver extends DeviceBase implements Scanner {

@@ -17,9 +17,12 @@ export function printableTail(line: Uint8Array): string {
  * @returns the first result that is not null.
  */
 export function fromHead<T>(text: string, head: RegExp, parse: (tail: string) => T | null): T | null {
-  for (const match of text.matchAll(head)) {
+  const search = new RegExp(head);
+  for (let match = search.exec(text); match !== null; match = search.exec(text)) {
     const parsed = parse(text.slice(match.index));
     if (parsed !== null) return parsed;
+    // The next head may begin inside this one: of `wwn-0.1kg` the first w is the rest of another line.
+    search.lastIndex = match.index + 1;
   }
   return null;
 }

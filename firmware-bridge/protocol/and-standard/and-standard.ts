@@ -6,7 +6,8 @@ import { headerOf, readStatusLine } from "../status-line.ts";
 import { fromHead, printableTail } from "../text-line.ts";
 
 /**
- * A&D standard format: `HH,±DDDDDDDD UUU`, with `LO|OK|HI|--` in between when the comparator is on.
+ * A&D standard format: `HH,±DDDDDDDD UUU`, with `LO|OK|HI|--` in between when the comparator is on; the CSV format
+ * has a comma in front of the unit.
  * Out of range fills the number with nines, once as `9999999E+19`: never read digits behind `OL`.
  * Source: EK-L manual, p. 30; GC manual, p. 51; AD-4212D manual, p. 29.
  */
@@ -33,7 +34,7 @@ export const andStandard: Dialect = {
 };
 
 const HEAD = /(?:ST|QT|US|OL)/g;
-const FRAME = /^(ST|QT|US|OL),(?:(LO|OK|HI|--),)?([+-][\d. ]+)( *[A-Za-z%]+) *$/;
+const FRAME = /^(ST|QT|US|OL),(?:(LO|OK|HI|--),)?([+-][\d. ]+),?( *[A-Za-z%]+) *$/;
 /** With its error codes switched on a balance answers a command by ACK, or by why it did not obey. */
 const ERROR_LINE = /^EC,(E\d\d)$/;
 const OVER_RANGE = /^(OL),(?:(LO|OK|HI|--),)?([+-])[\d.]*(?:E[+-]?\d+)?,?( *[A-Za-z%]*) *$/;

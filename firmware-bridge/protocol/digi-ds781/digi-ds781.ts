@@ -17,7 +17,7 @@ export const digiDs781: Dialect = {
   trust: { stability: "software", check: "none", evidence: "captured" },
   optionNames: [],
   open: () => ({
-    framing: { kind: "line", terminators: [LF], frameBytesMax: 64 },
+    framing: { kind: "line", terminators: [LF], frameBytesMax: LINE_BYTES_MAX },
     decoder: () => decoder,
     commands: {},
     encode: encodeReading,
@@ -27,6 +27,8 @@ export const digiDs781: Dialect = {
 const FRAME = /([^\r]{0,2})\r0([ \d.-]{6})\r4([ \d.]{6})\rU([ \d.]{6})\rT([ \d.]{7})\r$/;
 const BEGUN = /\r4[ \d.]{6}\rU[ \d.]{6}\rT[ \d.]{7}\r$/;
 const STATUS_BYTES = 2;
+/** Room for the rest of a frame without its LF and the whole one behind it. */
+const LINE_BYTES_MAX = 80;
 
 const decoder: Decoder = {
   decode: (line) => {

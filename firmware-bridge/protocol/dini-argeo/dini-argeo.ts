@@ -35,7 +35,8 @@ export const diniArgeo: Dialect = {
   },
 };
 
-const HEAD = /(?:\d\d)?(?:ST|US|OL|UL),/g;
+/** Digits behind a point are the end of a number that was cut off, and no address. */
+const HEAD = /(?:(?<!\.\d*)\d\d)?(?:ST|US|OL|UL),/g;
 const STANDARD = /^(\d\d)?(ST|US|OL|UL),(GS|NT),([ \d.+-]{6,10}), *([A-Za-z%]+) *$/;
 const EXTENDED =
   /^(\d\d)?(ST|US|OL|UL),(\d),([ \d.+-]{10})([A-Za-z]{1,2}),(?:PT|YY| {2}) *([ \d.]*?) *([A-Za-z]{1,2}) *$/;

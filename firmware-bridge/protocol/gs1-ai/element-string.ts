@@ -8,7 +8,14 @@ export type ElementString =
   | { readonly kind: "elements"; readonly elements: readonly Element[] }
   | { readonly kind: "refused"; readonly reason: ElementRefusal };
 
-export type ElementRefusal = "empty" | "ai" | "length" | "characters" | "check-digit" | "date";
+export type ElementRefusal =
+  | "empty"
+  | "ai"
+  | "length"
+  | "characters"
+  | "check-digit"
+  | "date"
+  | "repeated-ai";
 
 const SEPARATOR = "\x1d";
 /** GS1 AI encodable character set 82, and a blank, which some printers send. */
@@ -16,7 +23,7 @@ const CHARACTERS = /^[!-~ ]+$/;
 
 /**
  * Splits a GS1 element string. The separator stands only behind elements of variable length; a leading one is the
- * FNC1 that some scanners pass on.
+ * FNC1 that some scanners pass on. One identifier with two values is two codes run together.
  */
 export function parseElementString(data: string): ElementString {
   const elements: Element[] = [];
@@ -32,6 +39,8 @@ export function parseElementString(data: string): ElementString {
       : (behind.split(SEPARATOR)[0] ?? "");
     const reason = refusalOf(value, rule);
     if (reason !== null) return { kind: "refused", reason };
+    if (elements.some(([known, other]) => known === ai && other !== value))
+      return { kind: "refused", reason: "repeated-ai" };
     elements.push([ai, value]);
     rest = behind.slice(value.length);
     if (rest.startsWith(SEPARATOR)) rest = rest.slice(1);

@@ -42,16 +42,31 @@ const COMMAND_BYTES = 3;
 const DATA_BYTES_MAX = 12;
 const FRAME_BYTES_MAX = DATA_BYTES_MAX + 5;
 const STEP_CELSIUS = "0.01";
+/** Hundredths of a degree. */
+const AMBIENT_RAW_MIN = -4000;
+const AMBIENT_RAW_MAX = 12_500;
 
 const measure: Measure = (bytes, ended) => {
   const length = lengthOf(bytes);
   if (length === "noise") return { kind: "noise" };
   if (length === null || bytes.length < length)
     return ended ? { kind: "rejected", reason: "truncated", length: bytes.length } : { kind: "wait" };
-  return sumOf(bytes.subarray(0, length - 1)) === bytes[length - 1]
+  if (sumOf(bytes.subarray(0, length - 1)) !== bytes[length - 1])
+    return { kind: "rejected", reason: "checksum", length };
+  return isAmbientPossible(bytes)
     ? { kind: "frame", length }
-    : { kind: "rejected", reason: "checksum", length };
+    : { kind: "rejected", reason: "format", length };
 };
+
+/**
+ * One half frame in 256 has the sum of the bytes that follow it. The chip works from -40 to 125 °C: what lies outside
+ * was no ambient temperature, and the search goes on inside.
+ */
+function isAmbientPossible(bytes: Uint8Array): boolean {
+  if (bytes[0] === COMMAND || (bytes[3] !== 4 && bytes[3] !== 7)) return true;
+  const raw = rawAt(bytes, bytes[3] === 4 ? 6 : 7);
+  return isRail(raw) || (raw >= AMBIENT_RAW_MIN && raw <= AMBIENT_RAW_MAX);
+}
 
 function lengthOf(bytes: Uint8Array): number | null | "noise" {
   const [first, second, third, fourth] = bytes;
@@ -94,13 +109,18 @@ function readSensor(frame: Uint8Array): Reading {
 
 /** The ends of the range are where the sensor rests without an answer of its chip. */
 function surfaceAt(frame: Uint8Array, index: number): { celsius: string | null; fault?: string } {
-  const isRail = [0x7fff, 0x8000].includes(((frame[index] ?? 0) << 8) | (frame[index + 1] ?? 0));
-  return isRail ? { celsius: null, fault: "sensor" } : { celsius: at(frame, index) };
+  return isRail(rawAt(frame, index)) ? { celsius: null, fault: "sensor" } : { celsius: at(frame, index) };
 }
 
+const isRail = (raw: number): boolean => raw === 0x7fff || raw === -0x8000;
+
 function at(frame: Uint8Array, index: number): string {
+  return scaled(rawAt(frame, index), STEP_CELSIUS);
+}
+
+function rawAt(frame: Uint8Array, index: number): number {
   const raw = ((frame[index] ?? 0) << 8) | (frame[index + 1] ?? 0);
-  return scaled(raw > 0x7fff ? raw - 0x10000 : raw, STEP_CELSIUS);
+  return raw > 0x7fff ? raw - 0x10000 : raw;
 }
 
 function commandBytes(code: number): Uint8Array {

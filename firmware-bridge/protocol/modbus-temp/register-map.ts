@@ -90,10 +90,11 @@ export const registersOf = ({ type }: RegisterField): number => (type.endsWith("
 
 /** @returns the name of the fault by register value. @throws BridgeFault `dialect-options`. */
 export function sentinelsOf(options: OptionBag): ReadonlyMap<number, string> {
-  const value = options["sentinels"] ?? DEFAULT_SENTINELS;
+  const value = options["sentinels"] ?? {};
   if (typeof value !== "object") return badOption("sentinels", value, "fault names by hex register value");
   const faults = new Map<number, string>();
-  for (const [register, fault] of Object.entries(value)) {
+  // Those of the site come on top: a probe with a value of its own for "open" still has the ends of its range.
+  for (const [register, fault] of [...Object.entries(DEFAULT_SENTINELS), ...Object.entries(value)]) {
     if (!/^(?:[0-9a-f]{1,4}|[0-9a-f]{8})$/i.test(register) || typeof fault !== "string")
       return badOption("sentinels", value, "fault names by hex register value");
     faults.set(Number.parseInt(register, 16), fault);

@@ -53,12 +53,12 @@ const OTHER_ANSWER = /^(DW?|K|PWR?|SIS|SU) +([AIL]) *$/;
 const COMMAND = /^(?:S|SI|SIR|SR|SNR|SIX1|ZI?|TI?|TA|TAC|@|I\d{1,2})$/;
 const TARE_VALUE = /^(TI?|TA) +([SDA]) +([+-]? *[\d.]+) *([A-Za-z]+) *$/;
 const TARE_STATUS = /^(TI?|TAC?) +([AIL+-]) *$/;
-const INFO = /^(I\d+|@) +A +(".*") *$/;
+const INFO = /^(I\d+|@) +A +("[^"]*"(?: +"[^"]*")*) *$/;
 const INFO_REFUSED = /^(I\d+|@) +([IL]) *$/;
 const LIST_ITEM = /^(I\d+) +B +\d+ +"(.*)" *$/;
 const LIST_END = /^(I\d+) +A *$/;
 const SIX1 =
-  /^SIX1 +([SDI+-]) +\S+ +(\S)(?: +\S+)* +([NG]) +(-?[\d.]+) +(-?[\d.]+) +(-?[\d.]+) +([A-Za-z]+) *$/;
+  /^SIX1 +([SDI+-]) +(?!SIX1)\S+ +(\S)(?: +(?!SIX1)\S+)* +([NG]) +(-?[\d.]+) +(-?[\d.]+) +(-?[\d.]+) +([A-Za-z]+) *$/;
 
 /** More items than any scale has commands: a line that repeats "B" for ever must not grow without limit. */
 const LIST_ITEMS_MAX = 512;

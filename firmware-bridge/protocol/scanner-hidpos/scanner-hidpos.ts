@@ -27,6 +27,7 @@ const REPORT_ID = 0x02;
 const REPORT_BYTES = 64;
 const DATA_BYTES_MAX = 56;
 const DATA_FROM = 5;
+const AIM_BEGUN = /^(?:\](?:[A-Za-z][0-9A-Za-z]?)?)?$/;
 const TRIGGER_ON = Uint8Array.of(0xfd, 0x03, 0x16, 0x54, CR);
 const TRIGGER_OFF = Uint8Array.of(0xfd, 0x03, 0x16, 0x55, CR);
 const CODE_CHARACTERS_MAX = 8192;
@@ -34,7 +35,7 @@ const CODE_CHARACTERS_MAX = 8192;
 const measure: Measure = (bytes, ended) => {
   const isReport = bytes[0] === REPORT_ID;
   const isWrong = isReport
-    ? (bytes[1] ?? 0) > DATA_BYTES_MAX || (bytes[2] ?? 0x5d) !== 0x5d
+    ? (bytes[1] ?? 0) > DATA_BYTES_MAX || !AIM_BEGUN.test(textOf(bytes.subarray(2, DATA_FROM)))
     : ![TRIGGER_ON, TRIGGER_OFF].some((command) =>
         bytes.subarray(0, command.length).every((byte, index) => byte === command[index]),
       );

@@ -50,7 +50,8 @@ const FRAMING_OF_SUFFIX: Readonly<Record<Suffix, FramingSpec>> = {
 const decoder: Decoder = {
   decode: (line) => {
     const start = line.lastIndexOf(STX) + 1;
-    const data = textOf(line.subarray(start));
+    // Set to one suffix, a scanner that sends CR LF leaves the other half at the code's end, or at the next one's start.
+    const data = textOf(line.subarray(start)).replace(/^[\r\n]+|[\r\n]+$/g, "");
     return data === "" ? [] : [{ type: "scan", symbology: "serial", data }];
   },
 };

@@ -66,7 +66,10 @@ function guessed(bytes: Uint8Array, ended: boolean, checks: boolean): ReturnType
   const next = bytes[CHECKED_BYTES];
   if (next === undefined && !ended) return { kind: "wait" };
   const closesFrame = next === undefined || next === STX;
-  if (behind === STX) return { kind: "frame", length: checks && closesFrame ? CHECKED_BYTES : BARE_BYTES };
+  // Two of them: the first is a check byte of that value, and must not be taken for the next frame's start.
+  if (behind === STX && next !== STX)
+    return { kind: "frame", length: checks && closesFrame ? CHECKED_BYTES : BARE_BYTES };
+  if (checks) return { kind: "frame", length: CHECKED_BYTES };
   if (closesFrame) return { kind: "rejected", reason: "checksum", length: CHECKED_BYTES };
   return { kind: "frame", length: BARE_BYTES };
 }

@@ -38,6 +38,11 @@ const START = 0xff;
 const BARE_BYTES = 5;
 const FRAME_BYTES_MAX = 6;
 const DECIMAL_POINT_MAX = 4;
+/**
+ * From a scale that sends its unit, five bytes are six of which one was lost, a digit as likely as the unit. Only so
+ * many in a row say that it was noise which looked like a unit.
+ */
+const BARE_IN_A_ROW_MIN = 3;
 const UNIT_OF_CODE: readonly MassUnit[] = ["kg", "lb"];
 const isBcd = (byte: number): boolean => byte >> 4 <= 9 && (byte & 0x0f) <= 9;
 
@@ -55,8 +60,11 @@ const measure: Measure = (bytes, ended) => {
 };
 
 function decoderFor(configured: MassUnit, base: number): Decoder {
+  let bareInARow = BARE_IN_A_ROW_MIN;
   return {
     decode: (frame) => {
+      bareInARow = frame.length > BARE_BYTES ? 0 : bareInARow + 1;
+      if (bareInARow > 0 && bareInARow < BARE_IN_A_ROW_MIN) return [invalid("truncated")];
       const flags = frame[1] ?? 0;
       const stable = (flags & FLAG_STABLE) !== 0;
       const negative = (flags & FLAG_NEGATIVE) !== 0;
