@@ -1,4 +1,3 @@
-// Over 400 lines because one run, its parts and the moment at which each is checked are read together.
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -41,7 +41,6 @@ type DigitOrder = "unset" | "reversed" | "forward";
 
 const EQUALS = 0x3d;
 const SEMICOLON = 0x3b;
-const SPACE = 0x20;
 const FRAME_BYTES = 9;
 const FRAME_BYTES_MAX = 24;
 const FIRST_BYTES = [...bytesOf("=0123456789.-")];
@@ -59,9 +58,6 @@ function measureEquals(bytes: Uint8Array, ended: boolean): ReturnType<Measure> {
     return ended ? { kind: "rejected", reason: "truncated", length: bytes.length } : { kind: "wait" };
   // Only the next byte tells whether a price follows.
   if (bytes.length === FRAME_BYTES && !ended) return { kind: "wait" };
-  // A ninth digit: one too many has come in somewhere, and the first eight are another weight.
-  if (isNumberByte(bytes[FRAME_BYTES] ?? 0) && bytes[FRAME_BYTES] !== SPACE)
-    return { kind: "rejected", reason: "format", length: FRAME_BYTES + 1 };
   if (bytes[FRAME_BYTES] !== SEMICOLON) return { kind: "frame", length: FRAME_BYTES };
   for (let index = FRAME_BYTES + 1; index < Math.min(bytes.length, FRAME_BYTES_MAX); index++)
     if (!isNumberByte(bytes[index] ?? 0)) return { kind: "frame", length: index };
