@@ -24,7 +24,7 @@ export const ean: Dialect = {
       encode: (reading) =>
         reading.type === "scan" &&
         reading.data !== undefined &&
-        reading.data.length in SYMBOLOGY_OF_LENGTH &&
+        SYMBOLOGY_OF_LENGTH[reading.data.length] === reading.symbology &&
         hasGs1CheckDigit(reading.data)
           ? bytesOf(`${reading.data}\r\n`)
           : null,
