@@ -1,7 +1,8 @@
 /**
- * `npm run bench:storm [-- --terminals N --processes P --down-s S --spread-ms MS --tls --svg FILE --json]`: the real sync of
- * N terminals loses mosquitto (kill -9) and gets it back after S seconds; how fast they return, what that costs the
- * broker, and that nothing was lost; over TLS if asked. Then the same for 10,000 terminals by simulation, with the real backoff.
+ * `npm run bench:storm [-- --terminals N --processes P --down-s S --spread-ms MS --tls --svg FILE --json]`: the real sync
+ * of N terminals, over TLS if asked, loses mosquitto (kill -9) and gets it back after S seconds; how fast they return,
+ * what that costs the broker, and that nothing was lost. Then the same for 10,000 terminals by simulation, with the real
+ * backoff.
  */
 
 import { spawn } from "node:child_process";

@@ -5,14 +5,13 @@ import { join } from "node:path";
 import Sqlite from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { startCheckpoints } from "../journal/checkpoint-writer.ts";
-import { openDatabase } from "../journal/database.ts";
-import { openJournal } from "../journal/sqlite-journal.ts";
 import { idSource, seededEntropy } from "../platform/entropy.ts";
 import { silentLogger } from "../platform/logger.ts";
 import { VirtualClock } from "../platform/virtual-clock.ts";
 import { loadOrCreateSigningKey } from "../security/signing-key.ts";
-import { databaseFile, TERMINAL_MIGRATIONS, TERMINAL_PROJECTIONS } from "../terminal-database.ts";
+import { databaseFile } from "../terminal-database.ts";
 import { type CommandOutcome, runCaptured } from "./captured-io.ts";
+import { openTerminalJournal } from "./opened-journal.ts";
 
 let folder: string;
 beforeEach(() => {
@@ -88,13 +87,7 @@ describe("journal verify --checkpoint", () => {
   async function checkpoint(): Promise<string> {
     const clock = new VirtualClock();
     const ids = idSource(clock, seededEntropy(9));
-    const db = openDatabase({
-      file: databaseFile(join(folder, "data")),
-      clock,
-      migrations: TERMINAL_MIGRATIONS,
-    });
-    const timeTrust = { current: () => "synced" as const };
-    const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+    const { db, journal } = openTerminalJournal(join(folder, "data"), clock);
     const deviceKey = createSecretKey(Buffer.alloc(32, 7));
     const signer = loadOrCreateSigningKey(join(folder, "signing.key"), deviceKey, seededEntropy(3));
     const checkpoints = startCheckpoints({

@@ -9,9 +9,7 @@ import { ScaleSimulator, ST_GS_VOICE } from "../../firmware-bridge/simulators/sc
 import { tcpBay } from "../../firmware-bridge/simulators/tcp-bay.ts";
 import { transportTo } from "../../firmware-bridge/transport/port-name.ts";
 import { systemBridgeClock, systemBridgeEntropy } from "../../firmware-bridge/transport/system-time.ts";
-import { openDatabase } from "../journal/database.ts";
 import { temporaryFolder } from "../journal/journal-fixture.ts";
-import { openJournal } from "../journal/sqlite-journal.ts";
 import { PhotoFiles } from "../photos/photo-files.ts";
 import type { PhotoStore } from "../photos/photo-port.ts";
 import { openPhotoStore } from "../photos/photo-store.ts";
@@ -23,13 +21,9 @@ import { VirtualClock } from "../platform/virtual-clock.ts";
 import { createGoodsLedger } from "../receiving/goods-ledger.ts";
 import { SqliteOrderBook } from "../receiving/order-book.ts";
 import { orderLine, purchaseOrder, receivingRig } from "../receiving/receiving-fixture.ts";
-import {
-  databaseFile,
-  photoFolder,
-  TERMINAL_MIGRATIONS,
-  TERMINAL_PROJECTIONS,
-} from "../terminal-database.ts";
+import { databaseFile, photoFolder } from "../terminal-database.ts";
 import { runCaptured } from "./captured-io.ts";
+import { openTerminalJournal } from "./opened-journal.ts";
 import { pruneFolder } from "./pruned-folder.ts";
 
 /** A terminal's data folder in which one pan was taken from a scale that speaks over TCP. */
@@ -44,9 +38,7 @@ async function takenOverTcp(): Promise<{
   const dataFolder = join(folder, "data");
   mkdirSync(dataFolder);
   const clock = new SystemClock();
-  const db = openDatabase({ file: databaseFile(dataFolder), clock, migrations: TERMINAL_MIGRATIONS });
-  const timeTrust = { current: () => "synced" as const };
-  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const { db, journal } = openTerminalJournal(dataFolder, clock);
   const ids = idSource(clock, systemEntropy);
   const limits = { bytesMax: 1e8, keptMsMin: 0 };
   const photos = openPhotoStore({ db, folder: photoFolder(dataFolder), clock, limits });
@@ -180,13 +172,7 @@ test("a weigh-in over a scale's real bytes is proved from the files, and found o
 test("what was struck is told by the chain, and the entry that struck it says what", async () => {
   const { folder, id } = await takenOverTcp();
   const clock = new SystemClock();
-  const db = openDatabase({
-    file: databaseFile(join(folder, "data")),
-    clock,
-    migrations: TERMINAL_MIGRATIONS,
-  });
-  const timeTrust = { current: () => "synced" as const };
-  const journal = openJournal({ db, clock, timeTrust, projections: TERMINAL_PROJECTIONS });
+  const { db, journal } = openTerminalJournal(join(folder, "data"), clock);
   const strikeId = idSource(clock, systemEntropy).next();
   const body = { weighInId: id, kind: "accepted", deliveryId: null, reasonId: "wrong-tare" };
   const signed = { operatorId: "keeper", signature: null };

@@ -417,8 +417,10 @@ export type ReceivingCommand =
   | { readonly kind: "leave-line" }
   /** Typed in, or from the page's own scanner. */
   | { readonly kind: "scan"; readonly text: string }
-  /** Which version of the order is matched against from here on: one of the two in `orderChange`. */
-  /** `newestVersion`: the newer one of the two that were shown; left out, the newest there is. */
+  /**
+   * Which version of the order is matched against from here on: one of the two in `orderChange`. `newestVersion` is the
+   * newer one of the two that were shown; left out, the newest there is.
+   */
   | { readonly kind: "choose-order-version"; readonly version: number; readonly newestVersion?: number }
   | { readonly kind: "choose-scale"; readonly scaleId: string }
   | { readonly kind: "scale-command"; readonly scaleId: string; readonly command: ScaleCommand }

@@ -99,8 +99,7 @@ function frameWhileLooking(
 ): Step {
   const { evidence, verdict } = weighed(phase, input, settings);
   if (verdict.kind === "stale") return stay(checkout);
-  if (!phase.pressed && isAnswerOfAnother(phase.evidence, evidence))
-    return to(checkout, unpressedLook(input, noEvidence(input.atMono)));
+  if (!phase.pressed && isAnswerOfAnother(phase.evidence, evidence)) return lookAtNext(checkout, input);
   return judgeLook(checkout, { ...phase, evidence }, verdict, input.atMono, settings);
 }
 

@@ -9,6 +9,7 @@ import {
   type WeighInAccepted,
   type WeighInRejected,
 } from "../../device/receiving/entries.ts";
+import { ENTRIES_MAX, type EntryRow, newestEntries } from "./newest-entries.ts";
 
 /** Deliveries as the terminals have told them: what was weighed, by whom, with which photos, and who contradicts whom. */
 
@@ -99,15 +100,7 @@ export interface CloudDelivery {
   readonly conflicts: DeliveryConflict[];
 }
 
-interface GoodsRow {
-  readonly site: string;
-  readonly device: string;
-  readonly seq: number;
-  readonly kind: keyof typeof GOODS_ENTRY_SCHEMAS;
-  readonly at_ms: number;
-  readonly time_trust: string;
-  readonly body: string;
-}
+type GoodsRow = EntryRow<GoodsRecord["kind"]>;
 
 export interface CloudDeliveries {
   /** Newest first. */
@@ -118,20 +111,19 @@ export interface CloudDeliveries {
   readonly unknownCount: number;
 }
 
-/** The newest of them: a page is not an archive. */
-const ENTRIES_MAX = 5000;
+const KINDS = [
+  "delivery.opened",
+  "delivery.order-chosen",
+  "delivery.line-finished",
+  "delivery.closed",
+  "delivery.photos-waived",
+  "weighin.accepted",
+  "weighin.rejected",
+  "weighin.reversed",
+] as const;
 
 export function deliveriesOf(db: Database, entriesMax = ENTRIES_MAX): CloudDeliveries {
-  const newest = db
-    .prepare<[number], GoodsRow>(
-      `SELECT * FROM (SELECT arrival, site, device, seq, kind, at_ms, time_trust, body FROM entry
-       WHERE kind IN ('delivery.opened', 'delivery.order-chosen', 'delivery.line-finished', 'delivery.closed', 'delivery.photos-waived',
-         'weighin.accepted', 'weighin.rejected', 'weighin.reversed')
-       ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
-    )
-    .all(entriesMax + 1);
-  const isOlderLeftOut = newest.length > entriesMax;
-  const rows = isOlderLeftOut ? newest.slice(1) : newest;
+  const { rows, isOlderLeftOut } = newestEntries(db, KINDS, entriesMax);
   const found = new Map<string, CloudDelivery>();
   let unknownCount = 0;
   for (const row of rows) {

@@ -1,18 +1,15 @@
 import type { Database } from "better-sqlite3";
+import type { z } from "zod";
 import {
-  mealCheckedSchema,
   SAMPLE_ENTRY_SCHEMAS,
   type SampleDisposed,
   type SampleSeized,
   type SampleStored,
   type SampleVoided,
-  sampleDisposedSchema,
-  sampleSeizedSchema,
-  sampleStoredSchema,
-  sampleVoidedSchema,
 } from "../../device/sample-cabinet/sample-entries.ts";
 import { SAMPLE_OVERDUE } from "../../device/sample-cabinet/sample-projection.ts";
 import type { SampleState } from "../../device/sample-cabinet/samples-port.ts";
+import { ENTRIES_MAX, type EntryRow, newestEntries } from "./newest-entries.ts";
 
 /** Food samples as the terminals have told them: what lies in which slot, what is overdue, how each left and with whom. */
 
@@ -84,38 +81,37 @@ export interface CloudSamples {
   readonly unknownCount: number;
 }
 
-interface SampleRow {
-  readonly site: string;
-  readonly device: string;
-  readonly seq: number;
-  readonly hash: string;
-  readonly kind: keyof typeof SAMPLE_ENTRY_SCHEMAS;
-  readonly at_ms: number;
-  readonly time_trust: string;
-  readonly body: string;
-}
+type SampleKind = keyof typeof SAMPLE_ENTRY_SCHEMAS;
+type SampleRow = EntryRow<SampleKind>;
+type SampleRecord = {
+  readonly [Kind in SampleKind]: {
+    readonly kind: Kind;
+    readonly body: z.output<(typeof SAMPLE_ENTRY_SCHEMAS)[Kind]>;
+  };
+}[SampleKind];
 
-/** The newest of them: a page is not an archive. */
-const ENTRIES_MAX = 5000;
+const KINDS = [
+  "sample.stored",
+  "sample.disposed",
+  "sample.seized",
+  "sample.voided",
+  "sample.meal-checked",
+] as const;
 
 export function samplesOf(db: Database, nowMs: number, entriesMax = ENTRIES_MAX): CloudSamples {
-  const newest = db
-    .prepare<[number], SampleRow>(
-      `SELECT * FROM (SELECT arrival, site, device, seq, hash, kind, at_ms, time_trust, body FROM entry
-         WHERE kind IN ('sample.stored', 'sample.disposed', 'sample.seized', 'sample.voided', 'sample.meal-checked')
-         ORDER BY arrival DESC LIMIT ?) ORDER BY arrival`,
-    )
-    .all(entriesMax + 1);
-  const isOlderLeftOut = newest.length > entriesMax;
-  const rows = isOlderLeftOut ? newest.slice(1) : newest;
+  const { rows, isOlderLeftOut } = newestEntries(db, KINDS, entriesMax);
   const found = new Map<string, CloudSample>();
   const missed: CloudMissedDish[] = [];
   const checked = new Map<string, CheckedSample>();
   let unknownCount = 0;
   for (const row of rows) {
-    if (!SAMPLE_ENTRY_SCHEMAS[row.kind].safeParse(JSON.parse(row.body)).success) unknownCount++;
-    addRow(found, missed, row);
-    noteStruck(found, checked, missed, row);
+    const record = recordOf(row);
+    if (record === null) {
+      unknownCount++;
+      continue;
+    }
+    addRecord(found, missed, row, record);
+    noteStruck(found, checked, missed, row, record);
   }
   const overdue = overdueKeys(db);
   for (const [key, sample] of found) {
@@ -160,39 +156,40 @@ function isOfDish(sample: CloudSample, { site, device, meal, dish }: CloudMissed
   );
 }
 
-/** A body of a later release, which may say more than this page knows, is passed over. */
-function addRow(found: Map<string, CloudSample>, missed: CloudMissedDish[], row: SampleRow): void {
-  const body: unknown = JSON.parse(row.body);
-  switch (row.kind) {
-    case "sample.stored": {
-      const { data } = sampleStoredSchema.safeParse(body);
-      if (data !== undefined) found.set(keyOf(row, data.sampleId), storedSample(row, data));
+/** A terminal of a later release may say more than this page knows: null. */
+function recordOf({ kind, body }: SampleRow): SampleRecord | null {
+  const parsed = SAMPLE_ENTRY_SCHEMAS[kind].safeParse(JSON.parse(body));
+  return parsed.success ? ({ kind, body: parsed.data } as SampleRecord) : null;
+}
+
+function addRecord(
+  found: Map<string, CloudSample>,
+  missed: CloudMissedDish[],
+  row: SampleRow,
+  { kind, body }: SampleRecord,
+): void {
+  switch (kind) {
+    case "sample.stored":
+      found.set(keyOf(row, body.sampleId), storedSample(row, body));
       return;
-    }
     case "sample.meal-checked": {
       const { site, device } = row;
-      const { meal, missing, deadlineMs } = mealCheckedSchema.safeParse(body).data ?? NOTHING_MISSING;
+      const { meal, missing, deadlineMs } = body;
       for (const dish of missing) missed.push({ site, device, meal, dish, deadlineMs, sampledLate: false });
       return;
     }
-    case "sample.disposed": {
-      const { data } = sampleDisposedSchema.safeParse(body);
-      if (data !== undefined) leave(found, row, data.sampleId, "disposed", disposal(row, data));
+    case "sample.disposed":
+      leave(found, row, body.sampleId, "disposed", disposal(row, body));
       return;
-    }
     case "sample.seized": {
-      const { data } = sampleSeizedSchema.safeParse(body);
-      if (data === undefined) return;
-      leave(found, row, data.sampleId, "seized", seizure(row, data));
-      const { authority, officer, documentNumber, sealNumber } = data;
-      const sample = found.get(keyOf(row, data.sampleId));
+      leave(found, row, body.sampleId, "seized", seizure(row, body));
+      const { authority, officer, documentNumber, sealNumber } = body;
+      const sample = found.get(keyOf(row, body.sampleId));
       if (sample !== undefined) sample.custody = { authority, officer, documentNumber, sealNumber };
       return;
     }
-    case "sample.voided": {
-      const { data } = sampleVoidedSchema.safeParse(body);
-      if (data !== undefined) leave(found, row, data.sampleId, "voided", striking(row, data));
-    }
+    case "sample.voided":
+      leave(found, row, body.sampleId, "voided", striking(row, body));
   }
 }
 
@@ -205,27 +202,18 @@ function noteStruck(
   checked: Map<string, CheckedSample>,
   missed: CloudMissedDish[],
   row: SampleRow,
+  { kind, body }: SampleRecord,
 ): void {
-  const body: unknown = JSON.parse(row.body);
-  if (row.kind === "sample.meal-checked") {
-    const { data } = mealCheckedSchema.safeParse(body);
-    for (const { sampleId } of data?.sampled ?? [])
-      if (data !== undefined) checked.set(keyOf(row, sampleId), data);
-  }
-  if (row.kind !== "sample.voided") return;
-  const key = keyOf(row, sampleVoidedSchema.safeParse(body).data?.sampleId ?? "");
+  if (kind === "sample.meal-checked")
+    for (const { sampleId } of body.sampled) checked.set(keyOf(row, sampleId), body);
+  if (kind !== "sample.voided") return;
+  const key = keyOf(row, body.sampleId);
   const [of, sample] = [checked.get(key), found.get(key)];
   if (of === undefined || sample === undefined) return;
   const { site, device } = row;
   const { meal, deadlineMs } = of;
   missed.push({ site, device, meal, dish: sample.dish, deadlineMs, sampledLate: false });
 }
-
-const NOTHING_MISSING = {
-  meal: { date: "", periodId: "", periodName: { zh: "", en: "" } },
-  missing: [],
-  deadlineMs: 0,
-};
 
 function storedSample(row: SampleRow, body: SampleStored): CloudSample {
   const { sampleId, cabinetId, slotId, meal, dish, weight, photo, isLate, storedBy, keepUntilMs } = body;

@@ -51,7 +51,6 @@ export class PayPage {
   readonly problemCodes: string[] = [];
   picture: Uint8Array<ArrayBuffer> | null = null;
   readonly #socket: WebSocket;
-  #picturesSent = 0;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -108,17 +107,8 @@ export class PayPage {
   #see(message: ServerMessage): void {
     if (message.type === "status") this.views.push(message.line.view as CheckoutView);
     else if (message.type === "problem") this.problemCodes.push(message.problem.code);
-    else if (message.type === "next-frame" && this.picture !== null) {
-      this.#picturesSent += 1;
-      this.#socket.send(anotherPicture(this.picture, this.#picturesSent));
-    }
+    else if (message.type === "next-frame" && this.picture !== null) this.#socket.send(this.picture);
   }
-}
-
-/** The same picture in other bytes, by a comment in its head: one that comes again is taken for a camera that hangs. */
-function anotherPicture(jpeg: Uint8Array, number: number): Uint8Array<ArrayBuffer> {
-  const comment = [0xff, 0xfe, 0x00, 0x04, (number >> 8) & 0xff, number & 0xff];
-  return new Uint8Array(Buffer.concat([jpeg.subarray(0, 2), Uint8Array.from(comment), jpeg.subarray(2)]));
 }
 
 function urlOf(terminal: Terminal): string {

@@ -107,6 +107,7 @@ export class PictureTaker {
     context.drawImage(video, 0, 0, this.#canvas.width, this.#canvas.height);
     return this.#canvas.convertToBlob({ type: "image/jpeg", quality: JPEG_QUALITY });
   }
+
   /**
    * A webcam that hangs leaves its last picture standing, and whoever was there then would pay for everybody after them.
    * So each picture is taken once; a browser that does not count them (0) is believed.
